@@ -1,0 +1,5 @@
+//! See `lain::cli`.
+
+fn main() -> std::process::ExitCode {
+    lain::cli::lain()
+}

@@ -1,0 +1,86 @@
+//! The environment, read once. Nothing else in the crate asks for environment variables.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A snapshot of the environment.
+#[derive(Clone, Debug, Default)]
+pub struct Env {
+    variables: BTreeMap<String, String>,
+    executable: Option<PathBuf>,
+}
+
+impl Env {
+    /// This process's environment. Variables that are not UTF-8 are left out.
+    pub fn of_process() -> Self {
+        let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self { variables: variables.collect(), executable: std::env::current_exe().ok() }
+    }
+
+    /// An environment of one's own, for tests.
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let variables = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { variables, executable: None }
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// All names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.keys().map(String::as_str)
+    }
+
+    /// True for `1`, `true`, `yes`, `on`.
+    pub fn flag(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on"))
+    }
+
+    /// The home folder.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.get("HOME").map(PathBuf::from)
+    }
+
+    /// True in any CI: `CI=true`, or GitLab's own mark (gitlab-ci-local sets `CI=true` with `GITLAB_CI=false`).
+    pub fn is_ci(&self) -> bool {
+        self.flag("CI") || self.flag("GITLAB_CI")
+    }
+
+    /// Which CI this is, for the way words are written.
+    pub fn ci_name(&self) -> Option<&'static str> {
+        if self.flag("GITLAB_CI") {
+            Some("gitlab")
+        } else if self.is_ci() {
+            Some("ci")
+        } else {
+            None
+        }
+    }
+
+    /// Who runs this: in GitLab CI `NAME-via-JOB_URL`, else the user's login name.
+    pub fn executor(&self) -> String {
+        let gitlab = self.get("GITLAB_USER_LOGIN").or_else(|| self.get("GITLAB_USER_NAME"));
+        match (gitlab, self.get("CI_JOB_URL")) {
+            (Some(name), Some(url)) if self.is_ci() => format!("{name}-via-{url}"),
+            (Some(name), None) if self.is_ci() => name.to_owned(),
+            _ => self.get("USER").or_else(|| self.get("LOGNAME")).unwrap_or("unknown").to_owned(),
+        }
+    }
+
+    /// Folders that may hold `values-CLUSTER.yaml`, in the order they are asked.
+    pub fn cluster_values_dirs(&self) -> Vec<PathBuf> {
+        if let Some(dir) = self.get("LAIN_CLUSTER_VALUES_DIR") {
+            return vec![PathBuf::from(dir)];
+        }
+        let prefix = self.executable.as_ref().and_then(|path| Some(path.parent()?.parent()?.to_path_buf()));
+        let beside = prefix.map(|prefix| prefix.join("share/lain/cluster_values"));
+        let config = self.get("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| self.home().map(|home| home.join(".config")));
+        beside
+            .into_iter()
+            .chain([PathBuf::from("/usr/share/lain/cluster_values")])
+            .chain(config.map(|config| config.join("lain/cluster_values")))
+            .collect()
+    }
+}

@@ -1,0 +1,54 @@
+//! Flags that every command knows.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::ui::{Color, Format, Verbosity};
+
+/// Flags that every command knows, before and after its name.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Globals {
+    /// Act on this cluster, without touching the ~/.kube/config link
+    #[arg(long, global = true, value_name = "NAME", env = "LAIN_CLUSTER", hide_env_values = true)]
+    pub cluster: Option<String>,
+    /// Run `lain use NAME` first
+    #[arg(long = "use", global = true, value_name = "NAME")]
+    pub use_cluster: Option<String>,
+    /// Extra values, merged last; may be repeated
+    #[arg(short = 'f', long = "values", global = true, value_name = "FILE", env = "LAIN_VALUES", hide_env_values = true, value_delimiter = ',')]
+    pub values: Vec<PathBuf>,
+    /// Skip lint and the image check
+    #[arg(long, global = true, env = "LAIN_IGNORE_LINT", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub ignore_lint: bool,
+    /// Use the docker daemon in the cluster values' `remote_docker`
+    #[arg(long, global = true, env = "LAIN_REMOTE_DOCKER", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub remote_docker: bool,
+    /// Do the right next step without asking
+    #[arg(short = 'a', long, global = true, env = "LAIN_AUTO_PILOT", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub auto_pilot: bool,
+    /// Print warnings and errors only
+    #[arg(short = 's', long, global = true)]
+    pub silent: bool,
+    /// Also print the commands that only look things up
+    #[arg(short = 'v', long, global = true)]
+    pub verbose: bool,
+    /// Colours on stderr and in results
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// The shape of the result on stdout
+    #[arg(short = 'o', long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Format,
+}
+
+impl Globals {
+    /// How much to say on stderr.
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.silent, self.verbose) {
+            (true, _) => Verbosity::Silent,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The command lines of the five binaries.
+//!
+//! A command is one file in `command/` and one line in a table below; nothing else knows of it.
+
+pub mod env;
+pub mod globals;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::command;
+use crate::error::{Error, Kind, Result};
+use crate::session::Session;
+use crate::tools::interrupt;
+use crate::ui::Ui;
+use env::Env;
+use globals::Globals;
+
+/// Makes the subcommands of one step binary from a table of `Name(type)` lines.
+macro_rules! commands {
+    ($(#[$doc:meta])* $enum:ident { $($(#[$attr:meta])* $name:ident($args:ty),)+ }) => {
+        $(#[$doc])*
+        #[derive(Subcommand, Debug)]
+        #[allow(clippy::large_enum_variant)] // parsed once a run
+        pub enum $enum {
+            $($(#[$attr])* #[allow(missing_docs)] $name($args),)+
+        }
+
+        impl $enum {
+            fn run(self, session: &Session) -> Result<()> {
+                match self { $(Self::$name(args) => args.run(session),)+ }
+            }
+        }
+    };
+}
+
+commands! {
+    /// What `lain-render` owns: the working tree.
+    RenderCommand {
+        Values(command::values::Values),
+        Template(command::template::Template),
+        Meta(command::meta::Meta),
+    }
+}
+
+commands! {
+    /// What `lain-build` owns: docker and the registry.
+    BuildCommand {
+        Image(command::image::Image),
+    }
+}
+
+commands! {
+    /// What `lain-deploy` owns: the cluster.
+    DeployCommand {
+        Use(command::use_cluster::Use),
+    }
+}
+
+commands! {
+    /// What `lain-notify` owns: webhooks.
+    NotifyCommand {
+        Nothing(command::meta::Meta),
+    }
+}
+
+commands! {
+    /// What only `lain` has.
+    OwnCommand {
+        Completions(command::completions::Completions),
+        Man(command::man::Man),
+    }
+}
+
+/// Everything `lain` finds.
+#[derive(Subcommand, Debug)]
+#[allow(missing_docs, clippy::large_enum_variant)]
+pub enum AnyCommand {
+    #[command(flatten)]
+    Render(RenderCommand),
+    #[command(flatten)]
+    Build(BuildCommand),
+    #[command(flatten)]
+    Deploy(DeployCommand),
+    #[command(flatten)]
+    Notify(NotifyCommand),
+    #[command(flatten)]
+    Own(OwnCommand),
+    /// Any `lain-NAME` on PATH
+    #[command(external_subcommand)]
+    External(Vec<OsString>),
+}
+
+impl AnyCommand {
+    fn run(self, session: &Session) -> Result<()> {
+        match self {
+            Self::Render(command) => command.run(session),
+            Self::Build(command) => command.run(session),
+            Self::Deploy(command) => command.run(session),
+            Self::Notify(command) => command.run(session),
+            Self::Own(command) => command.run(session),
+            Self::External(words) => command::external::run(session, &words),
+        }
+    }
+}
+
+/// Makes the top of one binary.
+macro_rules! binary {
+    ($top:ident, $command:ty, $name:literal, $about:literal, $main:ident) => {
+        #[doc = $about]
+        #[derive(Parser, Debug)]
+        #[command(name = $name, version, about = $about, arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 120)]
+        pub struct $top {
+            /// Flags of every command.
+            #[command(flatten)]
+            pub globals: Globals,
+            /// The command.
+            #[command(subcommand)]
+            pub command: $command,
+        }
+
+        /// The binary's main.
+        pub fn $main() -> ExitCode {
+            main::<$top>(|top| (top.globals, Box::new(|session| top.command.run(session))))
+        }
+    };
+}
+
+binary!(Lain, AnyCommand, "lain", "From a git repo to a running Kubernetes release", lain);
+binary!(LainRender, RenderCommand, "lain-render", "Chart, Dockerfile, compose file and checks from chart/values.yaml", lain_render);
+binary!(LainBuild, BuildCommand, "lain-build", "Images: prepare, build, push, run", lain_build);
+binary!(LainDeploy, DeployCommand, "lain-deploy", "Releases: deploy, look after, roll back", lain_deploy);
+binary!(LainNotify, NotifyCommand, "lain-notify", "Messages about deploys to webhooks", lain_notify);
+
+type Run = Box<dyn FnOnce(&Session) -> Result<()>>;
+
+fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> (Globals, Run)) -> ExitCode {
+    let matches = T::command().get_matches(); // prints help and usage errors itself, with exit code 2
+    let (globals, run) = match T::from_arg_matches(&matches) {
+        Ok(top) => split(top),
+        Err(error) => error.exit(),
+    };
+    let env = Env::of_process();
+    let no_color = env.get("NO_COLOR").is_some();
+    let force_color = env.get("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+    let ui = Ui::new(globals.color, no_color, force_color, env.ci_name(), globals.verbosity(), globals.output);
+    let outcome = interrupt::install().and_then(|()| Session::new(ui, env, globals));
+    let (session, outcome) = match outcome {
+        Ok(session) => {
+            let outcome = session.begin().and_then(|()| run(&session));
+            (session, outcome)
+        }
+        Err(error) => {
+            Ui::default().error(&error);
+            return ExitCode::from(error.kind().exit_code());
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            session.ui.error(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+/// A usage error in clap's place, for checks that clap cannot express.
+pub fn usage(message: impl Into<String>) -> Error {
+    Error::new(Kind::Usage, message)
+}

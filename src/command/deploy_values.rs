@@ -1,0 +1,75 @@
+//! What a deploy tells helm: files, the user's `--set`, and what lain itself adds.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::error::Result;
+use crate::session::Session;
+use crate::values::node::Node;
+use crate::values::set::{escape_value, parse_set};
+
+/// Values for helm, in the order of its flags.
+#[derive(Clone, Debug)]
+pub struct HelmValues {
+    files: Vec<PathBuf>,
+    set: Vec<String>,
+    own: Vec<(&'static str, String)>,
+}
+
+impl HelmValues {
+    /// Gathers what `template`, `diff` and `deploy` all must use. `tag` overrides HEAD's.
+    ///
+    /// # Errors
+    /// Values cannot be loaded, or a `--set` cannot be read.
+    pub fn gather(session: &Session, set: &[String], tag: Option<&str>) -> Result<Self> {
+        let files = session.layers()?.files_for_helm().map(PathBuf::from).collect();
+        let tag = match (tag, given_tag(set)?) {
+            (Some(tag), _) => tag.to_owned(),
+            (None, Some(tag)) => tag,
+            (None, None) => session.image_tag()?.to_owned(),
+        };
+        // `helm get values` answers the audit questions: where, who, from which repo, which image.
+        let mut own = vec![("user", session.env.executor()), ("imageTag", tag)];
+        if let Some(cluster) = session.cluster_name() {
+            own.insert(0, ("cluster", cluster));
+        }
+        let url = session.git().remote_url()?;
+        if !url.is_empty() {
+            own.push(("repo_url", url));
+        }
+        Ok(Self { files, set: set.to_vec(), own })
+    }
+
+    /// One more value of lain's own.
+    pub fn add(&mut self, key: &'static str, value: String) {
+        self.own.push((key, value));
+    }
+
+    /// The image tag helm will get.
+    pub fn image_tag(&self) -> &str {
+        self.own.iter().find(|(key, _)| *key == "imageTag").map_or("", |(_, value)| value)
+    }
+
+    /// helm's flags. What lain adds goes as `--set-string` with every special character escaped, so that no
+    /// user name, URL or tag can set another value, and a tag such as `1e3` or `y` stays text.
+    pub fn flags(&self) -> Vec<OsString> {
+        let files = self.files.iter().flat_map(|path| [OsString::from("-f"), path.clone().into_os_string()]);
+        let set = self.set.iter().flat_map(|argument| [OsString::from("--set"), OsString::from(argument)]);
+        let own = self.own.iter().flat_map(|(key, value)| [OsString::from("--set-string"), OsString::from(format!("{key}={}", escape_value(value)))]);
+        files.chain(set).chain(own).collect()
+    }
+}
+
+/// The `imageTag` that the user gave with `--set`, read as text whatever it looks like.
+///
+/// # Errors
+/// A `--set` cannot be read.
+pub fn given_tag(set: &[String]) -> Result<Option<String>> {
+    let mut tag = None;
+    for argument in set {
+        if let Some(text) = parse_set(argument, true)?.get("imageTag").and_then(Node::as_str) {
+            tag = Some(text.to_owned());
+        }
+    }
+    Ok(tag)
+}

@@ -1,0 +1,47 @@
+//! `lain template`: what helm would send, without a cluster.
+
+use clap::Args;
+
+use crate::command::deploy_values::HelmValues;
+use crate::error::{Error, Result};
+use crate::session::Session;
+
+/// Render the chart with exactly the values a deploy would use
+#[derive(Args, Debug)]
+#[command(after_help = "  lain template | less\n  lain template --kube-version 1.31 --set imageTag=xxx")]
+pub struct Template {
+    /// As `lain deploy --set` would; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print the rendered text even when it is not valid YAML
+    #[arg(long)]
+    debug: bool,
+    /// Render for this Kubernetes version
+    #[arg(long, value_name = "VERSION")]
+    kube_version: Option<String>,
+}
+
+impl Template {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<()> {
+        let values = HelmValues::gather(session, &self.set, None)?;
+        let app = session.app()?;
+        let mut call = session.local_helm().local()?.args(["template", app.release(), "chart"]).args(values.flags());
+        if self.debug {
+            call = call.arg("--debug");
+        }
+        if let Some(version) = &self.kube_version {
+            call = call.args(["--kube-version", version]);
+        }
+        if let Some(namespace) = &session.cluster()?.namespace {
+            call = call.args(["--namespace", namespace]);
+        }
+        let out = call.capture()?;
+        if !out.ok() {
+            session.local_helm().version()?; // too old says more than a missing flag
+            return Err(call.failure(out.code, &out.stderr).hint("lain lint"));
+        }
+        let text = String::from_utf8(out.stdout).map_err(|_| Error::failed("helm printed something that is not UTF-8"))?;
+        session.ui.result(&text)
+    }
+}

@@ -1,0 +1,172 @@
+//! Which cluster: the `~/.kube/config` link, `~/.kube/kubeconfig-CLUSTER`, and what CI brings.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+
+use crate::cli::env::Env;
+use crate::error::{Error, Result};
+use crate::model::cluster::Cluster;
+use crate::model::name::nearest;
+use crate::session::Session;
+use crate::values::layers::{cluster_file, known_clusters};
+use crate::values::parse::read_file;
+
+const PREFIX: &str = "kubeconfig-";
+
+/// A chosen cluster.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// Its name.
+    pub name: String,
+    /// Its kubeconfig, when it is not what the tools would take anyway.
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// Decides which cluster the run acts on.
+///
+/// # Errors
+/// `--cluster` names one that has no kubeconfig.
+pub fn choose(session: &Session) -> Result<Option<Choice>> {
+    if let Some(name) = &session.globals.cluster {
+        check_known(session, name)?;
+        let kubeconfig = find(session, name)?;
+        return Ok(Some(Choice { name: name.clone(), kubeconfig: Some(kubeconfig) }));
+    }
+    // The link wins over an inherited KUBECONFIG only by being passed on; both tools would read the variable first.
+    Ok(linked_cluster(&session.env).map(|name| Choice { kubeconfig: link(&session.env).filter(|_| session.env.get("KUBECONFIG").is_some()), name }))
+}
+
+fn kube_dir(env: &Env) -> Option<PathBuf> {
+    env.home().map(|home| home.join(".kube"))
+}
+
+fn link(env: &Env) -> Option<PathBuf> {
+    kube_dir(env).map(|dir| dir.join("config"))
+}
+
+/// The cluster that `~/.kube/config` points to.
+pub fn linked_cluster(env: &Env) -> Option<String> {
+    let target = fs::read_link(link(env)?).ok()?;
+    Some(target.file_name()?.to_str()?.strip_prefix(PREFIX)?.to_owned())
+}
+
+/// The kubeconfig of a cluster: `KUBECONFIG_NAME` (a path or base64), `~/.kube/kubeconfig-NAME`, or in CI `KUBECONFIG`.
+///
+/// # Errors
+/// There is none; the error says where to put it.
+pub fn find(session: &Session, name: &str) -> Result<PathBuf> {
+    let env = &session.env;
+    let home = kube_dir(env).ok_or_else(|| Error::failed("HOME is not set, so ~/.kube cannot be found"))?;
+    let path = home.join(format!("{PREFIX}{name}"));
+    let variable = format!("KUBECONFIG_{}", name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+    if let Some(value) = env.get(&variable) {
+        if Path::new(value).is_file() {
+            return Ok(PathBuf::from(value));
+        }
+        session.ui.hide(value);
+        let text: String = value.split_whitespace().collect();
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .map_err(|_| Error::failed(format!("{variable} is neither a file nor base64")).hint("base64 -w0 < kubeconfig # and store that, masked, as the variable"))?;
+        write_private(&path, &bytes)?;
+        return Ok(path);
+    }
+    if path.is_file() {
+        return Ok(path);
+    }
+    if let Some(given) = env.get("KUBECONFIG").filter(|given| env.is_ci() && Path::new(given).is_file()) {
+        return Ok(PathBuf::from(given));
+    }
+    Err(Error::failed(format!("cluster {name} has no kubeconfig: {} does not exist", path.display()))
+        .hint(format!("install -m 600 -D YOUR_KUBECONFIG {} # in CI: a file variable {variable}", path.display())))
+}
+
+/// Refuses a cluster that neither has values nor a kubeconfig.
+///
+/// # Errors
+/// The name is unknown; the error lists the known ones and the nearest.
+pub fn check_known(session: &Session, name: &str) -> Result<()> {
+    let dirs = session.env.cluster_values_dirs();
+    if cluster_file(&dirs, name).is_some() {
+        return Ok(());
+    }
+    let known = known_clusters(&dirs);
+    let places = dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
+    let error = if known.is_empty() {
+        Error::usage(format!("unknown cluster {name}: no values-{name}.yaml in {places}"))
+    } else {
+        Error::usage(format!("unknown cluster {name} (known: {})", known.join(", ")))
+    };
+    Err(match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("lain use {near}")),
+        None => error.hint(format!("write {}/values-{name}.yaml with at least `registry: HOST/PATH`", dirs.last().map_or_else(String::new, |dir| dir.display().to_string()))),
+    })
+}
+
+/// The cluster file alone, for commands outside an app's folder.
+///
+/// # Errors
+/// The file cannot be read or is invalid.
+pub fn cluster_values(session: &Session, name: &str) -> Result<Cluster> {
+    let Some(path) = cluster_file(&session.env.cluster_values_dirs(), name) else { return Ok(Cluster::default()) };
+    let node = read_file(&path)?;
+    serde_path_to_error::deserialize(node.to_json()).map_err(|error| {
+        let path: Vec<String> = error.path().iter().map(ToString::to_string).collect();
+        node.nearest(path.iter().map(String::as_str)).span.error(format!("`{}`: {}", error.path(), error.inner()))
+    })
+}
+
+/// `lain use NAME`: points `~/.kube/config` at the cluster's kubeconfig, atomically. A real file there is kept under another name.
+///
+/// # Errors
+/// The cluster is unknown, has no kubeconfig, or `~/.kube` cannot be written.
+pub fn switch(session: &Session, name: &str) -> Result<()> {
+    check_known(session, name)?;
+    let found = find(session, name)?;
+    let dir = kube_dir(&session.env).ok_or_else(|| Error::failed("HOME is not set, so ~/.kube cannot be found"))?;
+    fs::create_dir_all(&dir).map_err(|error| Error::io("create", &dir, &error))?;
+    let own = dir.join(format!("{PREFIX}{name}"));
+    if found != own {
+        // A kubeconfig that CI brought: a link under the cluster's name makes the next command know which one it is.
+        replace_link(&found, &own)?;
+    }
+    let link = dir.join("config");
+    if fs::symlink_metadata(&link).is_ok_and(|meta| !meta.file_type().is_symlink()) {
+        let kept = free_name(&dir.join("config.before-lain"));
+        fs::rename(&link, &kept).map_err(|error| Error::io("move", &link, &error))?;
+        session.ui.say(&format!("{} was a file of yours; it is now {}", link.display(), kept.display()));
+    }
+    replace_link(&own, &link)?;
+    session.ui.done(&format!("using cluster {name}: {} -> {}", link.display(), own.display()));
+    Ok(())
+}
+
+fn free_name(path: &Path) -> PathBuf {
+    let with = |n: u32| PathBuf::from(if n == 0 { path.display().to_string() } else { format!("{}.{n}", path.display()) });
+    (0..).map(with).find(|candidate| fs::symlink_metadata(candidate).is_err()).unwrap_or_else(|| path.to_path_buf())
+}
+
+/// Makes `link` point to `target` in one step: another process sees the old link or the new one, never none.
+fn replace_link(target: &Path, link: &Path) -> Result<()> {
+    if fs::symlink_metadata(link).is_ok_and(|meta| !meta.file_type().is_symlink()) {
+        return Err(Error::failed(format!("{} is a file, not a link; it is left alone", link.display())));
+    }
+    let new = link.with_file_name(format!(".{}.{}", link.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
+    symlink(target, &new).map_err(|error| Error::io("create", &new, &error))?;
+    fs::rename(&new, link).map_err(|error| {
+        let _ = fs::remove_file(&new);
+        Error::io("replace", link, &error)
+    })
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, &error))?;
+    let file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(dir).map_err(|error| Error::io("write", path, &error))?;
+    fs::write(file.path(), bytes).map_err(|error| Error::io("write", path, &error))?;
+    file.persist(path).map_err(|error| Error::io("write", path, &error.error))?;
+    Ok(())
+}

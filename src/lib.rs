@@ -1,0 +1,30 @@
+//! lain takes an application from a git repo to a running Kubernetes release.
+//!
+//! The map, in the order data flows. Arrows go one way, down this list to what stands below:
+//!
+//! - `bin/`: five mains of one line each.
+//! - [`cli`]: the command lines of the five binaries and the environment, read once.
+//! - [`command`]: one file a command, named after it: its flags and its verb.
+//! - [`session`]: one run; loads values, the cluster and the tools when first needed.
+//! - [`kubeconfig`]: which cluster.
+//! - [`tools`]: the only place that starts processes: docker, helm, kubectl, git, an editor.
+//! - [`http`]: the only place with sockets: registries, webhooks.
+//! - [`render`]: model to artefacts in memory: Dockerfile, compose file, chart, messages.
+//! - [`model`]: the typed app and cluster, image references, names. Pure.
+//! - [`values`]: YAML text to a tree with positions, merged as helm merges.
+//! - [`ui`]: the only place that prints.
+//! - [`error`]: kinds, places, causes, hints, exit codes.
+//!
+//! `tests/house.rs` holds these walls up.
+
+pub mod cli;
+pub mod command;
+pub mod error;
+pub mod http;
+pub mod kubeconfig;
+pub mod model;
+pub mod render;
+pub mod session;
+pub mod tools;
+pub mod ui;
+pub mod values;

@@ -1,0 +1,8 @@
+//! What values mean, typed. Pure: no files, no processes.
+
+pub mod app;
+pub mod cluster;
+pub mod image;
+pub mod meta;
+pub mod name;
+pub mod text;

@@ -1,0 +1,51 @@
+//! Names that Kubernetes accepts.
+
+/// Longest DNS-1123 label.
+pub const MAX_LABEL: usize = 63;
+
+/// True for a DNS-1123 label: lower case letters, digits and `-`, starting and ending with a letter or digit.
+pub fn is_label(name: &str) -> bool {
+    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    (1..=MAX_LABEL).contains(&name.len())
+        && name.chars().all(|c| edge(c) || c == '-')
+        && name.starts_with(edge)
+        && name.ends_with(edge)
+}
+
+/// The nearest DNS-1123 label to any text (`My App` gives `my-app`); `app` where nothing is left of it.
+pub fn to_label(text: &str) -> String {
+    let mut label = String::new();
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() {
+            label.push(c.to_ascii_lowercase());
+        } else if !label.ends_with('-') {
+            label.push('-');
+        }
+    }
+    let label: String = label.trim_matches('-').chars().take(MAX_LABEL).collect();
+    let label = label.trim_matches('-');
+    if label.is_empty() { "app".to_owned() } else { label.to_owned() }
+}
+
+/// The candidate nearest to `name`, when it is near enough to be a slip.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |candidate: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
+    let best = candidates.into_iter().min_by_key(near)?;
+    (near(&best) <= name.chars().count().max(3) / 3).then_some(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels() {
+        for (text, label) in [("My App", "my-app"), ("--x__y--", "x-y"), ("应用", "app"), ("dummy", "dummy"), ("a.b/c", "a-b-c")] {
+            assert_eq!(to_label(text), label);
+            assert!(is_label(&to_label(text)));
+        }
+        assert!(!is_label("-a") && !is_label("A") && !is_label("") && !is_label(&"a".repeat(64)));
+        assert_eq!(nearest("wep", ["web", "worker"]), Some("web"));
+        assert_eq!(nearest("zzz", ["web", "worker"]), None);
+    }
+}

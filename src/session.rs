@@ -1,0 +1,227 @@
+//! One run: its flags, environment, output and, on demand, the app's values, the chosen cluster and the tools.
+//!
+//! Everything costly is asked when it is first needed and then kept, so that `lain image` starts no helm
+//! and `lain --version` reads no file.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+use crate::cli::env::Env;
+use crate::cli::globals::Globals;
+use crate::error::{Error, Result};
+use crate::kubeconfig::{self, Choice};
+use crate::model::app::App;
+use crate::model::cluster::Cluster;
+use crate::model::image::repository_in;
+use crate::tools::docker::Docker;
+use crate::tools::git::Git;
+use crate::tools::helm::{Helm, Target};
+use crate::tools::kubectl::Kubectl;
+use crate::ui::Ui;
+use crate::values::layers::{Layers, Wanted, known_clusters};
+
+/// One run.
+#[derive(Debug)]
+pub struct Session {
+    /// The output.
+    pub ui: Ui,
+    /// The environment.
+    pub env: Env,
+    /// The flags of every command.
+    pub globals: Globals,
+    /// Where the app is: the folder that holds `chart/`.
+    pub dir: PathBuf,
+    choice: OnceCell<Option<Choice>>,
+    layers: OnceCell<Layers>,
+    app: OnceCell<App>,
+    cluster: OnceCell<Cluster>,
+    image_tag: OnceCell<String>,
+}
+
+impl Session {
+    /// A run in the current folder.
+    ///
+    /// # Errors
+    /// The current folder is gone.
+    pub fn new(ui: Ui, env: Env, globals: Globals) -> Result<Self> {
+        let dir = std::env::current_dir().map_err(|error| Error::io("use", Path::new("."), &error))?;
+        Ok(Self {
+            ui,
+            env,
+            globals,
+            dir,
+            choice: OnceCell::new(),
+            layers: OnceCell::new(),
+            app: OnceCell::new(),
+            cluster: OnceCell::new(),
+            image_tag: OnceCell::new(),
+        })
+    }
+
+    /// What comes before the command itself: `--use`.
+    ///
+    /// # Errors
+    /// The cluster is unknown.
+    pub fn begin(&self) -> Result<()> {
+        match &self.globals.use_cluster {
+            Some(name) => kubeconfig::switch(self, name),
+            None => Ok(()),
+        }
+    }
+
+    /// The chosen cluster: `--cluster`, else where `~/.kube/config` points; none when neither says.
+    ///
+    /// # Errors
+    /// The named cluster has no kubeconfig.
+    pub fn choice(&self) -> Result<Option<&Choice>> {
+        get_or_try(&self.choice, || kubeconfig::choose(self)).map(Option::as_ref)
+    }
+
+    /// The chosen cluster's name, where only the name matters: a cluster without a kubeconfig still has values.
+    pub fn cluster_name(&self) -> Option<String> {
+        match &self.globals.cluster {
+            Some(name) => Some(name.clone()),
+            None => kubeconfig::linked_cluster(&self.env),
+        }
+    }
+
+    /// The chosen cluster, for commands that cannot do without.
+    ///
+    /// # Errors
+    /// None is chosen, or the chosen one is unknown.
+    pub fn require_cluster(&self) -> Result<&Choice> {
+        self.choice()?.ok_or_else(|| {
+            let known = known_clusters(&self.env.cluster_values_dirs());
+            let list = if known.is_empty() { String::new() } else { format!(" (known: {})", known.join(", ")) };
+            Error::usage(format!("no cluster is chosen{list}")).hint("lain use CLUSTER # or --cluster CLUSTER, or LAIN_CLUSTER in CI")
+        })
+    }
+
+    /// All values that apply here.
+    ///
+    /// # Errors
+    /// See [`Layers::load`]; an unknown cluster.
+    pub fn layers(&self) -> Result<&Layers> {
+        get_or_try(&self.layers, || self.load_layers(&[]))
+    }
+
+    /// All values that apply here, with more `--set` on top.
+    ///
+    /// # Errors
+    /// As [`Session::layers`].
+    pub fn load_layers(&self, set: &[String]) -> Result<Layers> {
+        let cluster = self.cluster_name();
+        let dirs = self.env.cluster_values_dirs();
+        if let Some(name) = &self.globals.cluster {
+            kubeconfig::check_known(self, name)?;
+        }
+        Layers::load(&self.dir, &Wanted { cluster: cluster.as_deref(), cluster_dirs: &dirs, extra: &self.globals.values, set })
+    }
+
+    /// The typed app.
+    ///
+    /// # Errors
+    /// As [`Session::layers`], or a value of the wrong type.
+    pub fn app(&self) -> Result<&App> {
+        get_or_try(&self.app, || self.layers()?.typed())
+    }
+
+    /// The typed cluster values, as the app may have overridden them.
+    ///
+    /// # Errors
+    /// As [`Session::app`].
+    pub fn cluster(&self) -> Result<&Cluster> {
+        get_or_try(&self.cluster, || self.layers()?.typed())
+    }
+
+    /// The registry images go to.
+    ///
+    /// # Errors
+    /// No layer names one.
+    pub fn registry(&self) -> Result<&str> {
+        let dirs = self.env.cluster_values_dirs();
+        let place = dirs.last().map_or_else(String::new, |dir| format!("{}/", dir.display()));
+        self.cluster()?.registry.as_deref().ok_or_else(|| match self.cluster_name() {
+            Some(name) => Error::failed(format!("the values of cluster {name} name no registry")).hint(format!("registry: HOST/PATH # in {place}values-{name}.yaml")),
+            None => Error::usage("no cluster is chosen, so the registry is not known").hint("lain use CLUSTER # or --cluster CLUSTER"),
+        })
+    }
+
+    /// `REGISTRY/APPNAME`.
+    ///
+    /// # Errors
+    /// As [`Session::registry`].
+    pub fn repository(&self) -> Result<String> {
+        Ok(repository_in(self.registry()?, &self.app()?.appname))
+    }
+
+    /// The tag of HEAD's images.
+    ///
+    /// # Errors
+    /// git refuses the folder.
+    pub fn image_tag(&self) -> Result<&str> {
+        get_or_try(&self.image_tag, || self.git().image_tag()).map(String::as_str)
+    }
+
+    /// git in the app's folder.
+    pub fn git(&self) -> Git<'_> {
+        Git::new(&self.ui, &self.dir)
+    }
+
+    /// docker, local or (`--remote-docker`) the cluster's.
+    ///
+    /// # Errors
+    /// `--remote-docker` without `remote_docker` in the values.
+    pub fn docker(&self) -> Result<Docker<'_>> {
+        if !self.globals.remote_docker {
+            return Ok(Docker::new(&self.ui, None));
+        }
+        let host = self.cluster()?.remote_docker.as_deref();
+        let host = host.ok_or_else(|| Error::usage("--remote-docker, but the cluster values have no `remote_docker`").hint("remote_docker: HOST"))?;
+        let host = if host.contains("://") { host.to_owned() } else { format!("tcp://{host}:2375") };
+        Ok(Docker::new(&self.ui, Some(&host)))
+    }
+
+    /// helm without a cluster.
+    pub fn local_helm(&self) -> Helm<'_> {
+        Helm::new(&self.ui, &self.dir, Target::default())
+    }
+
+    /// helm on the chosen cluster.
+    ///
+    /// # Errors
+    /// No cluster is chosen.
+    pub fn helm(&self) -> Result<Helm<'_>> {
+        Ok(Helm::new(&self.ui, &self.dir, self.target()?))
+    }
+
+    /// kubectl on the chosen cluster.
+    ///
+    /// # Errors
+    /// No cluster is chosen.
+    pub fn kubectl(&self) -> Result<Kubectl<'_>> {
+        Ok(Kubectl::new(&self.ui, self.target()?))
+    }
+
+    /// Where helm and kubectl go.
+    ///
+    /// # Errors
+    /// No cluster is chosen.
+    pub fn target(&self) -> Result<Target> {
+        let choice = self.require_cluster()?;
+        let app_is_here = self.dir.join(crate::values::layers::APP_VALUES).is_file();
+        let cluster = if app_is_here { self.cluster()?.clone() } else { kubeconfig::cluster_values(self, &choice.name)? };
+        let context = self.env.get("KUBE_CONTEXT").filter(|_| self.env.is_ci()).map(str::to_owned).or(cluster.kube_context);
+        Ok(Target { kubeconfig: choice.kubeconfig.clone(), context, namespace: cluster.namespace })
+    }
+}
+
+fn get_or_try<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    match cell.get() {
+        Some(value) => Ok(value),
+        None => {
+            let value = make()?;
+            Ok(cell.get_or_init(|| value))
+        }
+    }
+}

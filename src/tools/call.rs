@@ -1,0 +1,344 @@
+//! One external command: echoed, redacted, bounded, interruptible.
+
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use duct::{Expression, Handle};
+
+use super::interrupt::{self, Forwarding};
+use crate::error::{Error, Result, describe_io};
+use crate::ui::{Surface, Ui};
+
+/// How long a child may take to end after Ctrl-C or SIGTERM before it is killed.
+const GRACE: Duration = Duration::from_secs(20);
+/// How much of a failing child's output is kept for the error.
+const TAIL_BYTES: usize = 4096;
+
+/// What a captured command printed.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// Exit code; 128 + n when signal n ended it.
+    pub code: i32,
+    /// stdout, the only stream that is ever parsed.
+    pub stdout: Vec<u8>,
+    /// stderr, for people.
+    pub stderr: String,
+}
+
+impl Captured {
+    /// True when the code is 0.
+    pub fn ok(&self) -> bool {
+        self.code == 0
+    }
+
+    /// stdout as text, without the last newline.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim_end().to_owned()
+    }
+
+    /// stdout as JSON.
+    ///
+    /// # Errors
+    /// It is no JSON of this shape.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.stdout).map_err(|error| Error::failed(format!("its output is not the JSON that was expected: {error}")))
+    }
+}
+
+/// A command about to run. Nothing goes through a shell.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    ui: &'a Ui,
+    program: String,
+    args: Vec<OsString>,
+    shown_env: Vec<(String, String)>,
+    env: Vec<(String, OsString)>,
+    removed_env: Vec<String>,
+    stdin: Option<Vec<u8>>,
+    dir: Option<PathBuf>,
+    timeout: Option<Duration>,
+    lookup: bool,
+    install: String,
+}
+
+impl<'a> Call<'a> {
+    /// `program` is looked up on PATH.
+    pub fn new(ui: &'a Ui, program: &str) -> Self {
+        Self {
+            ui,
+            program: program.to_owned(),
+            args: vec![],
+            shown_env: vec![],
+            env: vec![],
+            removed_env: vec![],
+            stdin: None,
+            dir: None,
+            timeout: None,
+            lookup: false,
+            install: format!("install {program} and make sure that it is on PATH"),
+        }
+    }
+
+    /// One more argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// More arguments.
+    #[must_use]
+    pub fn args<T: Into<OsString>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// A variable for the child that is echoed too, so that a copied line does the same.
+    #[must_use]
+    pub fn shown_env(mut self, name: &str, value: &str) -> Self {
+        self.shown_env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A variable for the child that is not echoed.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// A variable the child must not see.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.removed_env.push(name.to_owned());
+        self
+    }
+
+    /// What the child reads. Without it the child reads nothing, unless it is interactive.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Where the child runs.
+    #[must_use]
+    pub fn dir(mut self, dir: &Path) -> Self {
+        self.dir = Some(dir.to_path_buf());
+        self
+    }
+
+    /// The longest it may take.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// It changes nothing: echoed with `--verbose` only.
+    #[must_use]
+    pub fn lookup(mut self) -> Self {
+        self.lookup = true;
+        self
+    }
+
+    /// What to say when the program is missing.
+    #[must_use]
+    pub fn install_hint(mut self, hint: &str) -> Self {
+        hint.clone_into(&mut self.install);
+        self
+    }
+
+    /// The command as a shell would take it.
+    pub fn line(&self) -> String {
+        let env = self.shown_env.iter().map(|(name, value)| format!("{name}={}", shell_words::quote(value)));
+        let program = std::iter::once(shell_words::quote(&self.program).into_owned());
+        let args = self.args.iter().map(|arg| shell_words::quote(&arg.to_string_lossy()).into_owned());
+        env.chain(program).chain(args).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The program and its first words, for messages.
+    pub fn name(&self) -> String {
+        let words = self.args.iter().map(|arg| arg.to_string_lossy().into_owned()).take_while(|arg| !arg.starts_with('-')).take(2);
+        std::iter::once(self.program.clone()).chain(words).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Runs it; what it prints goes to stderr as it comes (stdout belongs to lain's own result).
+    ///
+    /// # Errors
+    /// It is missing, fails, takes too long, or is interrupted. On a log, the error repeats the last lines.
+    pub fn run(self) -> Result<()> {
+        let (code, tail) = self.stream()?;
+        if code == 0 {
+            return Ok(());
+        }
+        Err(self.failure(code, &tail))
+    }
+
+    /// As [`Call::run`], but the exit code is the caller's to judge; also returns the last of what it printed.
+    ///
+    /// # Errors
+    /// It is missing, takes too long, or is interrupted.
+    pub fn stream(&self) -> Result<(i32, String)> {
+        self.echo();
+        let expression = self.expression()?;
+        if self.ui.children_may_draw() {
+            let handle = self.start(&expression.stdout_to_stderr())?;
+            return Ok((self.wait(&handle, false)?, String::new()));
+        }
+        let (mut reader, writer) = io::pipe().map_err(|error| Error::failed(format!("cannot make a pipe: {}", describe_io(&error))))?;
+        let expression = expression.stderr_to_stdout().stdout_file(writer);
+        let handle = self.start(&expression)?;
+        drop(expression); // it holds the write end; the reader would never see the end
+        std::thread::scope(|scope| {
+            let tail = scope.spawn(move || copy_keeping_tail(&mut reader, self.ui));
+            let code = self.wait(&handle, false);
+            drop(handle);
+            let tail = tail.join().unwrap_or_default();
+            Ok((code?, tail))
+        })
+    }
+
+    /// Runs it and captures what it prints, whatever its exit code.
+    ///
+    /// # Errors
+    /// It is missing, takes too long, or is interrupted.
+    pub fn capture(&self) -> Result<Captured> {
+        self.echo();
+        let handle = self.start(&self.expression()?.stdout_capture().stderr_capture())?;
+        let code = self.wait(&handle, false)?;
+        let output = handle.into_output().map_err(|error| self.broken(&error))?;
+        Ok(Captured { code, stdout: output.stdout, stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
+    }
+
+    /// Runs it and captures what it prints.
+    ///
+    /// # Errors
+    /// As [`Call::capture`], and when it fails: stderr is the cause.
+    pub fn read(&self) -> Result<Captured> {
+        let captured = self.capture()?;
+        if captured.ok() {
+            return Ok(captured);
+        }
+        Err(self.failure(captured.code, &captured.stderr))
+    }
+
+    /// Gives it the terminal and returns its exit code.
+    ///
+    /// # Errors
+    /// It is missing or cannot be started.
+    pub fn interact(&self) -> Result<i32> {
+        self.echo();
+        let handle = self.start(&self.base()?)?;
+        self.wait_as_is(&handle)
+    }
+
+    /// The error for an exit code, with the end of what was printed as its cause.
+    pub fn failure(&self, code: i32, output: &str) -> Error {
+        let how = if code > 128 { format!("was ended by signal {}", code - 128) } else { format!("failed with exit code {code}") };
+        let error = Error::failed(format!("`{}` {how}", self.name()));
+        let reason = last_lines(&console::strip_ansi_codes(output), 12);
+        if reason.is_empty() { error } else { Error::failed(reason).context(error.message()) }
+    }
+
+    fn echo(&self) {
+        if self.lookup {
+            self.ui.lookup(&self.line());
+        } else {
+            self.ui.command(&self.line());
+        }
+    }
+
+    fn base(&self) -> Result<Expression> {
+        if which::which(&self.program).is_err() {
+            return Err(Error::failed(format!("{} is not installed (not found on PATH)", self.program)).hint(self.install.clone()));
+        }
+        let mut expression = duct::cmd(self.program.as_str(), &self.args).unchecked();
+        for (name, value) in &self.shown_env {
+            expression = expression.env(name, value);
+        }
+        for (name, value) in &self.env {
+            expression = expression.env(name, value);
+        }
+        for name in &self.removed_env {
+            expression = expression.env_remove(name);
+        }
+        if let Some(dir) = &self.dir {
+            expression = expression.dir(dir);
+        }
+        Ok(expression)
+    }
+
+    fn expression(&self) -> Result<Expression> {
+        let base = self.base()?;
+        Ok(match &self.stdin {
+            Some(bytes) => base.stdin_bytes(bytes.clone()),
+            None => base.stdin_null(),
+        })
+    }
+
+    fn start(&self, expression: &Expression) -> Result<Handle> {
+        interrupt::check()?;
+        expression.start().map_err(|error| self.broken(&error))
+    }
+
+    fn broken(&self, error: &io::Error) -> Error {
+        Error::failed(format!("cannot run {}: {}", self.program, describe_io(error))).hint(self.install.clone())
+    }
+
+    fn wait(&self, handle: &Handle, interactive: bool) -> Result<i32> {
+        let _forwarding = Forwarding::to(handle.pids(), interactive);
+        let started = Instant::now();
+        let mut asked_to_end = None;
+        loop {
+            if let Some(output) = handle.wait_timeout(Duration::from_millis(100)).map_err(|error| self.broken(&error))? {
+                let code = exit_code(output.status);
+                interrupt::check()?;
+                return Ok(code);
+            }
+            if interrupt::received() && asked_to_end.get_or_insert_with(Instant::now).elapsed() > GRACE {
+                let _ = handle.kill(); // it had its time
+            }
+            if self.timeout.is_some_and(|timeout| started.elapsed() > timeout) {
+                let _ = handle.kill();
+                let seconds = self.timeout.unwrap_or_default().as_secs();
+                return Err(Error::failed(format!("`{}` did not end within {seconds} s", self.name())));
+            }
+        }
+    }
+
+    fn wait_as_is(&self, handle: &Handle) -> Result<i32> {
+        let _forwarding = Forwarding::to(handle.pids(), true);
+        let output = handle.wait().map_err(|error| self.broken(&error))?;
+        Ok(exit_code(output.status))
+    }
+}
+
+fn exit_code(status: std::process::ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
+}
+
+fn copy_keeping_tail(reader: &mut impl Read, ui: &Ui) -> String {
+    let mut tail: Vec<u8> = Vec::new();
+    let mut buffer = [0; 8192];
+    while let Ok(count) = reader.read(&mut buffer) {
+        if count == 0 {
+            break;
+        }
+        ui.raw(&buffer[..count]);
+        tail.extend_from_slice(&buffer[..count]);
+        if tail.len() > 2 * TAIL_BYTES {
+            tail.drain(..tail.len() - TAIL_BYTES);
+        }
+    }
+    // In a plain log the output stands right above; only a collapsed GitLab section hides it.
+    if ui.surface() == Surface::GitLab { String::from_utf8_lossy(&tail).into_owned() } else { String::new() }
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}

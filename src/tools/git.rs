@@ -1,0 +1,143 @@
+//! git, through its command line.
+
+use std::path::Path;
+
+use super::call::Call;
+use crate::error::{Error, Result};
+use crate::model::meta::{NO_GIT_TAG, commit_tag};
+use crate::ui::Ui;
+
+/// git in one folder.
+#[derive(Debug)]
+pub struct Git<'a> {
+    ui: &'a Ui,
+    dir: &'a Path,
+}
+
+/// What a commit says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// 40 hex digits.
+    pub sha: String,
+    /// Seconds since 1970, the committer's.
+    pub time: String,
+    /// First line of the message; may hold anything, print it with [`crate::ui::printable`].
+    pub subject: String,
+    /// Author's name.
+    pub author: String,
+}
+
+impl<'a> Git<'a> {
+    /// git in `dir`.
+    pub fn new(ui: &'a Ui, dir: &'a Path) -> Self {
+        Self { ui, dir }
+    }
+
+    fn call(&self) -> Call<'a> {
+        Call::new(self.ui, "git").dir(self.dir).env("LC_ALL", "C").install_hint("apt-get install git # or your system's package").lookup()
+    }
+
+    /// HEAD, or none outside a work tree and before the first commit.
+    ///
+    /// # Errors
+    /// git is missing, or refuses the folder (another owner).
+    pub fn head(&self) -> Result<Option<Commit>> {
+        self.commit("HEAD")
+    }
+
+    /// One commit by any name git knows.
+    ///
+    /// # Errors
+    /// As [`Git::head`].
+    pub fn commit(&self, revision: &str) -> Result<Option<Commit>> {
+        let out = self.call().args(["log", "-1", "--format=%H%x00%ct%x00%an%x00%s", revision, "--"]).capture()?;
+        if !out.ok() {
+            return self.explain(&out.stderr).map_or(Ok(None), Err);
+        }
+        let text = out.text();
+        let mut parts = text.splitn(4, '\0').map(str::to_owned);
+        let mut part = || parts.next().unwrap_or_default();
+        Ok(Some(Commit { sha: part(), time: part(), author: part(), subject: part() }))
+    }
+
+    /// The tag for HEAD's images: `<commit unix time>-<sha>`, `latest` outside git.
+    ///
+    /// # Errors
+    /// As [`Git::head`].
+    pub fn image_tag(&self) -> Result<String> {
+        Ok(self.head()?.map_or_else(|| NO_GIT_TAG.to_owned(), |commit| commit_tag(&commit.time, &commit.sha)))
+    }
+
+    /// True when tracked files differ from HEAD or untracked ones are not ignored.
+    ///
+    /// # Errors
+    /// git is missing.
+    pub fn is_dirty(&self) -> Result<bool> {
+        let out = self.call().args(["status", "--porcelain", "--untracked-files=normal", "--", "."]).capture()?;
+        Ok(out.ok() && !out.stdout.is_empty())
+    }
+
+    /// The address of `origin`, without any credentials in it; empty when there is none.
+    ///
+    /// # Errors
+    /// git is missing.
+    pub fn remote_url(&self) -> Result<String> {
+        let out = self.call().args(["remote", "get-url", "origin"]).capture()?;
+        Ok(if out.ok() { without_credentials(&out.text()) } else { String::new() })
+    }
+
+    /// `git log --oneline FROM..TO`, newest first, at most `limit` lines; empty when a commit is unknown (shallow clone).
+    ///
+    /// # Errors
+    /// git is missing.
+    pub fn subjects_between(&self, from: &str, to: &str, limit: usize) -> Result<Vec<String>> {
+        let range = format!("{from}..{to}");
+        let out = self.call().args(["log", "--format=%h %an: %s", "--no-merges"]).arg(format!("-{limit}")).args([&range, "--"]).capture()?;
+        Ok(if out.ok() { String::from_utf8_lossy(&out.stdout).lines().map(str::to_owned).collect() } else { vec![] })
+    }
+
+    /// Commits exactly these paths and nothing else that may be staged.
+    ///
+    /// # Errors
+    /// git is missing or refuses.
+    pub fn commit_only(&self, paths: &[&str], message: &str) -> Result<()> {
+        let git = || Call::new(self.ui, "git").dir(self.dir);
+        git().args(["add", "--"]).args(paths.iter().copied()).run()?;
+        let clean = git().lookup().args(["diff", "--cached", "--quiet", "--"]).args(paths.iter().copied()).capture()?.ok();
+        if clean {
+            self.ui.say("nothing to commit: the chart is as it was");
+            return Ok(());
+        }
+        git().args(["commit", "-m", message, "--only", "--"]).args(paths.iter().copied()).run()
+    }
+
+    fn explain(&self, stderr: &str) -> Option<Error> {
+        stderr.contains("dubious ownership").then(|| {
+            Error::failed(format!("git does not trust {}: it belongs to another user", self.dir.display()))
+                .hint(format!("git config --global --add safe.directory {}", self.dir.display()))
+        })
+    }
+}
+
+/// `https://user:token@host/x` without `user:token@`, as GitLab's job clones have it.
+pub fn without_credentials(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{scheme}://{host}{path}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_leave_the_url() {
+        assert_eq!(without_credentials("https://gitlab-ci-token:abc@git.example.com/a/b.git"), "https://git.example.com/a/b.git");
+        assert_eq!(without_credentials("git@git.example.com:a/b.git"), "git@git.example.com:a/b.git");
+    }
+}

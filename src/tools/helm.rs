@@ -1,0 +1,178 @@
+//! helm 3.8 to 4.x, through its command line. What differs between versions is asked here.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::call::Call;
+use super::version::Version;
+use crate::error::{Error, Result};
+use crate::ui::Ui;
+
+/// The oldest helm that works.
+const OLDEST: Version = Version { major: 3, minor: 8, patch: 0 };
+
+/// Which cluster helm and kubectl speak to.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// The kubeconfig; none leaves the choice to the tools' own rules.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it.
+    pub context: Option<String>,
+    /// The namespace, when the cluster file names one.
+    pub namespace: Option<String>,
+}
+
+/// helm, pointed at one cluster.
+#[derive(Debug)]
+pub struct Helm<'a> {
+    ui: &'a Ui,
+    dir: &'a Path,
+    target: Target,
+    version: OnceCell<Version>,
+}
+
+/// One release as `helm list -o json` prints it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ReleaseInfo {
+    /// Release name.
+    pub name: String,
+    /// `deployed`, `failed`, `pending-upgrade`, ...
+    pub status: String,
+    /// Newest revision, text in this output.
+    pub revision: String,
+    /// When it last changed.
+    pub updated: String,
+}
+
+/// One revision as `helm history -o json` prints it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Revision {
+    /// Counts from 1.
+    pub revision: u32,
+    /// `deployed`, `superseded`, `failed`, `pending-...`
+    pub status: String,
+    /// When.
+    #[serde(default)]
+    pub updated: String,
+    /// What helm or lain wrote: "Upgrade complete", "Rollback to 3", ...
+    #[serde(default)]
+    pub description: String,
+}
+
+impl<'a> Helm<'a> {
+    /// helm for the chart in `dir`.
+    pub fn new(ui: &'a Ui, dir: &'a Path, target: Target) -> Self {
+        Self { ui, dir, target, version: OnceCell::new() }
+    }
+
+    fn bare(&self) -> Call<'a> {
+        Call::new(self.ui, "helm").dir(self.dir).install_hint("install helm 3.8 or newer: https://helm.sh/docs/intro/install/")
+    }
+
+    /// helm's version, asked once.
+    ///
+    /// # Errors
+    /// helm is missing or older than 3.8.
+    pub fn version(&self) -> Result<Version> {
+        if let Some(version) = self.version.get() {
+            return Ok(*version);
+        }
+        // The same words in helm 3 and 4; `version --client` left with helm 4.
+        let out = self.bare().lookup().args(["version", "--template", "{{.Version}}"]).capture()?;
+        let text = out.text();
+        let version = Version::parse(&text)
+            .ok_or_else(|| Error::failed(format!("cannot tell helm's version from `{}`", text.lines().next().unwrap_or(out.stderr.trim()))))?;
+        if version < OLDEST {
+            return Err(Error::failed(format!("helm {version} is too old; lain needs {OLDEST} or newer"))
+                .hint("install helm 3.8 or newer: https://helm.sh/docs/intro/install/"));
+        }
+        Ok(*self.version.get_or_init(|| version))
+    }
+
+    /// A helm command without a cluster (`template`, `lint`).
+    ///
+    /// # Errors
+    /// As [`Helm::version`].
+    pub fn local(&self) -> Result<Call<'a>> {
+        Ok(self.bare())
+    }
+
+    /// A helm command on the cluster.
+    ///
+    /// # Errors
+    /// As [`Helm::version`].
+    pub fn call(&self, verb: &[&str]) -> Result<Call<'a>> {
+        self.version()?;
+        let mut call = self.bare().args(verb.iter().copied());
+        if let Some(path) = &self.target.kubeconfig {
+            call = call.arg("--kubeconfig").arg(path);
+        }
+        if let Some(context) = &self.target.context {
+            call = call.args(["--kube-context", context]);
+        }
+        if let Some(namespace) = &self.target.namespace {
+            call = call.args(["--namespace", namespace]);
+        }
+        Ok(call)
+    }
+
+    /// The flag that returns to the last good release when an upgrade fails; helm 4 renamed it.
+    ///
+    /// # Errors
+    /// As [`Helm::version`].
+    pub fn rollback_flag(&self) -> Result<&'static str> {
+        Ok(if self.version()?.major >= 4 { "--rollback-on-failure" } else { "--atomic" })
+    }
+
+    /// The newest state of one release, whatever its status; none when there is no such release.
+    ///
+    /// # Errors
+    /// helm is missing or the cluster does not answer.
+    pub fn release(&self, name: &str) -> Result<Option<ReleaseInfo>> {
+        // `-a` left helm 4's list (all statuses are shown); the explicit states mean the same to both.
+        let filter = format!("^{name}$");
+        let all = if self.version()?.major >= 4 { &[][..] } else { &["--all"][..] };
+        let out = self.call(&["list"])?.lookup().args(all.iter().copied()).args(["--filter", &filter, "--output", "json"]).timeout(Duration::from_secs(60)).read()?;
+        Ok(out.json::<Vec<ReleaseInfo>>()?.into_iter().find(|release| release.name == name))
+    }
+
+    /// All revisions, oldest first; empty when there is no such release.
+    ///
+    /// # Errors
+    /// helm is missing or the cluster does not answer.
+    pub fn history(&self, name: &str) -> Result<Vec<Revision>> {
+        let out = self.call(&["history", name])?.lookup().args(["--max", "256", "--output", "json"]).timeout(Duration::from_secs(60)).capture()?;
+        if out.ok() {
+            return out.json();
+        }
+        if out.stderr.contains("not found") {
+            return Ok(vec![]);
+        }
+        Err(self.bare().args(["history", name]).failure(out.code, &out.stderr))
+    }
+
+    /// The values a revision was deployed with; `revision` none means the newest. None when there is no such release.
+    ///
+    /// # Errors
+    /// helm is missing or the cluster does not answer.
+    pub fn values(&self, name: &str, revision: Option<u32>, all: bool) -> Result<Option<serde_json::Value>> {
+        let mut call = self.call(&["get", "values", name])?.lookup().args(["--output", "json"]).timeout(Duration::from_secs(60));
+        if all {
+            call = call.arg("--all");
+        }
+        if let Some(revision) = revision {
+            call = call.arg("--revision").arg(revision.to_string());
+        }
+        let out = call.capture()?;
+        if out.ok() {
+            return out.json().map(Some);
+        }
+        if out.stderr.contains("not found") {
+            return Ok(None);
+        }
+        Err(call.failure(out.code, &out.stderr))
+    }
+}

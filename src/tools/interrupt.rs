@@ -1,0 +1,95 @@
+//! Ctrl-C and SIGTERM: children get the signal, the run winds up through ordinary errors, so that
+//! every guard that removes a generated file does its work.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::error::{Error, Result};
+
+static RECEIVED: AtomicI32 = AtomicI32::new(0);
+static CHILDREN: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+struct Child {
+    pid: u32,
+    /// An interactive child gets Ctrl-C from the terminal itself; sending it once more would count double.
+    interactive: bool,
+}
+
+/// Starts listening. Called once, before the first child or generated file.
+///
+/// # Errors
+/// The signal handlers cannot be installed.
+pub fn install() -> Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| Error::failed(format!("cannot listen for signals: {error}")))?;
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            RECEIVED.store(signal, Ordering::SeqCst);
+            forward(signal);
+        }
+    });
+    Ok(())
+}
+
+/// True once Ctrl-C or SIGTERM came.
+pub fn received() -> bool {
+    RECEIVED.load(Ordering::SeqCst) != 0
+}
+
+/// Fails once Ctrl-C or SIGTERM came. Called between steps.
+///
+/// # Errors
+/// [`Error::interrupted`].
+pub fn check() -> Result<()> {
+    if received() { Err(Error::interrupted()) } else { Ok(()) }
+}
+
+/// Sleeps, but wakes up early on a signal.
+///
+/// # Errors
+/// [`Error::interrupted`].
+pub fn sleep(duration: std::time::Duration) -> Result<()> {
+    let end = std::time::Instant::now() + duration;
+    while let Some(left) = end.checked_duration_since(std::time::Instant::now()) {
+        check()?;
+        std::thread::sleep(left.min(std::time::Duration::from_millis(50)));
+    }
+    check()
+}
+
+/// Forwards signals to these processes until dropped.
+pub(super) struct Forwarding(Vec<u32>);
+
+impl Forwarding {
+    pub(super) fn to(pids: Vec<u32>, interactive: bool) -> Self {
+        let mut children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+        children.extend(pids.iter().map(|pid| Child { pid: *pid, interactive }));
+        Self(pids)
+    }
+}
+
+impl Drop for Forwarding {
+    fn drop(&mut self) {
+        let mut children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+        children.retain(|child| !self.0.contains(&child.pid));
+    }
+}
+
+fn forward(signal: i32) {
+    let kind = match signal {
+        SIGINT => Signal::INT,
+        SIGHUP => Signal::HUP,
+        _ => Signal::TERM,
+    };
+    for child in CHILDREN.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        if signal == SIGINT && child.interactive {
+            continue;
+        }
+        if let Some(pid) = i32::try_from(child.pid).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, kind); // it may just have ended
+        }
+    }
+}

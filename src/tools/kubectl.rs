@@ -1,0 +1,122 @@
+//! kubectl, through its command line.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use super::call::{Call, Captured};
+use super::helm::Target;
+use super::version::Version;
+use crate::error::{Error, Result};
+use crate::ui::Ui;
+
+/// Bound of a single question to the API server.
+const QUESTION: Duration = Duration::from_secs(30);
+
+/// kubectl, pointed at one cluster.
+#[derive(Debug)]
+pub struct Kubectl<'a> {
+    ui: &'a Ui,
+    target: Target,
+}
+
+/// Client and server versions; the server's is none when it does not answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Versions {
+    /// kubectl's own.
+    pub client: Version,
+    /// The API server's.
+    pub server: Option<Version>,
+}
+
+impl<'a> Kubectl<'a> {
+    /// kubectl for one cluster.
+    pub fn new(ui: &'a Ui, target: Target) -> Self {
+        Self { ui, target }
+    }
+
+    /// A kubectl command on the cluster; the target's flags come after the verb's words.
+    pub fn call<'s>(&self, words: impl IntoIterator<Item = &'s str>) -> Call<'a> {
+        let mut call = Call::new(self.ui, "kubectl")
+            .args(words.into_iter().map(str::to_owned))
+            .install_hint("install kubectl, within one minor version of the cluster: https://kubernetes.io/docs/tasks/tools/");
+        if let Some(path) = &self.target.kubeconfig {
+            call = call.arg("--kubeconfig").arg(path);
+        }
+        if let Some(context) = &self.target.context {
+            call = call.args(["--context", context]);
+        }
+        if let Some(namespace) = &self.target.namespace {
+            call = call.args(["--namespace", namespace]);
+        }
+        call
+    }
+
+    /// A bounded look-up, echoed with `--verbose` only.
+    pub fn question<'s>(&self, words: impl IntoIterator<Item = &'s str>) -> Call<'a> {
+        self.call(words).arg("--request-timeout=20s").lookup().timeout(QUESTION)
+    }
+
+    /// `kubectl get ... -o json`.
+    ///
+    /// # Errors
+    /// kubectl is missing, the server does not answer, or the object does not exist.
+    pub fn get<T: DeserializeOwned>(&self, words: &[&str]) -> Result<T> {
+        let call = self.question(std::iter::once("get").chain(words.iter().copied())).args(["--output", "json"]);
+        let out = call.capture()?;
+        if out.ok() { out.json() } else { Err(explain(&call, &out)) }
+    }
+
+    /// One object, or none when the server says that there is none.
+    ///
+    /// # Errors
+    /// kubectl is missing or the server does not answer.
+    pub fn find(&self, kind: &str, name: &str) -> Result<Option<Json>> {
+        let call = self.question(["get", kind, name, "--ignore-not-found"]).args(["--output", "json"]);
+        let out = call.capture()?;
+        if !out.ok() {
+            return Err(explain(&call, &out));
+        }
+        if out.stdout.iter().all(u8::is_ascii_whitespace) { Ok(None) } else { out.json().map(Some) }
+    }
+
+    /// Sends objects as JSON on stdin (never in arguments: they may be Secrets): `create`, `apply`, `replace`.
+    ///
+    /// # Errors
+    /// kubectl is missing or the server refuses.
+    pub fn send(&self, verb: &[&str], object: &Json) -> Result<Captured> {
+        let call = self.call(verb.iter().copied()).args(["-f", "-"]).stdin(object.to_string()).timeout(QUESTION);
+        let out = call.capture()?;
+        if out.ok() { Ok(out) } else { Err(explain(&call, &out)) }
+    }
+
+    /// Client and server version.
+    ///
+    /// # Errors
+    /// kubectl is missing. A server that does not answer is no error.
+    pub fn versions(&self) -> Result<Versions> {
+        let call = self.question(["version", "--output", "json"]); // `--short` left kubectl with 1.28
+        let out = call.capture()?;
+        let value: Json = serde_json::from_slice(&out.stdout).unwrap_or(Json::Null);
+        let version = |key: &str| Version::parse(value[key]["gitVersion"].as_str()?);
+        let client = version("clientVersion").ok_or_else(|| Error::failed(out.stderr.trim()).context("cannot tell kubectl's version"))?;
+        Ok(Versions { client, server: version("serverVersion") })
+    }
+}
+
+/// The error of a failed kubectl, in the words of someone who knows the usual reasons.
+pub fn explain(call: &Call<'_>, out: &Captured) -> Error {
+    let words = &out.stderr;
+    let error = call.failure(out.code, words);
+    if words.contains("connection refused") || words.contains("was refused") || words.contains("no such host") || words.contains("i/o timeout") || words.contains("Unable to connect") {
+        return error.context("the Kubernetes API server cannot be reached").hint("lain use # is this the right cluster? then check VPN, proxy and the `server:` of its kubeconfig");
+    }
+    if words.contains("Unauthorized") || words.contains("must be logged in") || words.contains("provide credentials") {
+        return error.context("the Kubernetes API server does not accept these credentials").hint("ask your administrator for a fresh kubeconfig, then put it where `lain use` says");
+    }
+    if words.contains("(Forbidden)") {
+        return error.hint("ask your administrator for this right, or check the `namespace` of the cluster values");
+    }
+    error
+}

@@ -1,0 +1,9 @@
+//! The only place that starts processes. One file a tool; each verb a typed method.
+
+pub mod call;
+pub mod docker;
+pub mod git;
+pub mod helm;
+pub mod interrupt;
+pub mod kubectl;
+pub mod version;

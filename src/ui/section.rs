@@ -1,0 +1,42 @@
+//! Collapsible sections of a GitLab job log.
+
+use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{Surface, Ui};
+
+/// A running section; dropping it ends it.
+/// The marker format is GitLab's: <https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections>.
+#[derive(Debug)]
+pub struct Section<'a> {
+    ui: &'a Ui,
+    name: Option<String>,
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn start(ui: &'a Ui, name: &str, title: &str) -> Self {
+        if ui.surface() != Surface::GitLab {
+            return Self { ui, name: None };
+        }
+        let name = format!("lain_{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+        mark(&format!("\x1b[0Ksection_start:{}:{name}[collapsed=true]\r\x1b[0K{}\n", now(), ui.redact(title)));
+        Self { ui, name: Some(name) }
+    }
+}
+
+impl Drop for Section<'_> {
+    fn drop(&mut self) {
+        if let Some(name) = self.name.take() {
+            mark(&format!("\x1b[0Ksection_end:{}:{name}\r\x1b[0K\n", now()));
+        }
+        let _ = self.ui;
+    }
+}
+
+fn mark(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes()); // nowhere left to complain
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,63 @@
+//! An error as a person reads it: reason, place, the line with a caret, causes, what to type next.
+
+use std::fmt::Write;
+
+use console::Style;
+
+use crate::error::{Error, Kind};
+
+/// Renders an error; `paint` colours a piece. Empty for a child's own exit code, which speaks for itself.
+pub fn render(error: &Error, paint: impl Fn(&str, &Style) -> String) -> String {
+    let mut out = String::new();
+    if matches!(error.kind(), Kind::Child(_)) && error.message().is_empty() {
+        return out;
+    }
+    let red = Style::new().red().bold();
+    let dim = Style::new().dim();
+    let label = paint("error:", &red);
+    match error.location() {
+        Some(at) => {
+            let _ = writeln!(out, "{label} {at}: {}", error.message());
+            let number = at.line.to_string();
+            let gutter = " ".repeat(number.len());
+            let text = at.text.replace('\t', " ");
+            let shown: String = text.chars().take(160).collect();
+            let room = shown.chars().count() + 1;
+            if at.column <= room {
+                let pad = " ".repeat(at.column - 1);
+                let carets = "^".repeat(at.length.clamp(1, (room + 1).saturating_sub(at.column).max(1)));
+                let _ = writeln!(out, " {} {shown}", paint(&format!("{number} |"), &dim));
+                let _ = writeln!(out, " {} {pad}{}", paint(&format!("{gutter} |"), &dim), paint(&carets, &red));
+            }
+        }
+        None => {
+            let _ = writeln!(out, "{label} {}", error.message());
+        }
+    }
+    for cause in error.causes() {
+        let _ = writeln!(out, "  because: {}", cause.trim_end().replace('\n', "\n           "));
+    }
+    for hint in error.hints() {
+        let _ = writeln!(out, "{} {hint}", paint("next:", &Style::new().cyan().bold()));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Location;
+
+    #[test]
+    fn points_at_the_place() {
+        let error = Error::failed("`replicaCount` must be a number")
+            .at(Location { path: "chart/values.yaml".into(), line: 12, column: 19, length: 5, text: "    replicaCount: \"two\"".into() })
+            .hint("replicaCount: 2");
+        insta::assert_snapshot!(render(&error, |text, _| text.to_owned()), @r#"
+        error: chart/values.yaml:12:19: `replicaCount` must be a number
+         12 |     replicaCount: "two"
+            |                   ^^^^^
+        next: replicaCount: 2
+        "#);
+    }
+}

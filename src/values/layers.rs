@@ -1,0 +1,181 @@
+//! The one place that finds, loads and merges values files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::merge::{coalesce, overlay};
+use super::node::Node;
+use super::parse::{parse, read_file};
+use super::set::parse_set;
+use crate::error::{Error, Result};
+
+/// The app's own values file.
+pub const APP_VALUES: &str = "chart/values.yaml";
+
+/// One file or argument that contributed values.
+#[derive(Debug)]
+pub struct Layer {
+    /// The file; none for `--set`.
+    pub path: Option<PathBuf>,
+    /// What it says.
+    pub node: Node,
+}
+
+/// All values that apply, in order, and their merge.
+#[derive(Debug)]
+pub struct Layers {
+    /// From `chart/values.yaml` to `--set`; later wins.
+    pub layers: Vec<Layer>,
+    /// What helm will see.
+    pub merged: Node,
+}
+
+/// What to load.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted<'a> {
+    /// The chosen cluster, if any.
+    pub cluster: Option<&'a str>,
+    /// Where cluster values files may live, first match wins.
+    pub cluster_dirs: &'a [PathBuf],
+    /// `-f FILE`, in order.
+    pub extra: &'a [PathBuf],
+    /// `--set`, in order.
+    pub set: &'a [String],
+}
+
+impl Layers {
+    /// Loads everything that applies to the app in `dir`.
+    ///
+    /// # Errors
+    /// No `chart/values.yaml`, an unreadable or invalid file.
+    pub fn load(dir: &Path, wanted: &Wanted<'_>) -> Result<Self> {
+        let app = PathBuf::from(APP_VALUES);
+        if !dir.join(&app).is_file() {
+            return Err(Error::failed(format!("no {APP_VALUES} in {}", dir.display())).hint("lain init"));
+        }
+        let mut paths = vec![app];
+        paths.extend(wanted.cluster.and_then(|name| cluster_file(wanted.cluster_dirs, name)));
+        if let Some(own) = wanted.cluster.and_then(|name| own_cluster_file(dir, name)) {
+            paths.push(own);
+        }
+        paths.extend(wanted.extra.iter().cloned());
+        let mut layers = Vec::with_capacity(paths.len() + wanted.set.len());
+        for path in paths {
+            let node = read_relative(dir, &path)?;
+            layers.push(Layer { path: Some(path), node });
+        }
+        for argument in wanted.set {
+            layers.push(Layer { path: None, node: parse_set(argument, false)? });
+        }
+        let merged = merge(&layers);
+        Ok(Self { layers, merged })
+    }
+
+    /// The files that helm needs as `-f`: all but the chart's own.
+    pub fn files_for_helm(&self) -> impl Iterator<Item = &Path> {
+        self.layers.iter().skip(1).filter_map(|layer| layer.path.as_deref())
+    }
+
+    /// Reads the merged values as a type; a type error points to the line it comes from.
+    ///
+    /// # Errors
+    /// A missing key or a value of another type.
+    pub fn typed<T: DeserializeOwned>(&self) -> Result<T> {
+        let json = self.merged.to_json();
+        serde_path_to_error::deserialize(json).map_err(|error| {
+            let path: Vec<String> = error.path().iter().map(ToString::to_string).collect();
+            let node = self.merged.nearest(path.iter().map(String::as_str));
+            let at = path.join(".");
+            let reason = plain_reason(&error.inner().to_string());
+            let reason = if at.is_empty() || at == "." { reason } else { format!("`{at}`: {reason}") };
+            node.span.error(reason)
+        })
+    }
+}
+
+/// serde's words for a person: "invalid type: string \"two\", expected u32" becomes "expected a whole number, found text \"two\"".
+fn plain_reason(reason: &str) -> String {
+    let reason = reason.strip_prefix("invalid type: ").or_else(|| reason.strip_prefix("invalid value: ")).unwrap_or(reason);
+    if let Some(field) = reason.strip_prefix("missing field ") {
+        return format!("missing key {field}");
+    }
+    match reason.split_once(", expected ") {
+        Some((found, expected)) => {
+            let found = found.replace("string", "text").replace("sequence", "a list").replace("integer", "number").replace("floating point", "number");
+            let found = found.replace("unit value", "nothing").replace("map", "a map").replace('`', "");
+            let expected = match expected {
+                "u32" | "u64" | "u16" | "i64" => "a whole number".to_owned(),
+                "a string" => "text".to_owned(),
+                "a sequence" => "a list".to_owned(),
+                other if other.starts_with("struct ") => "a map".to_owned(),
+                other => other.to_owned(),
+            };
+            format!("expected {expected}, found {found}")
+        }
+        None => reason.to_owned(),
+    }
+}
+
+fn merge(layers: &[Layer]) -> Node {
+    let (first, rest) = layers.split_first().expect("the app's own file is always the first layer");
+    let Some((second, rest)) = rest.split_first() else { return first.node.clone() };
+    let mut given = second.node.clone();
+    for layer in rest {
+        overlay(&mut given, &layer.node);
+    }
+    coalesce(&first.node, &given)
+}
+
+fn read_relative(dir: &Path, path: &Path) -> Result<Node> {
+    let full = dir.join(path);
+    if full == path || !full.is_file() {
+        return read_file(path);
+    }
+    // Read by full path, shown as the user knows it.
+    let size = fs::metadata(&full).map_err(|error| Error::io("read", path, &error))?.len();
+    if size > super::parse::MAX_BYTES as u64 {
+        return read_file(&full);
+    }
+    match fs::read_to_string(&full) {
+        Ok(text) => parse(path, text),
+        Err(_) => read_file(&full),
+    }
+}
+
+/// `values-CLUSTER.yaml` of the first folder that has it.
+pub fn cluster_file(dirs: &[PathBuf], name: &str) -> Option<PathBuf> {
+    dirs.iter().map(|dir| dir.join(format!("values-{name}.yaml"))).find(|path| path.is_file())
+}
+
+/// All clusters that the folders describe, sorted, each once.
+pub fn known_clusters(dirs: &[PathBuf]) -> Vec<String> {
+    let mut names: Vec<String> = dirs
+        .iter()
+        .filter_map(|dir| fs::read_dir(dir).ok())
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| Some(name.strip_prefix("values-")?.strip_suffix(".yaml")?.to_owned()))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// `chart/values-CLUSTER.yaml`, or the file it names: git and API downloads flatten a link to a file that holds just its target.
+fn own_cluster_file(dir: &Path, name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(format!("chart/values-{name}.yaml"));
+    let full = dir.join(&path);
+    let size = fs::metadata(&full).ok().filter(fs::Metadata::is_file)?.len();
+    if size < 256 {
+        let text = fs::read_to_string(&full).unwrap_or_default();
+        let target = text.trim();
+        let names_a_file = !target.contains(['\n', ':']) && Path::new(target).extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
+        if names_a_file {
+            let target = Path::new("chart").join(target);
+            return dir.join(&target).is_file().then_some(target);
+        }
+    }
+    Some(path)
+}

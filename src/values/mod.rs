@@ -1,0 +1,9 @@
+//! Text to a tree with positions, and merging as helm does. No processes, no printing.
+
+pub mod layers;
+pub mod merge;
+pub mod node;
+pub mod parse;
+pub mod scalar;
+pub mod set;
+pub mod write;

@@ -1,0 +1,172 @@
+//! YAML 1.1 scalars as helm resolves them.
+//!
+//! helm reads YAML with `sigs.k8s.io/yaml`, whose parser is go-yaml v2: plain words such as `on` and `yes`
+//! are booleans, a leading zero makes a number octal, underscores may stand in numbers, dates stay text.
+//! The rules below restate that behaviour; `tests/` compare them with a real helm.
+
+use super::node::Value;
+
+/// What a plain (unquoted) scalar means to helm.
+pub fn resolve_plain(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => return Value::Bool(true),
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => return Value::Bool(false),
+        _ => {}
+    }
+    match resolve_number(text) {
+        Some(number) => Value::Number(number),
+        None => Value::String(text.to_owned()),
+    }
+}
+
+/// True for a plain scalar that YAML 1.1 reads as a boolean though it is neither `true` nor `false`.
+pub fn is_surprising_bool(text: &str) -> bool {
+    matches!(resolve_plain(text), Value::Bool(_)) && !matches!(text.to_ascii_lowercase().as_str(), "true" | "false")
+}
+
+/// True when text must be quoted for a YAML 1.1 reader to see text.
+pub fn needs_quotes(text: &str) -> bool {
+    let Some(first) = text.chars().next() else { return true };
+    !matches!(resolve_plain(text), Value::String(_))
+        || text.trim() != text
+        || matches!(text, "=" | "<<" | "---" | "...")
+        || text.starts_with("--- ")
+        || matches!(first, '!' | '&' | '*' | '{' | '}' | '[' | ']' | ',' | '#' | '|' | '>' | '@' | '`' | '"' | '\'' | '%')
+        || (matches!(first, '-' | '?' | ':') && text[1..].chars().next().is_none_or(char::is_whitespace))
+        || text.contains(": ")
+        || text.ends_with(':')
+        || text.contains(" #")
+        || text.chars().any(|c| c.is_control() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}'))
+        || (first.is_ascii_digit() || matches!(first, '+' | '-' | '.')) && looks_numeric(text)
+}
+
+/// Dates, times and sexagesimals: text to go-yaml v2, but something else to other readers.
+fn looks_numeric(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | ':' | '_' | 'e' | 'E' | 'T' | 'Z' | ' '))
+}
+
+fn resolve_number(text: &str) -> Option<f64> {
+    let first = text.chars().next()?;
+    if first == '.' {
+        return match text {
+            ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN" => None, // JSON has neither: parse refuses them
+            _ => parse_go_float(text),
+        };
+    }
+    if !(first.is_ascii_digit() || first == '+' || first == '-') {
+        return None;
+    }
+    let plain = text.replace('_', "");
+    parse_go_int(&plain).or_else(|| if is_yaml_float(&plain) { plain.parse().ok() } else { None })
+}
+
+/// Go's `strconv.ParseInt(text, 0, 64)` and `ParseUint`: the base follows from the prefix.
+#[allow(clippy::cast_precision_loss)]
+fn parse_go_int(text: &str) -> Option<f64> {
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let lower = digits.to_ascii_lowercase();
+    let (base, digits) = if let Some(rest) = lower.strip_prefix("0x") {
+        (16, rest)
+    } else if let Some(rest) = lower.strip_prefix("0o") {
+        (8, rest)
+    } else if let Some(rest) = lower.strip_prefix("0b") {
+        (2, rest)
+    } else if lower.len() > 1 && lower.starts_with('0') {
+        (8, &lower[1..])
+    } else {
+        (10, lower.as_str())
+    };
+    if digits.is_empty() || digits.starts_with(['+', '-']) {
+        return None;
+    }
+    let magnitude = u64::from_str_radix(digits, base).ok()?;
+    if negative && magnitude > i64::MIN.unsigned_abs() {
+        return None;
+    }
+    // ParseUint takes no sign, so "+9223372036854775808" is not an integer.
+    if text.starts_with('+') && magnitude > i64::MAX.unsigned_abs() {
+        return None;
+    }
+    let number = magnitude as f64;
+    Some(if negative { -number } else { number })
+}
+
+/// `^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`
+fn is_yaml_float(text: &str) -> bool {
+    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (mantissa, exponent) = match text.find(['e', 'E']) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    };
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let mantissa_ok = match mantissa.split_once('.') {
+        Some(("", fraction)) => digits(fraction),
+        Some((whole, fraction)) => digits(whole) && (fraction.is_empty() || digits(fraction)),
+        None => digits(mantissa),
+    };
+    mantissa_ok && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
+}
+
+/// Go's `strconv.ParseFloat` for a scalar that starts with a dot.
+fn parse_go_float(text: &str) -> Option<f64> {
+    is_yaml_float(text).then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(text: &str) -> String {
+        match resolve_plain(text) {
+            Value::Null => "null".into(),
+            Value::Bool(flag) => flag.to_string(),
+            Value::Number(number) => format!("{number}"),
+            Value::String(text) => format!("{text:?}"),
+            _ => unreachable!("a scalar is never a collection"),
+        }
+    }
+
+    #[test]
+    fn resolves_what_helm_resolves() {
+        for (text, seen) in [
+            ("on", "true"),
+            ("Off", "false"),
+            ("y", "true"),
+            ("yEs", "\"yEs\""),
+            ("0777", "511"),
+            ("0o777", "511"),
+            ("0x1F", "31"),
+            ("0b101", "5"),
+            ("089", "89"),
+            ("1_000", "1000"),
+            ("1e3", "1000"),
+            ("-1.5e-1", "-0.15"),
+            ("1.", "1"),
+            (".5", "0.5"),
+            ("12:30:45", "\"12:30:45\""),
+            ("2026-01-01", "\"2026-01-01\""),
+            ("1.2.3", "\"1.2.3\""),
+            ("+", "\"+\""),
+            ("-", "\"-\""),
+            ("~", "null"),
+            ("Null", "null"),
+        ] {
+            assert_eq!(show(text), seen, "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_what_would_be_misread() {
+        for text in ["", "y", "no", "1e3", "0123", "12:30:45", "2026-01-01", "a: b", "#x", "- x", " x", "null", "key:", "a #b"] {
+            assert!(needs_quotes(text), "{text:?}");
+        }
+        for text in ["hello", "a:b", "http://x/y", "a#b", "-x", "中文", "v1.2.3"] {
+            assert!(!needs_quotes(text), "{text:?}");
+        }
+    }
+}
