@@ -36,7 +36,8 @@ pub fn choose(session: &Session) -> Result<Option<Choice>> {
         return Ok(Some(Choice { name: name.clone(), kubeconfig: Some(kubeconfig) }));
     }
     // The link wins over an inherited KUBECONFIG only by being passed on; both tools would read the variable first.
-    Ok(linked_cluster(&session.env).map(|name| Choice { kubeconfig: link(&session.env).filter(|_| session.env.get("KUBECONFIG").is_some()), name }))
+    Ok(linked_cluster(&session.env)
+        .map(|name| Choice { kubeconfig: link(&session.env).filter(|_| session.env.get("KUBECONFIG").is_some()), name }))
 }
 
 fn kube_dir(env: &Env) -> Option<PathBuf> {
@@ -68,9 +69,10 @@ pub fn find(session: &Session, name: &str) -> Result<PathBuf> {
         }
         session.ui.hide(value);
         let text: String = value.split_whitespace().collect();
-        let bytes = base64::engine::general_purpose::STANDARD
-            .decode(text)
-            .map_err(|_| Error::failed(format!("{variable} is neither a file nor base64")).hint("base64 -w0 < kubeconfig # and store that, masked, as the variable"))?;
+        let bytes = base64::engine::general_purpose::STANDARD.decode(text).map_err(|_| {
+            Error::failed(format!("{variable} is neither a file nor base64"))
+                .hint("base64 -w0 < kubeconfig # and store that, masked, as the variable")
+        })?;
         write_private(&path, &bytes)?;
         return Ok(path);
     }
@@ -102,7 +104,10 @@ pub fn check_known(session: &Session, name: &str) -> Result<()> {
     };
     Err(match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => error.hint(format!("lain use {near}")),
-        None => error.hint(format!("write {}/values-{name}.yaml with at least `registry: HOST/PATH`", dirs.last().map_or_else(String::new, |dir| dir.display().to_string()))),
+        None => error.hint(format!(
+            "write {}/values-{name}.yaml with at least `registry: HOST/PATH`",
+            dirs.last().map_or_else(String::new, |dir| dir.display().to_string())
+        )),
     })
 }
 
@@ -165,7 +170,10 @@ fn replace_link(target: &Path, link: &Path) -> Result<()> {
 fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, &error))?;
-    let file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(dir).map_err(|error| Error::io("write", path, &error))?;
+    let file = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o600))
+        .tempfile_in(dir)
+        .map_err(|error| Error::io("write", path, &error))?;
     fs::write(file.path(), bytes).map_err(|error| Error::io("write", path, &error))?;
     file.persist(path).map_err(|error| Error::io("write", path, &error.error))?;
     Ok(())

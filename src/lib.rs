@@ -6,7 +6,10 @@
 //! - [`cli`]: the command lines of the five binaries and the environment, read once.
 //! - [`command`]: one file a command, named after it: its flags and its verb.
 //! - [`session`]: one run; loads values, the cluster and the tools when first needed.
+//! - [`images`], [`release`]: what several commands share of building and of looking after a release.
+//! - [`lint`]: one check a file or a small group, each with its id.
 //! - [`kubeconfig`]: which cluster.
+//! - [`files`]: writing all or nothing, and removing what was generated.
 //! - [`tools`]: the only place that starts processes: docker, helm, kubectl, git, an editor.
 //! - [`http`]: the only place with sockets: registries, webhooks.
 //! - [`render`]: model to artefacts in memory: Dockerfile, compose file, chart, messages.
@@ -20,9 +23,13 @@
 pub mod cli;
 pub mod command;
 pub mod error;
+pub mod files;
 pub mod http;
+pub mod images;
 pub mod kubeconfig;
+pub mod lint;
 pub mod model;
+pub mod release;
 pub mod render;
 pub mod session;
 pub mod tools;

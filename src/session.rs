@@ -142,7 +142,8 @@ impl Session {
         let dirs = self.env.cluster_values_dirs();
         let place = dirs.last().map_or_else(String::new, |dir| format!("{}/", dir.display()));
         self.cluster()?.registry.as_deref().ok_or_else(|| match self.cluster_name() {
-            Some(name) => Error::failed(format!("the values of cluster {name} name no registry")).hint(format!("registry: HOST/PATH # in {place}values-{name}.yaml")),
+            Some(name) => Error::failed(format!("the values of cluster {name} name no registry"))
+                .hint(format!("registry: HOST/PATH # in {place}values-{name}.yaml")),
             None => Error::usage("no cluster is chosen, so the registry is not known").hint("lain use CLUSTER # or --cluster CLUSTER"),
         })
     }
@@ -177,7 +178,8 @@ impl Session {
             return Ok(Docker::new(&self.ui, None));
         }
         let host = self.cluster()?.remote_docker.as_deref();
-        let host = host.ok_or_else(|| Error::usage("--remote-docker, but the cluster values have no `remote_docker`").hint("remote_docker: HOST"))?;
+        let host = host
+            .ok_or_else(|| Error::usage("--remote-docker, but the cluster values have no `remote_docker`").hint("remote_docker: HOST"))?;
         let host = if host.contains("://") { host.to_owned() } else { format!("tcp://{host}:2375") };
         Ok(Docker::new(&self.ui, Some(&host)))
     }

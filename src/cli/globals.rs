@@ -17,7 +17,15 @@ pub struct Globals {
     #[arg(long = "use", global = true, value_name = "NAME")]
     pub use_cluster: Option<String>,
     /// Extra values, merged last; may be repeated
-    #[arg(short = 'f', long = "values", global = true, value_name = "FILE", env = "LAIN_VALUES", hide_env_values = true, value_delimiter = ',')]
+    #[arg(
+        short = 'f',
+        long = "values",
+        global = true,
+        value_name = "FILE",
+        env = "LAIN_VALUES",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
     pub values: Vec<PathBuf>,
     /// Skip lint and the image check
     #[arg(long, global = true, env = "LAIN_IGNORE_LINT", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]

@@ -39,8 +39,13 @@ macro_rules! commands {
 commands! {
     /// What `lain-render` owns: the working tree.
     RenderCommand {
+        Init(command::init::Init),
         Values(command::values::Values),
+        Dockerfile(command::dockerfile::Dockerfile),
+        Dockerignore(command::dockerignore::Dockerignore),
+        Compose(command::compose::Compose),
         Template(command::template::Template),
+        Lint(command::lint::Lint),
         Meta(command::meta::Meta),
     }
 }
@@ -48,7 +53,12 @@ commands! {
 commands! {
     /// What `lain-build` owns: docker and the registry.
     BuildCommand {
+        Prepare(command::prepare::Prepare),
+        Build(command::build::Build),
+        Push(command::push::Push),
+        Run(command::run::Run),
         Image(command::image::Image),
+        Tags(command::tags::Tags),
     }
 }
 
@@ -56,13 +66,33 @@ commands! {
     /// What `lain-deploy` owns: the cluster.
     DeployCommand {
         Use(command::use_cluster::Use),
+        Deploy(command::deploy::Deploy),
+        Redeploy(command::redeploy::Redeploy),
+        Rollback(command::rollback::Rollback),
+        Restart(command::restart::Restart),
+        Wait(command::wait::Wait),
+        Delete(command::delete::Delete),
+        Status(command::status::Status),
+        Logs(command::logs::Logs),
+        X(command::x::X),
+        Env(command::env::Env),
+        Secret(command::secret::Secret),
+        Version(command::version::Version),
     }
 }
 
 commands! {
-    /// What `lain-notify` owns: webhooks.
+    /// What `lain-notify` owns: webhooks. `lain deploy` is another command, so its message is not under `lain`.
     NotifyCommand {
-        Nothing(command::meta::Meta),
+        SendMsg(command::send_msg::SendMsg),
+        Deploy(command::notify_deploy::NotifyDeploy),
+    }
+}
+
+commands! {
+    /// What `lain` takes over of `lain-notify`.
+    SharedNotifyCommand {
+        SendMsg(command::send_msg::SendMsg),
     }
 }
 
@@ -85,7 +115,7 @@ pub enum AnyCommand {
     #[command(flatten)]
     Deploy(DeployCommand),
     #[command(flatten)]
-    Notify(NotifyCommand),
+    Notify(SharedNotifyCommand),
     #[command(flatten)]
     Own(OwnCommand),
     /// Any `lain-NAME` on PATH

@@ -55,7 +55,10 @@ impl HelmValues {
     pub fn flags(&self) -> Vec<OsString> {
         let files = self.files.iter().flat_map(|path| [OsString::from("-f"), path.clone().into_os_string()]);
         let set = self.set.iter().flat_map(|argument| [OsString::from("--set"), OsString::from(argument)]);
-        let own = self.own.iter().flat_map(|(key, value)| [OsString::from("--set-string"), OsString::from(format!("{key}={}", escape_value(value)))]);
+        let own = self
+            .own
+            .iter()
+            .flat_map(|(key, value)| [OsString::from("--set-string"), OsString::from(format!("{key}={}", escape_value(value)))]);
         files.chain(set).chain(own).collect()
     }
 }

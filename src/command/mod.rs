@@ -1,11 +1,35 @@
 //! One file a command, named after it: its flags (clap) and its verb.
 
+pub mod build;
 pub mod completions;
+pub mod compose;
+pub mod delete;
+pub mod deploy;
 pub mod deploy_values;
+pub mod dockerfile;
+pub mod dockerignore;
+pub mod env;
 pub mod external;
 pub mod image;
+pub mod init;
+pub mod lint;
+pub mod logs;
 pub mod man;
 pub mod meta;
+pub mod notify_deploy;
+pub mod prepare;
+pub mod push;
+pub mod redeploy;
+pub mod restart;
+pub mod rollback;
+pub mod run;
+pub mod secret;
+pub mod send_msg;
+pub mod status;
+pub mod tags;
 pub mod template;
 pub mod use_cluster;
 pub mod values;
+pub mod version;
+pub mod wait;
+pub mod x;

@@ -10,7 +10,10 @@ use crate::values::layers::known_clusters;
 
 /// Choose a cluster, or list them
 #[derive(Args, Debug)]
-#[command(name = "use", after_help = "  lain use          # list, * marks the current one\n  lain use test     # ~/.kube/config -> ~/.kube/kubeconfig-test")]
+#[command(
+    name = "use",
+    after_help = "  lain use          # list, * marks the current one\n  lain use test     # ~/.kube/config -> ~/.kube/kubeconfig-test"
+)]
 pub struct Use {
     /// The cluster; none lists them
     #[arg(value_name = "CLUSTER", id = "name")]
@@ -40,11 +43,13 @@ fn list(session: &Session) -> Result<()> {
     let mut rows = Vec::new();
     for name in known {
         // One broken cluster file must not hide the others.
-        let docs = kubeconfig::cluster_values(session, &name).map_or_else(|error| format!("({error})"), |values| values.extra_docs.unwrap_or_default());
+        let docs = kubeconfig::cluster_values(session, &name)
+            .map_or_else(|error| format!("({error})"), |values| values.extra_docs.unwrap_or_default());
         rows.push((name.clone(), current.as_deref() == Some(name.as_str()), docs));
     }
     if session.ui.format() == Format::Json {
-        let rows: Vec<_> = rows.iter().map(|(name, current, docs)| serde_json::json!({"name": name, "current": current, "extra_docs": docs})).collect();
+        let rows: Vec<_> =
+            rows.iter().map(|(name, current, docs)| serde_json::json!({"name": name, "current": current, "extra_docs": docs})).collect();
         return session.ui.result_json(&serde_json::json!({"version": 1, "clusters": rows}));
     }
     let lines = rows.iter().map(|(name, current, docs)| {

@@ -1,1 +1,6 @@
 //! The only place with sockets.
+
+pub mod client;
+pub mod credentials;
+pub mod registry;
+pub mod webhook;

@@ -23,7 +23,9 @@ impl ImageReference {
     /// # Errors
     /// An empty name, or characters that no registry takes (grammar: the distribution project's reference package).
     pub fn parse(text: &str) -> Result<Self> {
-        let bad = |why: &str| Error::usage(format!("`{text}` is no image reference: {why}")).hint("REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST");
+        let bad = |why: &str| {
+            Error::usage(format!("`{text}` is no image reference: {why}")).hint("REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST")
+        };
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => {
                 let hex = digest.split_once(':').map_or("", |(_, hex)| hex);

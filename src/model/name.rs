@@ -6,10 +6,7 @@ pub const MAX_LABEL: usize = 63;
 /// True for a DNS-1123 label: lower case letters, digits and `-`, starting and ending with a letter or digit.
 pub fn is_label(name: &str) -> bool {
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    (1..=MAX_LABEL).contains(&name.len())
-        && name.chars().all(|c| edge(c) || c == '-')
-        && name.starts_with(edge)
-        && name.ends_with(edge)
+    (1..=MAX_LABEL).contains(&name.len()) && name.chars().all(|c| edge(c) || c == '-') && name.starts_with(edge) && name.ends_with(edge)
 }
 
 /// The nearest DNS-1123 label to any text (`My App` gives `my-app`); `app` where nothing is left of it.

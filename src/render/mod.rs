@@ -1,1 +1,6 @@
-//! Model to artefacts in memory.
+//! Model to artefacts in memory. No processes, no sockets; writing is the caller's.
+
+pub mod chart;
+pub mod compose;
+pub mod dockerfile;
+pub mod dockerignore;

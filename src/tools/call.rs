@@ -43,7 +43,8 @@ impl Captured {
     /// # Errors
     /// It is no JSON of this shape.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.stdout).map_err(|error| Error::failed(format!("its output is not the JSON that was expected: {error}")))
+        serde_json::from_slice(&self.stdout)
+            .map_err(|error| Error::failed(format!("its output is not the JSON that was expected: {error}")))
     }
 }
 
@@ -61,6 +62,7 @@ pub struct Call<'a> {
     timeout: Option<Duration>,
     lookup: bool,
     install: String,
+    before: Option<String>,
 }
 
 impl<'a> Call<'a> {
@@ -78,6 +80,7 @@ impl<'a> Call<'a> {
             timeout: None,
             lookup: false,
             install: format!("install {program} and make sure that it is on PATH"),
+            before: None,
         }
     }
 
@@ -151,12 +154,20 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Words of a pipe that stand before the command when it is echoed: where its stdin comes from.
+    #[must_use]
+    pub fn shown_before(mut self, pipe: &str) -> Self {
+        self.before = Some(pipe.to_owned());
+        self
+    }
+
     /// The command as a shell would take it.
     pub fn line(&self) -> String {
         let env = self.shown_env.iter().map(|(name, value)| format!("{name}={}", shell_words::quote(value)));
         let program = std::iter::once(shell_words::quote(&self.program).into_owned());
         let args = self.args.iter().map(|arg| shell_words::quote(&arg.to_string_lossy()).into_owned());
-        env.chain(program).chain(args).collect::<Vec<_>>().join(" ")
+        let before = self.before.iter().cloned();
+        before.chain(env).chain(program).chain(args).collect::<Vec<_>>().join(" ")
     }
 
     /// The program and its first words, for messages.

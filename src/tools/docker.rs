@@ -33,7 +33,12 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// docker is missing, or its daemon does not answer within 20 s.
     pub fn check(&self) -> Result<()> {
-        let out = self.call().lookup().args(["version", "--format", "{{.Server.Version}}"]).timeout(std::time::Duration::from_secs(20)).capture()?;
+        let out = self
+            .call()
+            .lookup()
+            .args(["version", "--format", "{{.Server.Version}}"])
+            .timeout(std::time::Duration::from_secs(20))
+            .capture()?;
         if out.ok() && !out.text().is_empty() {
             return Ok(());
         }

@@ -92,7 +92,8 @@ impl<'a> Git<'a> {
     /// git is missing.
     pub fn subjects_between(&self, from: &str, to: &str, limit: usize) -> Result<Vec<String>> {
         let range = format!("{from}..{to}");
-        let out = self.call().args(["log", "--format=%h %an: %s", "--no-merges"]).arg(format!("-{limit}")).args([&range, "--"]).capture()?;
+        let out =
+            self.call().args(["log", "--format=%h %an: %s", "--no-merges"]).arg(format!("-{limit}")).args([&range, "--"]).capture()?;
         Ok(if out.ok() { String::from_utf8_lossy(&out.stdout).lines().map(str::to_owned).collect() } else { vec![] })
     }
 

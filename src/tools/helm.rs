@@ -83,8 +83,9 @@ impl<'a> Helm<'a> {
         // The same words in helm 3 and 4; `version --client` left with helm 4.
         let out = self.bare().lookup().args(["version", "--template", "{{.Version}}"]).capture()?;
         let text = out.text();
-        let version = Version::parse(&text)
-            .ok_or_else(|| Error::failed(format!("cannot tell helm's version from `{}`", text.lines().next().unwrap_or(out.stderr.trim()))))?;
+        let version = Version::parse(&text).ok_or_else(|| {
+            Error::failed(format!("cannot tell helm's version from `{}`", text.lines().next().unwrap_or(out.stderr.trim())))
+        })?;
         if version < OLDEST {
             return Err(Error::failed(format!("helm {version} is too old; lain needs {OLDEST} or newer"))
                 .hint("install helm 3.8 or newer: https://helm.sh/docs/intro/install/"));
@@ -135,7 +136,13 @@ impl<'a> Helm<'a> {
         // `-a` left helm 4's list (all statuses are shown); the explicit states mean the same to both.
         let filter = format!("^{name}$");
         let all = if self.version()?.major >= 4 { &[][..] } else { &["--all"][..] };
-        let out = self.call(&["list"])?.lookup().args(all.iter().copied()).args(["--filter", &filter, "--output", "json"]).timeout(Duration::from_secs(60)).read()?;
+        let out = self
+            .call(&["list"])?
+            .lookup()
+            .args(all.iter().copied())
+            .args(["--filter", &filter, "--output", "json"])
+            .timeout(Duration::from_secs(60))
+            .read()?;
         Ok(out.json::<Vec<ReleaseInfo>>()?.into_iter().find(|release| release.name == name))
     }
 
@@ -144,7 +151,12 @@ impl<'a> Helm<'a> {
     /// # Errors
     /// helm is missing or the cluster does not answer.
     pub fn history(&self, name: &str) -> Result<Vec<Revision>> {
-        let out = self.call(&["history", name])?.lookup().args(["--max", "256", "--output", "json"]).timeout(Duration::from_secs(60)).capture()?;
+        let out = self
+            .call(&["history", name])?
+            .lookup()
+            .args(["--max", "256", "--output", "json"])
+            .timeout(Duration::from_secs(60))
+            .capture()?;
         if out.ok() {
             return out.json();
         }

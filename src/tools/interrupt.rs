@@ -24,7 +24,8 @@ struct Child {
 /// # Errors
 /// The signal handlers cannot be installed.
 pub fn install() -> Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| Error::failed(format!("cannot listen for signals: {error}")))?;
+    let mut signals =
+        Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| Error::failed(format!("cannot listen for signals: {error}")))?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
             RECEIVED.store(signal, Ordering::SeqCst);

@@ -109,11 +109,20 @@ impl<'a> Kubectl<'a> {
 pub fn explain(call: &Call<'_>, out: &Captured) -> Error {
     let words = &out.stderr;
     let error = call.failure(out.code, words);
-    if words.contains("connection refused") || words.contains("was refused") || words.contains("no such host") || words.contains("i/o timeout") || words.contains("Unable to connect") {
-        return error.context("the Kubernetes API server cannot be reached").hint("lain use # is this the right cluster? then check VPN, proxy and the `server:` of its kubeconfig");
+    if words.contains("connection refused")
+        || words.contains("was refused")
+        || words.contains("no such host")
+        || words.contains("i/o timeout")
+        || words.contains("Unable to connect")
+    {
+        return error
+            .context("the Kubernetes API server cannot be reached")
+            .hint("lain use # is this the right cluster? then check VPN, proxy and the `server:` of its kubeconfig");
     }
     if words.contains("Unauthorized") || words.contains("must be logged in") || words.contains("provide credentials") {
-        return error.context("the Kubernetes API server does not accept these credentials").hint("ask your administrator for a fresh kubeconfig, then put it where `lain use` says");
+        return error
+            .context("the Kubernetes API server does not accept these credentials")
+            .hint("ask your administrator for a fresh kubeconfig, then put it where `lain use` says");
     }
     if words.contains("(Forbidden)") {
         return error.hint("ask your administrator for this right, or check the `namespace` of the cluster values");

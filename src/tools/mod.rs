@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod docker;
+pub mod editor;
 pub mod git;
 pub mod helm;
 pub mod interrupt;

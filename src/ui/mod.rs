@@ -185,6 +185,13 @@ impl Ui {
         }
     }
 
+    /// Prints a problem that does not stop the run, with its place and hints.
+    pub fn warning(&self, error: &Error) {
+        let text =
+            show_error::render_as("warning:", &Style::new().yellow().bold(), error, |text, style| self.paint(text, style).to_string());
+        self.line(Verbosity::Silent, self.redact(&text).trim_end_matches('\n'));
+    }
+
     /// Writes a result to stdout, with a last newline.
     ///
     /// # Errors
@@ -197,6 +204,28 @@ impl Ui {
             Err(error) => Err(Error::failed(format!("cannot write the result to stdout: {}", crate::error::describe_io(&error)))),
             Ok(()) => Ok(()),
         }
+    }
+
+    /// Writes bytes to stdout as they are.
+    ///
+    /// # Errors
+    /// As [`Ui::result`].
+    pub fn result_bytes(&self, bytes: &[u8]) -> Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)
+            .and_then(|()| out.flush())
+            .map_err(|error| Error::failed(format!("cannot write the result to stdout: {}", crate::error::describe_io(&error))))
+    }
+
+    /// Asks a yes-or-no question on the terminal; yes is the default.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub fn ask(&self, question: &str) -> Result<bool> {
+        let _ = write!(io::stderr().lock(), "{question} [Y/n] "); // nowhere left to complain
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(|error| Error::failed(format!("no answer: {}", crate::error::describe_io(&error))))?;
+        Ok(!answer.trim().to_lowercase().starts_with('n') && !answer.is_empty())
     }
 
     /// Writes a result to stdout as pretty JSON.

@@ -8,13 +8,17 @@ use crate::error::{Error, Kind};
 
 /// Renders an error; `paint` colours a piece. Empty for a child's own exit code, which speaks for itself.
 pub fn render(error: &Error, paint: impl Fn(&str, &Style) -> String) -> String {
-    let mut out = String::new();
     if matches!(error.kind(), Kind::Child(_)) && error.message().is_empty() {
-        return out;
+        return String::new();
     }
-    let red = Style::new().red().bold();
+    render_as("error:", &Style::new().red().bold(), error, paint)
+}
+
+/// Renders an error under another label.
+pub fn render_as(label: &str, style: &Style, error: &Error, paint: impl Fn(&str, &Style) -> String) -> String {
+    let mut out = String::new();
     let dim = Style::new().dim();
-    let label = paint("error:", &red);
+    let label = paint(label, style);
     match error.location() {
         Some(at) => {
             let _ = writeln!(out, "{label} {at}: {}", error.message());
@@ -27,7 +31,7 @@ pub fn render(error: &Error, paint: impl Fn(&str, &Style) -> String) -> String {
                 let pad = " ".repeat(at.column - 1);
                 let carets = "^".repeat(at.length.clamp(1, (room + 1).saturating_sub(at.column).max(1)));
                 let _ = writeln!(out, " {} {shown}", paint(&format!("{number} |"), &dim));
-                let _ = writeln!(out, " {} {pad}{}", paint(&format!("{gutter} |"), &dim), paint(&carets, &red));
+                let _ = writeln!(out, " {} {pad}{}", paint(&format!("{gutter} |"), &dim), paint(&carets, style));
             }
         }
         None => {

@@ -103,7 +103,11 @@ fn plain_reason(reason: &str) -> String {
     }
     match reason.split_once(", expected ") {
         Some((found, expected)) => {
-            let found = found.replace("string", "text").replace("sequence", "a list").replace("integer", "number").replace("floating point", "number");
+            let found = found
+                .replace("string", "text")
+                .replace("sequence", "a list")
+                .replace("integer", "number")
+                .replace("floating point", "number");
             let found = found.replace("unit value", "nothing").replace("map", "a map").replace('`', "");
             let expected = match expected {
                 "u32" | "u64" | "u16" | "i64" => "a whole number".to_owned(),

@@ -50,9 +50,7 @@ pub fn parse(path: &Path, text: String) -> Result<Node> {
     match root.value {
         Value::Map(_) => Ok(root),
         Value::Null => Ok(Node { value: Value::Map(Map::new()), span: root.span }),
-        other => {
-            Err(root.span.error(format!("a values file must be a map, this is {}", other.kind())).hint("start with `appname: NAME`"))
-        }
+        other => Err(root.span.error(format!("a values file must be a map, this is {}", other.kind())).hint("start with `appname: NAME`")),
     }
 }
 
@@ -175,7 +173,10 @@ impl Builder {
             if let Some(earlier) = map.get(&name) {
                 return Err(key
                     .span
-                    .error(format!("`{name}` stands twice in this map (first on line {}); helm takes the later one without a word", earlier.key_span.line))
+                    .error(format!(
+                        "`{name}` stands twice in this map (first on line {}); helm takes the later one without a word",
+                        earlier.key_span.line
+                    ))
                     .hint(format!("keep one `{name}:`")));
             }
             map.insert(name, Entry { key_span: key.span, node });
@@ -218,7 +219,9 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, span: &Span) -> Res
     let plain = style == ScalarStyle::Plain;
     let Some(tag) = tag else {
         if plain && matches!(text.to_ascii_lowercase().trim_start_matches(['+', '-']), ".inf" | ".nan") {
-            return Err(span.error(format!("`{text}` is no number that JSON, and so helm, can carry")).hint(format!("quote it: \"{text}\"")));
+            return Err(span
+                .error(format!("`{text}` is no number that JSON, and so helm, can carry"))
+                .hint(format!("quote it: \"{text}\"")));
         }
         return Ok(if plain { resolve_plain(text) } else { Value::String(text.to_owned()) });
     };

@@ -137,7 +137,9 @@ fn typed(text: &str, as_text: bool) -> Value {
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
         "0" => Value::Number(0.0),
-        _ if !text.starts_with('0') => text.parse::<i64>().map_or_else(|_| Value::String(text.to_owned()), |number| Value::Number(number as f64)),
+        _ if !text.starts_with('0') => {
+            text.parse::<i64>().map_or_else(|_| Value::String(text.to_owned()), |number| Value::Number(number as f64))
+        }
         _ => Value::String(text.to_owned()),
     }
 }

@@ -1,0 +1,369 @@
+//! `lain deploy`: the app, as its values say, running in the cluster.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value as Json, json};
+
+use crate::command::deploy_values::{HelmValues, given_tag};
+use crate::command::lint::Lint;
+use crate::command::tags;
+use crate::error::{Error, Result};
+use crate::http::registry::Registry;
+use crate::images;
+use crate::model::app::{App, ProcKind};
+use crate::model::image::ImageReference;
+use crate::release::announce::{self, DeployMessage};
+use crate::release::{links, rollout, secrets};
+use crate::session::Session;
+use crate::tools::helm::Helm;
+use crate::tools::kubectl::Kubectl;
+use crate::ui::{Format, Surface};
+use crate::values::layers::cluster_file;
+use crate::values::parse::read_file;
+
+/// Shortest time given to helm and to the rollout.
+const MIN_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Deploy the app to the chosen cluster
+#[derive(Args, Debug, Default)]
+#[command(after_help = "  lain deploy --build\n  lain deploy --set imageTag=TAG   # lain tags lists them\n  lain deploy --dry-run")]
+pub struct Deploy {
+    /// A value on top of all files; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Build and push the image first when the registry does not have it
+    #[arg(long)]
+    build: bool,
+    /// Wait until everything is ready; always so in CI
+    #[arg(long)]
+    wait: bool,
+    /// Print what would be sent to the cluster, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// A whole image, REPOSITORY:TAG or REPOSITORY@sha256:DIGEST, instead of a tag
+    #[arg(long, value_name = "REF")]
+    image: Option<String>,
+    /// Return to the last good release when the deploy fails
+    #[arg(long)]
+    rollback_on_failure: bool,
+    /// Longest time for helm and for the rollout, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// The tag that runs now, for `lain redeploy`; skips lint
+    #[arg(skip)]
+    pub(super) same_tag: Option<String>,
+}
+
+impl Deploy {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<()> {
+        let choice = session.require_cluster()?;
+        if self.build && session.globals.ignore_lint {
+            return Err(Error::usage("--build and --ignore-lint do not go together: what is not checked is not built")
+                .hint("lain build --push && lain deploy --ignore-lint"));
+        }
+        self.refuse_foreign_build(session, &choice.name)?;
+        session.git().remote_url()?; // a missing git is said before anything is done
+        if !session.globals.ignore_lint && self.same_tag.is_none() {
+            Lint::simple().run(session)?;
+        }
+        let app = session.app()?;
+        let release = app.release();
+        let (helm, kubectl) = (session.helm()?, session.kubectl()?);
+        warn_of_skew(session, &kubectl)?;
+        let previous = self.refuse_stuck(session, &helm, &kubectl, release)?;
+        let checksum = secrets::ensure(&session.ui, &kubectl, app)?;
+        let (tag, values) = self.values(session, &checksum)?;
+        self.ensure_image(session, app, &tag)?;
+        if self.dry_run {
+            let out = self.upgrade(session, &helm, release, &values)?.arg("--dry-run").read()?;
+            return session.ui.result(&String::from_utf8_lossy(&out.stdout));
+        }
+        label_nodes(&kubectl, app, release)?;
+        delete_finished_jobs(&kubectl, app, release)?;
+        let selector = rollout::selector(&app.appname, release);
+        let before = generations(&kubectl, &selector)?;
+        let previous_tag = match &previous {
+            Some(_) => helm.values(release, None, false)?.and_then(|values| values["imageTag"].as_str().map(str::to_owned)),
+            None => None,
+        };
+        let mut message =
+            DeployMessage { action: "deploy", release: release.to_owned(), tag: tag.clone(), previous_tag, ..DeployMessage::default() };
+        let outcome = self.apply(session, &helm, &kubectl, release, &values, &selector);
+        message.failure = outcome.as_ref().err().map(ToString::to_string);
+        if outcome.as_ref().is_err_and(|error| error.kind() == crate::error::Kind::Interrupted) {
+            // Said in one line: what a Ctrl-C leaves behind.
+            session.ui.say(&format!("release {release} may be half-way: lain status -s shows it, lain rollback goes back"));
+            return outcome;
+        }
+        announce::send(session, &message.render(session)?, false)?;
+        outcome?;
+        session.ui.done(&format!("deployed {release} with image tag {tag} to cluster {}", choice.name));
+        if message.previous_tag.as_deref() == Some(tag.as_str()) && generations(&kubectl, &selector)? == before {
+            session.ui.say("the image and the chart are as before, so no pod was replaced");
+            session.ui.hint("lain restart");
+        }
+        if app.tests.as_ref().is_some_and(|tests| !tests.is_empty()) {
+            run_tests(session, &helm, release)?;
+        }
+        self.tell(session, app, release, &tag)
+    }
+
+    /// The helm values, and the tag in them.
+    fn values(&self, session: &Session, checksum: &str) -> Result<(String, HelmValues)> {
+        let reference = self.image.as_deref().map(ImageReference::parse).transpose()?;
+        let given = match (&reference, &self.same_tag) {
+            (Some(reference), _) => Some(
+                reference
+                    .tag
+                    .clone()
+                    .or_else(|| reference.digest.as_ref().map(|digest| digest.replace(':', "-")))
+                    .unwrap_or_else(|| "latest".into()),
+            ),
+            (None, Some(tag)) => Some(tag.clone()),
+            (None, None) => given_tag(&self.set)?,
+        };
+        let tag = match given {
+            Some(tag) => tag,
+            None => session.image_tag()?.to_owned(),
+        };
+        let mut values = HelmValues::gather(session, &self.set, Some(&tag))?;
+        values.add("secretsChecksum", checksum.to_owned());
+        if let Some(reference) = &reference {
+            values.add("imageRef", reference.to_string());
+        }
+        Ok((tag, values))
+    }
+
+    /// `build` differs by cluster but not the name: two clusters would fight over one tag.
+    fn refuse_foreign_build(&self, session: &Session, cluster: &str) -> Result<()> {
+        let path = session.dir.join(format!("chart/values-{cluster}.yaml"));
+        if !self.build || !path.is_file() || cluster_file(&[], cluster).is_some() {
+            return Ok(());
+        }
+        let node = read_file(&path)?;
+        match (node.get("build"), node.get("appname")) {
+            (Some(build), None) => Err(build
+                .span
+                .error(format!("chart/values-{cluster}.yaml overrides `build` but not `appname`: the image of this cluster would have the same name and tag as every other cluster's, and --build would take another's for it"))
+                .hint("lain build --deploy # always builds")),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse_stuck(&self, session: &Session, helm: &Helm<'_>, kubectl: &Kubectl<'_>, release: &str) -> Result<Option<String>> {
+        let Some(info) = helm.release(release)? else { return Ok(None) };
+        if !(info.status.starts_with("pending") || info.status == "uninstalling") {
+            return Ok(Some(info.revision));
+        }
+        if !session.globals.auto_pilot {
+            return Err(Error::refused(format!(
+                "release {release} is stuck in {} (revision {}, {}): a deploy before was cut off",
+                info.status, info.revision, info.updated
+            ))
+            .hint("lain rollback # then deploy again")
+            .hint("lain deploy --auto-pilot # does both"));
+        }
+        session.ui.warn(&format!("release {release} is stuck in {}; going back first", info.status));
+        match super::rollback::target(&helm.history(release)?) {
+            Some(revision) => helm.call(&["rollback", release])?.arg(revision.to_string()).run()?,
+            // Nothing ever ran: the half-made first release goes.
+            None => helm.call(&["uninstall", release])?.run()?,
+        }
+        let _ = kubectl;
+        Ok(Some(info.revision))
+    }
+
+    /// The registry must have the image, or it is built, or the ways on are listed.
+    fn ensure_image(&self, session: &Session, app: &App, tag: &str) -> Result<()> {
+        let ours = app.procs().any(|(_, _, proc)| proc.image.is_none() && proc.image_tag.is_none() && proc.build.is_none());
+        if session.globals.ignore_lint || !ours {
+            return Ok(());
+        }
+        let repository = session.repository()?;
+        let (registry, wanted) = match &self.image {
+            Some(image) => {
+                let reference = ImageReference::parse(image)?;
+                let wanted = reference.digest.clone().or(reference.tag.clone()).unwrap_or_else(|| "latest".to_owned());
+                (Registry::of(session, &reference.name())?, wanted)
+            }
+            None => (Registry::of(session, &repository)?, tag.to_owned()),
+        };
+        if crate::model::image::is_tag(&wanted) || wanted.contains(':') {
+            if registry.digest(&wanted)?.is_some() {
+                return Ok(());
+            }
+        } else {
+            return Err(Error::usage(format!("`{wanted}` cannot be an image tag: letters, digits, `_`, `.` and `-`, 128 at most"))
+                .hint("lain tags"));
+        }
+        let is_head = self.image.is_none() && tag == session.image_tag()?;
+        if is_head && (self.build || session.globals.auto_pilot) {
+            for plan in images::plans(session)? {
+                plan.build(session, true, false)?;
+                plan.push(session)?;
+            }
+            return Ok(());
+        }
+        let newest = tags::newest(session, &repository, 5)?;
+        let mut error = Error::refused(format!(
+            "image {}:{tag} is not in the registry",
+            self.image.as_deref().map_or(repository.as_str(), |image| image)
+        ));
+        if !newest.is_empty() {
+            error = error.hint(format!(
+                "one of the newest tags:\n{}",
+                newest.iter().map(|tag| format!("        lain deploy --set imageTag={tag}")).collect::<Vec<_>>().join("\n")
+            ));
+        }
+        Err(error.hint("lain deploy --build # builds and pushes HEAD's image, then deploys it"))
+    }
+
+    fn upgrade<'s>(&self, session: &Session, helm: &Helm<'s>, release: &str, values: &HelmValues) -> Result<crate::tools::call::Call<'s>> {
+        let mut call = helm.call(&["upgrade", "--install", release, "chart"])?.args(values.flags());
+        call = call.args(["--timeout", &format!("{}s", self.timeout(session)?.as_secs())]);
+        if self.rollback_on_failure || session.cluster()?.rollback_on_failure.unwrap_or(false) {
+            call = call.arg(helm.rollback_flag()?);
+        }
+        Ok(call)
+    }
+
+    /// The longest job, at least five minutes.
+    fn timeout(&self, session: &Session) -> Result<Duration> {
+        if let Some(seconds) = self.timeout {
+            return Ok(Duration::from_secs(seconds));
+        }
+        let jobs = session.app()?.procs().filter(|(kind, _, _)| *kind == ProcKind::Job);
+        let longest = jobs.map(|(_, _, proc)| proc.active_deadline_seconds.unwrap_or(3600)).max();
+        Ok(longest.map_or(MIN_TIMEOUT, |seconds| Duration::from_secs(seconds).max(MIN_TIMEOUT)))
+    }
+
+    fn apply(
+        &self,
+        session: &Session,
+        helm: &Helm<'_>,
+        kubectl: &Kubectl<'_>,
+        release: &str,
+        values: &HelmValues,
+        selector: &str,
+    ) -> Result<()> {
+        {
+            let _section = session.ui.section("helm_upgrade", &format!("helm upgrade --install {release}"));
+            let call = self.upgrade(session, helm, release, values)?;
+            let out = call.capture()?;
+            session.ui.raw(out.stderr.as_bytes());
+            session.ui.detail(&String::from_utf8_lossy(&out.stdout));
+            if !out.ok() {
+                show_failed_jobs(session, kubectl, selector);
+                return Err(call.failure(out.code, &out.stderr).hint("lain status -s").hint("lain rollback"));
+            }
+        }
+        if self.wait || session.env.is_ci() || session.ui.surface() == Surface::Terminal {
+            let _section = session.ui.section("rollout", &format!("rollout of {release}"));
+            rollout::follow(&session.ui, kubectl, selector, self.timeout(session)?)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, session: &Session, app: &App, release: &str, tag: &str) -> Result<()> {
+        let cluster = session.cluster()?;
+        let urls = links::urls(app, cluster);
+        if session.ui.format() == Format::Json {
+            return session.ui.result_json(&json!({
+                "version": 1, "release": release, "cluster": session.cluster_name(), "imageTag": tag, "urls": urls, "executor": session.env.executor()
+            }));
+        }
+        if session.ui.format() == Format::Dotenv {
+            return session
+                .ui
+                .result(&format!("LAIN_RELEASE={release}\nLAIN_IMAGE_TAG={tag}\nLAIN_URL={}\n", urls.first().map_or("", String::as_str)));
+        }
+        for url in urls {
+            session.ui.say(&format!("url: {url}"));
+        }
+        for (kind, name, _) in app.procs().filter(|(kind, _, _)| matches!(kind, ProcKind::Deployment | ProcKind::StatefulSet)) {
+            session.ui.say(&format!("log of {} {name}: lain logs {name}", kind.resource()));
+        }
+        links::grafana(app, cluster).iter().for_each(|link| session.ui.say(&format!("grafana: {link}")));
+        links::kibana(app, cluster).iter().for_each(|link| session.ui.say(&format!("kibana: {link}")));
+        if !self.wait && !session.env.is_ci() && session.ui.surface() != Surface::Terminal {
+            session.ui.hint("lain wait # until everything is ready");
+        }
+        Ok(())
+    }
+}
+
+/// kubectl works within one minor version of the server; more is said, not refused.
+fn warn_of_skew(session: &Session, kubectl: &Kubectl<'_>) -> Result<()> {
+    let versions = kubectl.versions()?;
+    let Some(server) = versions.server else {
+        // `version` hides why; any question gives the reason.
+        let _: Json = kubectl.get(&["--raw", "/version"]).or_else(|_| kubectl.get(&["namespaces"]))?;
+        return Ok(());
+    };
+    if versions.client.major == server.major && versions.client.minor.abs_diff(server.minor) > 1 {
+        session.ui.warn(&format!("kubectl {} and the server's {server} are more than one minor version apart", versions.client));
+    }
+    Ok(())
+}
+
+fn label_nodes(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Result<()> {
+    for (_, name, proc) in app.procs() {
+        for node in proc.nodes.iter().flatten() {
+            kubectl.call(["label", "node", node, &format!("{release}-{name}=true"), "--overwrite"]).run()?;
+        }
+    }
+    Ok(())
+}
+
+/// A Job cannot be changed in place; a finished one of the deploy before makes way. One that still runs is left to helm to refuse.
+fn delete_finished_jobs(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Result<()> {
+    for (_, name, _) in app.procs().filter(|(kind, _, _)| *kind == ProcKind::Job) {
+        let job = format!("{release}-{name}");
+        let Some(object) = kubectl.find("job", &job)? else { continue };
+        let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+        let finished = conditions
+            .into_iter()
+            .any(|condition| matches!(condition["type"].as_str(), Some("Complete" | "Failed")) && condition["status"] == "True");
+        if finished {
+            kubectl.call(["delete", "job", &job]).run()?;
+        }
+    }
+    Ok(())
+}
+
+/// Which templates the workloads have now: changes when pods will be replaced.
+fn generations(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<(String, u64)>> {
+    let list: Json = kubectl.get(&["deployments,statefulsets", "-l", selector])?;
+    let items = list["items"].as_array().into_iter().flatten();
+    Ok(items
+        .map(|item| {
+            (item["metadata"]["name"].as_str().unwrap_or_default().to_owned(), item["metadata"]["generation"].as_u64().unwrap_or(0))
+        })
+        .collect())
+}
+
+fn show_failed_jobs(session: &Session, kubectl: &Kubectl<'_>, selector: &str) {
+    let Ok(list) = kubectl.get::<Json>(&["jobs", "-l", selector]) else { return };
+    for job in list["items"].as_array().into_iter().flatten().filter(|job| job["status"]["failed"].as_u64().unwrap_or(0) > 0) {
+        let name = job["metadata"]["name"].as_str().unwrap_or_default();
+        if let Ok(out) = kubectl.question(["logs", &format!("job/{name}"), "--tail", "50"]).capture()
+            && out.ok()
+        {
+            session.ui.say(&format!("the end of the log of job {name}:"));
+            session.ui.say(&crate::ui::printable(&out.text()));
+        }
+    }
+}
+
+fn run_tests(session: &Session, helm: &Helm<'_>, release: &str) -> Result<()> {
+    let _section = session.ui.section("helm_test", &format!("helm test {release}"));
+    let out = helm.call(&["test", release])?.arg("--logs").capture()?;
+    session.ui.raw(&out.stdout);
+    if out.ok() {
+        return Ok(());
+    }
+    session.ui.raw(out.stderr.as_bytes());
+    Err(Error::failed(format!("release {release} is deployed, but its tests fail")).hint("lain logs").hint("lain rollback"))
+}

@@ -1,0 +1,165 @@
+//! `lain init`: a chart for a repo.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::command::lint::Lint;
+use crate::error::{Error, Result};
+use crate::model::name::{is_label, to_label};
+use crate::render::chart::{self, ChartFile, Language};
+use crate::session::Session;
+
+/// Write chart/ for this repo
+#[derive(Args, Debug)]
+#[command(
+    after_help = "  lain init\n  lain init --appname shop --lang zh\n  lain init --template-only --commit   # newer templates for an existing chart"
+)]
+pub struct Init {
+    /// The app's name; without it, the folder's
+    #[arg(long, value_name = "NAME")]
+    appname: Option<String>,
+    /// Replace an existing chart; chart/values.yaml.j2 is kept and values are rendered from it
+    #[arg(short = 'f', long)]
+    force: bool,
+    /// Refresh Chart.yaml and templates, never values
+    #[arg(long, conflicts_with = "force")]
+    template_only: bool,
+    /// Commit chart/ without its values, and nothing else
+    #[arg(long)]
+    commit: bool,
+    /// The language of the comments in values.yaml
+    #[arg(long, value_enum, default_value_t)]
+    lang: Language,
+    // `-f` has meant --force here since the older tool; the global flag keeps its long name.
+    /// Extra values, merged last; may be repeated
+    #[arg(id = "values", long = "values", value_name = "FILE")]
+    _values: Vec<PathBuf>,
+}
+
+impl Init {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<()> {
+        let dir = &session.dir;
+        let chart_dir = dir.join("chart");
+        let values_path = chart_dir.join("values.yaml");
+        if values_path.exists() && !self.force && !self.template_only {
+            return Err(Error::failed("chart/values.yaml is there already; nothing was changed")
+                .hint("lain init --template-only # newer templates, your values stay")
+                .hint("lain init --force # replaces the chart, values included"));
+        }
+        let appname = self.appname(session)?;
+        let mut files = chart::without_values(&appname)?;
+        if !self.template_only {
+            files.push(ChartFile { path: "values.yaml".into(), bytes: self.values(&chart_dir, &appname)?.into_bytes() });
+        }
+        replace(&chart_dir, &files, self.force)?;
+        session.ui.done(&format!("wrote chart/ for {appname} ({} files)", files.len()));
+        if self.commit {
+            let paths: Vec<String> =
+                files.iter().filter(|file| !file.path.starts_with("values")).map(|file| format!("chart/{}", file.path)).collect();
+            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+            session.git().commit_only(&paths, &format!("chart: lain {} templates", env!("CARGO_PKG_VERSION")))?;
+        }
+        Lint::simple().run(session)?;
+        if !self.template_only {
+            session.ui.hint("look through chart/values.yaml, then: lain use CLUSTER && lain deploy --build");
+        }
+        Ok(())
+    }
+
+    fn appname(&self, session: &Session) -> Result<String> {
+        if let Some(name) = &self.appname {
+            if is_label(name) {
+                return Ok(name.clone());
+            }
+            return Err(Error::usage(format!("`{name}` cannot be an app's name: lower case letters, digits and `-`, 63 at most"))
+                .hint(format!("lain init --appname {}", to_label(name))));
+        }
+        if self.template_only
+            && let Ok(app) = session.app()
+        {
+            return Ok(app.appname.clone());
+        }
+        let folder = session.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = to_label(&folder);
+        if name != folder {
+            session
+                .ui
+                .say(&format!("the folder's name `{folder}` is no Kubernetes name; the app is called {name} (--appname chooses another)"));
+        }
+        Ok(name)
+    }
+
+    /// A team's own `chart/values.yaml.j2` wins over ours.
+    fn values(&self, chart_dir: &Path, appname: &str) -> Result<String> {
+        let house = chart_dir.join("values.yaml.j2");
+        if house.is_file() {
+            let template = fs::read_to_string(&house).map_err(|error| Error::io("read", &house, &error))?;
+            return chart::fill("chart/values.yaml.j2", &template, appname);
+        }
+        chart::values(appname, self.lang)
+    }
+}
+
+/// Puts the files in place all or nothing: they are written beside the chart first. With `clean`, files of an
+/// earlier chart go, but for values files and `values.yaml.j2`.
+fn replace(chart_dir: &Path, files: &[ChartFile], clean: bool) -> Result<()> {
+    let parent = chart_dir.parent().unwrap_or(Path::new("."));
+    let staged = tempfile::Builder::new().prefix(".chart-").tempdir_in(parent).map_err(|error| Error::io("write", chart_dir, &error))?;
+    let new = staged.path().join("chart");
+    let write = |path: &Path, bytes: &[u8]| {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).and_then(|()| fs::write(path, bytes)).map_err(|error| Error::io("write", path, &error))
+    };
+    if chart_dir.is_dir() {
+        for (relative, path) in existing(chart_dir)? {
+            let name = relative.to_string_lossy();
+            let is_values = name.starts_with("values") && !name.contains('/');
+            if clean && !is_values {
+                continue;
+            }
+            if let Ok(target) = fs::read_link(&path) {
+                let link = new.join(&relative);
+                let folder = link.parent().unwrap_or(Path::new("."));
+                fs::create_dir_all(folder)
+                    .and_then(|()| std::os::unix::fs::symlink(&target, &link))
+                    .map_err(|error| Error::io("write", &link, &error))?;
+                continue;
+            }
+            let bytes = fs::read(&path).map_err(|error| Error::io("read", &path, &error))?;
+            write(&new.join(&relative), &bytes)?;
+        }
+    }
+    for file in files {
+        write(&new.join(&file.path), &file.bytes)?;
+    }
+    let old = staged.path().join("old");
+    let had = chart_dir.exists();
+    if had {
+        fs::rename(chart_dir, &old).map_err(|error| Error::io("replace", chart_dir, &error))?;
+    }
+    fs::rename(&new, chart_dir).map_err(|error| {
+        if had {
+            let _ = fs::rename(&old, chart_dir); // back to what was there
+        }
+        Error::io("write", chart_dir, &error)
+    })
+}
+
+fn existing(dir: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let mut found = Vec::new();
+    let mut todo = vec![dir.to_path_buf()];
+    while let Some(folder) = todo.pop() {
+        for entry in fs::read_dir(&folder).map_err(|error| Error::io("read", &folder, &error))? {
+            let path = entry.map_err(|error| Error::io("read", &folder, &error))?.path();
+            if path.is_dir() && !path.is_symlink() {
+                todo.push(path);
+            } else {
+                found.push((path.strip_prefix(dir).unwrap_or(&path).to_path_buf(), path));
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,94 @@
+//! `lain logs`: what the app says.
+
+use clap::Args;
+
+use crate::error::{Error, Result};
+use crate::model::app::ProcKind;
+use crate::model::name::nearest;
+use crate::release::links;
+use crate::session::Session;
+
+/// Most log streams kubectl follows at once.
+const MAX_STREAMS: &str = "20";
+
+/// Follow the log of a proc, or of all
+#[derive(Args, Debug)]
+#[command(after_help = "  lain logs\n  lain logs web --tail 50\n  lain logs web --previous   # of the container that crashed")]
+pub struct Logs {
+    /// The proc; all without one
+    proc: Option<String>,
+    /// How many lines to start from
+    #[arg(long, default_value_t = 200, value_name = "LINES")]
+    tail: u64,
+    /// Print what there is and end
+    #[arg(long)]
+    no_follow: bool,
+    /// Of the containers before the last restart
+    #[arg(long)]
+    previous: bool,
+    /// Use stern
+    #[arg(long, conflicts_with = "previous")]
+    stern: bool,
+    /// Print the Kibana link instead
+    #[arg(long)]
+    kibana: bool,
+}
+
+impl Logs {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<()> {
+        let app = session.app()?;
+        let release = app.release();
+        let kibana = links::kibana(app, session.cluster()?);
+        if self.kibana {
+            let link =
+                kibana.ok_or_else(|| Error::failed("the cluster values name no kibana").hint("kibana: HOST # in values-CLUSTER.yaml"))?;
+            return session.ui.result(&link);
+        }
+        let mut selector = format!("app.kubernetes.io/name={},helm.sh/chart={release}", app.appname);
+        if let Some(name) = &self.proc {
+            let Some((kind, _, _)) = app.procs().find(|(_, known, _)| known == name) else {
+                let error = Error::usage(format!("there is no proc `{name}`"));
+                return Err(match nearest(name, app.procs().map(|(_, known, _)| known)) {
+                    Some(near) => error.hint(format!("lain logs {near}")),
+                    None => error.hint("lain values"),
+                });
+            };
+            if matches!(kind, ProcKind::Job | ProcKind::CronJob) {
+                let link = kibana.map_or_else(String::new, |link| format!(": {link}"));
+                session
+                    .ui
+                    .say(&format!("containers of a {} go soon after they end; older logs are in your log system{link}", kind.resource()));
+            }
+            selector = format!("app.kubernetes.io/instance={release}-{name}");
+        }
+        if self.stern {
+            let call =
+                crate::tools::call::Call::new(&session.ui, "stern").args(["--selector", &selector, "--tail", &self.tail.to_string()]);
+            let target = session.target()?;
+            let call = target.kubeconfig.iter().fold(call, |call, path| call.arg("--kubeconfig").arg(path));
+            let call = target.context.iter().fold(call, |call, context| call.args(["--context", context]));
+            let call = target.namespace.iter().fold(call, |call, namespace| call.args(["--namespace", namespace]));
+            return finish(call.install_hint("https://github.com/stern/stern, or leave --stern away").interact()?);
+        }
+        let tail = self.tail.to_string();
+        let mut call =
+            session.kubectl()?.call(["logs", "-l", &selector, "--tail", &tail, "--all-containers", "--max-log-requests", MAX_STREAMS]);
+        if self.previous {
+            call = call.arg("--previous");
+        } else if !self.no_follow {
+            call = call.arg("--follow");
+        }
+        finish(call.interact()?)
+    }
+}
+
+fn finish(code: i32) -> Result<()> {
+    match code {
+        0 => Ok(()),
+        code if code > 128 => Err(Error::child(code)),
+        code => Err(Error::failed(format!("the log ended with exit code {code}"))
+            .hint("lain logs PROC # one proc has fewer streams")
+            .hint("lain status -s")),
+    }
+}

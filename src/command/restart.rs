@@ -1,0 +1,65 @@
+//! `lain restart`: new pods from the same template.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value as Json;
+
+use crate::error::{Error, Result};
+use crate::release::rollout;
+use crate::session::Session;
+
+/// Delete pods, so that Kubernetes makes new ones with the current Secrets
+#[derive(Args, Debug)]
+pub struct Restart {
+    /// Only these procs
+    procs: Vec<String>,
+    /// One pod at a time, each after the one before is ready again
+    #[arg(long)]
+    graceful: bool,
+    /// Wait until everything is ready
+    #[arg(long)]
+    wait: bool,
+}
+
+const PATIENCE: Duration = Duration::from_secs(300);
+
+impl Restart {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<()> {
+        let app = session.app()?;
+        let release = app.release();
+        let selector = rollout::selector(&app.appname, release);
+        let kubectl = session.kubectl()?;
+        for name in &self.procs {
+            if !app.procs().any(|(_, known, _)| known == name) {
+                return Err(Error::usage(format!("there is no proc `{name}`")).hint("lain status -s"));
+            }
+        }
+        let list: Json = kubectl.get(&["pods", "-l", &selector])?;
+        let wanted = |pod: &&Json| {
+            let instance = pod["metadata"]["labels"]["app.kubernetes.io/instance"].as_str().unwrap_or_default();
+            let phase = pod["status"]["phase"].as_str().unwrap_or_default();
+            !matches!(phase, "Succeeded" | "Failed")
+                && (self.procs.is_empty() || self.procs.iter().any(|name| instance == format!("{release}-{name}")))
+        };
+        let pods: Vec<&str> =
+            list["items"].as_array().into_iter().flatten().filter(wanted).filter_map(|pod| pod["metadata"]["name"].as_str()).collect();
+        if pods.is_empty() {
+            return Err(Error::failed("no pods to restart").hint("lain status -s"));
+        }
+        if self.graceful || session.globals.auto_pilot {
+            for pod in pods {
+                kubectl.call(["delete", "pod", pod]).run()?;
+                rollout::follow(&session.ui, &kubectl, &selector, PATIENCE)?;
+            }
+        } else {
+            kubectl.call(["delete", "pod", "--wait=false"]).args(pods).run()?;
+            if self.wait {
+                rollout::follow(&session.ui, &kubectl, &selector, PATIENCE)?;
+            }
+        }
+        session.ui.done(&format!("restarted {release}"));
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! `lain rollback`: one good release back.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::error::{Error, Result};
+use crate::release::announce::{self, DeployMessage};
+use crate::release::rollout;
+use crate::session::Session;
+use crate::tools::helm::Revision;
+
+/// Go back to the last good release, chart and values included; Secrets stay as they are
+#[derive(Args, Debug)]
+pub struct Rollback {
+    /// Wait until everything is ready; always so in CI
+    #[arg(long)]
+    wait: bool,
+}
+
+impl Rollback {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<()> {
+        let app = session.app()?;
+        let release = app.release();
+        let (helm, kubectl) = (session.helm()?, session.kubectl()?);
+        let history = helm.history(release)?;
+        let Some(newest) = history.last() else {
+            return Err(Error::failed(format!("there is no release {release} in this cluster")).hint("lain deploy"));
+        };
+        if newest.description.starts_with("Rollback to") && newest.status == "deployed" {
+            return Err(Error::refused(format!(
+                "release {release} was just rolled back ({}); lain goes back one release only",
+                newest.description
+            ))
+            .hint("git checkout COMMIT && lain deploy # any other version, with its own chart")
+            .hint(format!("helm history {release} && helm rollback {release} REVISION # if you know helm")));
+        }
+        let Some(revision) = target(&history) else {
+            return Err(Error::refused(format!("release {release} has no earlier good revision to go back to"))
+                .hint("lain deploy --set imageTag=TAG")
+                .hint("lain delete"));
+        };
+        let tag_of = |revision: Option<u32>| -> Result<Option<String>> {
+            Ok(helm.values(release, revision, false)?.and_then(|values| values["imageTag"].as_str().map(str::to_owned)))
+        };
+        let (previous_tag, tag) = (tag_of(None)?, tag_of(Some(revision))?.unwrap_or_default());
+        helm.call(&["rollback", release])?.arg(revision.to_string()).run()?;
+        let message = DeployMessage {
+            action: "rollback",
+            release: release.to_owned(),
+            tag: tag.clone(),
+            previous_tag,
+            rollback_revision: Some(revision),
+            ..DeployMessage::default()
+        };
+        announce::send(session, &message.render(session)?, false)?;
+        if self.wait || session.env.is_ci() {
+            rollout::follow(&session.ui, &kubectl, &rollout::selector(&app.appname, release), Duration::from_secs(300))?;
+        }
+        session.ui.done(&format!("release {release} is back at revision {revision}, image tag {tag}"));
+        session.ui.say(&format!("{} and {} are not part of a release and stay as they are; `lain env edit` and `lain secret edit` change them, then `lain redeploy`", app.env_secret(), app.file_secret()));
+        Ok(())
+    }
+}
+
+/// The newest revision before the current one that once was good.
+pub fn target(history: &[Revision]) -> Option<u32> {
+    let (_, earlier) = history.split_last()?;
+    earlier.iter().rev().find(|revision| matches!(revision.status.as_str(), "deployed" | "superseded")).map(|revision| revision.revision)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(statuses: &[&str]) -> Vec<Revision> {
+        statuses
+            .iter()
+            .zip(1..)
+            .map(|(status, revision)| Revision {
+                revision,
+                status: (*status).to_owned(),
+                updated: String::new(),
+                description: String::new(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn goes_back_to_what_was_good() {
+        assert_eq!(target(&history(&["superseded", "superseded", "deployed"])), Some(2));
+        assert_eq!(target(&history(&["superseded", "failed", "deployed", "failed"])), Some(3));
+        assert_eq!(target(&history(&["deployed", "pending-upgrade"])), Some(1));
+        assert_eq!(target(&history(&["failed", "failed"])), None);
+        assert_eq!(target(&history(&["deployed"])), None);
+    }
+}

@@ -1,0 +1,33 @@
+//! `lain send-msg`: words to the app's webhook.
+
+use clap::Args;
+
+use crate::error::Result;
+use crate::release::announce;
+use crate::session::Session;
+
+/// Send a text to the webhook in the values
+#[derive(Args, Debug)]
+pub struct SendMsg {
+    /// The text; nothing is sent when it is empty
+    text: String,
+    /// Fail when the webhook cannot be reached
+    #[arg(long)]
+    strict: bool,
+}
+
+impl SendMsg {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<()> {
+        if self.text.trim().is_empty() {
+            session.ui.detail("the text is empty: nothing to send");
+            return Ok(());
+        }
+        if announce::send(session, &self.text, self.strict)? {
+            session.ui.done("sent");
+        } else {
+            session.ui.detail("nothing was sent");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+//! `lain version`: of the tools, and of what runs.
+
+use std::fmt::Write;
+
+use clap::Args;
+use serde_json::{Value as Json, json};
+
+use crate::command::tags;
+use crate::error::Result;
+use crate::release::rollout;
+use crate::session::Session;
+use crate::ui::Format;
+
+/// Show versions: lain, helm, kubectl, the server; the images that run; the newest tags
+#[derive(Args, Debug)]
+pub struct Version {
+    /// How many tags
+    #[arg(short = 'n', default_value_t = 10, value_name = "COUNT")]
+    count: usize,
+}
+
+impl Version {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<()> {
+        let helm = session.local_helm().version();
+        let mut out = format!("lain {}\n", env!("CARGO_PKG_VERSION"));
+        let mut shape = json!({"version": 1, "lain": env!("CARGO_PKG_VERSION")});
+        match &helm {
+            Ok(version) => {
+                let _ = writeln!(out, "helm {version}");
+                shape["helm"] = json!(version.to_string());
+            }
+            Err(error) => session.ui.warn(&error.to_string()),
+        }
+        if session.choice()?.is_some() {
+            self.cluster_part(session, &mut out, &mut shape)?;
+        }
+        if session.ui.format() == Format::Json { session.ui.result_json(&shape) } else { session.ui.result(&out) }
+    }
+
+    fn cluster_part(&self, session: &Session, out: &mut String, shape: &mut Json) -> Result<()> {
+        let kubectl = session.kubectl()?;
+        let versions = kubectl.versions()?;
+        let server = versions.server.map_or_else(|| "does not answer".to_owned(), |version| version.to_string());
+        let _ = writeln!(out, "kubectl {}\nserver {server}", versions.client);
+        shape["kubectl"] = json!(versions.client.to_string());
+        shape["server"] = json!(server);
+        let Ok(app) = session.app() else { return Ok(()) };
+        if versions.server.is_some() {
+            let list: Json = kubectl.get(&["deployments,statefulsets,cronjobs", "-l", &rollout::selector(&app.appname, app.release())])?;
+            let mut running = Vec::new();
+            for item in list["items"].as_array().into_iter().flatten() {
+                let spec = if item["kind"] == "CronJob" {
+                    &item["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+                } else {
+                    &item["spec"]["template"]["spec"]
+                };
+                let (name, image) =
+                    (item["metadata"]["name"].as_str().unwrap_or_default(), spec["containers"][0]["image"].as_str().unwrap_or_default());
+                running.push(json!({"name": name, "image": image}));
+                let _ = writeln!(out, "{name}: {image}");
+            }
+            shape["running"] = json!(running);
+        }
+        match session.repository().and_then(|repository| tags::newest(session, &repository, self.count)) {
+            Ok(tags) => {
+                for tag in &tags {
+                    let _ = writeln!(out, "lain deploy --set imageTag={tag}");
+                }
+                shape["tags"] = json!(tags);
+            }
+            Err(error) => session.ui.warn(&error.to_string()),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,286 @@
+//! The app's images: which Dockerfile, how they are built and pushed.
+
+use std::fs;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::files::Generated;
+use crate::model::app::{App, Build, Release};
+use crate::model::image::repository_in;
+use crate::render::dockerfile::{Dockerfile, Facts, Stage, render};
+use crate::render::dockerignore::from_gitignore;
+use crate::session::Session;
+use crate::tools::docker::Docker;
+use crate::ui::Format;
+
+/// Tag of the prepare image.
+const PREPARE_TAG: &str = "prepare";
+/// First line of a `.dockerignore` of ours; a killed run may leave one, the next one takes it away.
+const DERIVED: &str = "# derived from .gitignore by lain for one build; may be deleted\n";
+
+/// One image to build: the app's own, or one of `builds`.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    app: &'a App,
+    name: Option<&'a str>,
+    build: &'a Build,
+    release: Option<&'a Release>,
+}
+
+/// What a build or a push made.
+#[derive(Clone, Debug, Serialize)]
+pub struct ImageResult {
+    /// Shape of this result.
+    pub version: u32,
+    /// `REGISTRY/APP:TAG`.
+    pub image: String,
+    /// The tag.
+    pub tag: String,
+    /// `sha256:...` once a registry has it.
+    pub digest: Option<String>,
+}
+
+/// The image to build; `name` is one of `builds`.
+///
+/// # Errors
+/// The app has no `build`, or no such name in `builds`.
+pub fn plan<'a>(session: &'a Session, name: Option<&str>) -> Result<Plan<'a>> {
+    let app = session.app()?;
+    match name {
+        None => {
+            let build = app.build.as_ref().ok_or_else(|| {
+                Error::failed("the values have no `build`, so there is no image to build")
+                    .hint("build: {base: IMAGE, script: [COMMAND]} # in chart/values.yaml")
+            })?;
+            Ok(Plan { app, name: None, build, release: app.release.as_ref() })
+        }
+        Some(name) => {
+            let found = app.builds.iter().flatten().find(|(known, _)| known.as_str() == name);
+            let (known, build) = found.ok_or_else(|| Error::usage(format!("`builds` has no `{name}`")))?;
+            Ok(Plan { app, name: Some(known), build, release: build.release.as_ref() })
+        }
+    }
+}
+
+/// The app's image and every one of `builds`.
+///
+/// # Errors
+/// The app builds nothing.
+pub fn plans(session: &Session) -> Result<Vec<Plan<'_>>> {
+    let app = session.app()?;
+    let named =
+        app.builds.iter().flatten().map(|(name, build)| Plan { app, name: Some(name.as_str()), build, release: build.release.as_ref() });
+    let own = app.build.as_ref().map(|build| Plan { app, name: None, build, release: app.release.as_ref() });
+    let all: Vec<Plan<'_>> = own.into_iter().chain(named).collect();
+    if all.is_empty() { plan(session, None).map(|plan| vec![plan]) } else { Ok(all) }
+}
+
+impl Plan<'_> {
+    /// `release` if it is defined, else `build`.
+    pub fn final_stage(&self) -> Stage {
+        if self.release.is_some() { Stage::Release } else { Stage::Build }
+    }
+
+    /// True when there is a prepare stage.
+    pub fn has_prepare(&self) -> bool {
+        self.build.prepare.is_some()
+    }
+
+    /// `REGISTRY/APP`, or `REGISTRY/APP-NAME` for one of `builds`.
+    ///
+    /// # Errors
+    /// No registry is known.
+    pub fn repository(&self, session: &Session) -> Result<String> {
+        Ok(self.repository_in(session.registry()?))
+    }
+
+    fn repository_in(&self, registry: &str) -> String {
+        match self.name {
+            Some(name) => repository_in(registry, &format!("{}-{name}", self.app.appname)),
+            None => repository_in(registry, &self.app.appname),
+        }
+    }
+
+    /// Renders a stage. `fallback` stands in for an unknown registry where the text is only shown.
+    ///
+    /// # Errors
+    /// The stage is not defined, or the registry is needed and not known.
+    pub fn dockerfile(&self, session: &Session, stage: Stage, fallback: Option<&str>) -> Result<Dockerfile> {
+        let repository = match (session.registry(), fallback) {
+            (Ok(registry), _) => self.repository_in(registry),
+            (Err(_), Some(fallback)) => {
+                if self.has_prepare() && stage != Stage::Prepare {
+                    session.ui.warn("no cluster is chosen, so the registry is not known: REGISTRY stands in its place");
+                }
+                format!("{fallback}/{}", self.app.appname)
+            }
+            (Err(error), None) => return Err(error),
+        };
+        render(stage, self.build, self.release, Facts { repository: &repository, meta: session.image_tag()? })
+    }
+
+    /// Builds the prepare image and, unless told otherwise, pushes it.
+    ///
+    /// # Errors
+    /// docker is missing, or the build or push fails.
+    pub fn prepare(&self, session: &Session, push: bool, keep_dockerfile: bool) -> Result<ImageResult> {
+        let docker = session.docker()?;
+        let repository = self.repository(session)?;
+        let image = format!("{repository}:{PREPARE_TAG}");
+        self.run_build(session, &docker, Stage::Prepare, &image, keep_dockerfile)?;
+        let mut result = ImageResult { version: 1, image: image.clone(), tag: PREPARE_TAG.to_owned(), digest: None };
+        if push {
+            push_image(session, &docker, &image)?;
+            result.digest = docker.digest(&image, &repository)?;
+        }
+        Ok(result)
+    }
+
+    /// Builds the app's image, making sure of its prepare image first.
+    ///
+    /// # Errors
+    /// docker is missing, or a build, pull or push fails.
+    pub fn build(&self, session: &Session, pull: bool, keep_dockerfile: bool) -> Result<ImageResult> {
+        let docker = session.docker()?;
+        docker.check()?;
+        let repository = self.repository(session)?;
+        if self.has_prepare() {
+            self.ensure_prepare(session, &docker, &repository, pull)?;
+        }
+        let tag = session.image_tag()?.to_owned();
+        if session.git().is_dirty()? {
+            session.ui.warn(&format!(
+                "the working tree has changes that are not committed: {tag} names a commit that differs from what is built"
+            ));
+        }
+        let image = format!("{repository}:{tag}");
+        self.run_build(session, &docker, self.final_stage(), &image, keep_dockerfile)?;
+        Ok(ImageResult { version: 1, image, tag, digest: None })
+    }
+
+    /// Pushes the built image, also as `latest`.
+    ///
+    /// # Errors
+    /// docker is missing, the image was not built, or the push fails.
+    pub fn push(&self, session: &Session) -> Result<ImageResult> {
+        let docker = session.docker()?;
+        docker.check()?;
+        let repository = self.repository(session)?;
+        let tag = session.image_tag()?.to_owned();
+        let image = format!("{repository}:{tag}");
+        if !docker.has_image(&image)? {
+            return Err(Error::failed(format!("{image} is not on this docker daemon")).hint("lain build --push"));
+        }
+        push_image(session, &docker, &image)?;
+        if tag != "latest" {
+            let latest = format!("{repository}:latest");
+            docker.tag(&image, &latest)?;
+            push_image(session, &docker, &latest)?;
+        }
+        let digest = docker.digest(&image, &repository)?;
+        Ok(ImageResult { version: 1, image, tag, digest })
+    }
+
+    fn ensure_prepare(&self, session: &Session, docker: &Docker<'_>, repository: &str, pull: bool) -> Result<()> {
+        let image = format!("{repository}:{PREPARE_TAG}");
+        if !pull && docker.has_image(&image)? {
+            return Ok(());
+        }
+        if pull {
+            let section = session.ui.section("pull_prepare", &format!("pull {image}"));
+            let call = docker.call().args(["pull", &image]);
+            let (code, _) = call.stream()?;
+            drop(section);
+            if code == 0 {
+                return Ok(());
+            }
+        }
+        if docker.has_image(&image)? {
+            session.ui.say("the registry has no prepare image, but this docker daemon has: pushing it");
+            return push_image(session, docker, &image);
+        }
+        session.ui.say("there is no prepare image yet: building it");
+        self.prepare(session, true, false).map(|_| ())
+    }
+
+    fn run_build(&self, session: &Session, docker: &Docker<'_>, stage: Stage, image: &str, keep_dockerfile: bool) -> Result<()> {
+        docker.check()?;
+        let file = self.dockerfile(session, stage, None)?;
+        if keep_dockerfile {
+            keep(session, &file)?;
+        }
+        let _ignore = derived_dockerignore(session)?;
+        let _section = session.ui.section("docker_build", &format!("build {image}"));
+        // The Dockerfile goes in by stdin: a Dockerfile of the user's own is never touched.
+        let name = match stage {
+            Stage::Prepare => "prepare",
+            Stage::Build => "build",
+            Stage::Release => "release",
+        };
+        let mut call = docker.build(&session.dir).args(["--tag", image]);
+        for arg in &file.args {
+            if session.env.get(arg).is_none() {
+                session.ui.warn(&format!("`${{{arg}}}` is used in a build env, but {arg} is not set in the environment"));
+            }
+            call = call.args(["--build-arg", arg]); // docker takes the value from the environment: it may be a secret
+        }
+        for (arg, value) in &file.values {
+            call = call.args(["--build-arg", arg]).env(arg, value);
+        }
+        let pipe = match self.name {
+            Some(build) => format!("lain dockerfile --stage {name} --name {build} |"),
+            None => format!("lain dockerfile --stage {name} |"),
+        };
+        call.args(["--file", "-", "."]).stdin(file.text).shown_before(&pipe).run()
+    }
+}
+
+fn keep(session: &Session, file: &Dockerfile) -> Result<()> {
+    let path = session.dir.join("Dockerfile");
+    let theirs = fs::read_to_string(&path).is_ok_and(|text| text != file.text);
+    if theirs {
+        session.ui.warn("--keep-dockerfile: there is a Dockerfile of your own, it is left as it is");
+        return Ok(());
+    }
+    crate::files::write_new(&path, file.text.as_bytes())
+}
+
+/// A `.dockerignore` for the time of the build, where the user has none.
+fn derived_dockerignore(session: &Session) -> Result<Option<Generated>> {
+    let path = session.dir.join(".dockerignore");
+    if let Ok(text) = fs::read_to_string(&path) {
+        if !text.starts_with(DERIVED) {
+            return Ok(None);
+        }
+        fs::remove_file(&path).map_err(|error| Error::io("remove", &path, &error))?;
+    }
+    let gitignore = fs::read_to_string(session.dir.join(".gitignore")).unwrap_or_default();
+    Generated::write(&path, format!("{DERIVED}.dockerignore\n{}", from_gitignore(&gitignore)).as_bytes()).map(Some)
+}
+
+/// `docker push` in a section of its own.
+///
+/// # Errors
+/// The push fails.
+pub fn push_image(session: &Session, docker: &Docker<'_>, image: &str) -> Result<()> {
+    let _section = session.ui.section("docker_push", &format!("push {image}"));
+    docker.push(image)
+}
+
+/// Prints what was made, in the shape the user asked for.
+///
+/// # Errors
+/// stdout is closed or full.
+pub fn print(session: &Session, results: &[ImageResult]) -> Result<()> {
+    let Some(first) = results.first() else { return Ok(()) };
+    match session.ui.format() {
+        Format::Json if results.len() == 1 => session.ui.result_json(first),
+        Format::Json => session.ui.result_json(&serde_json::json!({"version": 1, "images": results})),
+        Format::Dotenv => {
+            let digest = first.digest.as_deref().unwrap_or_default();
+            session.ui.result(&format!("LAIN_IMAGE={}\nLAIN_IMAGE_TAG={}\nLAIN_IMAGE_DIGEST={digest}\n", first.image, first.tag))
+        }
+        _ => session.ui.result(&results.iter().map(|result| format!("{}\n", result.image)).collect::<String>()),
+    }
+}

@@ -1,0 +1,106 @@
+//! What a webhook is told. A webhook that stays down warns; it never fails a deploy.
+
+use crate::error::{Error, Result};
+use crate::http::webhook::{Provider, Webhook};
+use crate::session::Session;
+use crate::ui::printable;
+
+/// What happened to a release.
+#[derive(Clone, Debug, Default)]
+pub struct DeployMessage {
+    /// `deploy`, `rollback`, ...
+    pub action: &'static str,
+    /// The release.
+    pub release: String,
+    /// The image tag that runs now.
+    pub tag: String,
+    /// The image tag before.
+    pub previous_tag: Option<String>,
+    /// The revision gone back to.
+    pub rollback_revision: Option<u32>,
+    /// The error, when it failed.
+    pub failure: Option<String>,
+}
+
+impl DeployMessage {
+    /// The words.
+    ///
+    /// # Errors
+    /// git refuses the folder.
+    pub fn render(&self, session: &Session) -> Result<String> {
+        let outcome = if self.failure.is_some() { "failed" } else { "done" };
+        let mut lines = vec![
+            format!("{} {}: {outcome}", self.action, self.release),
+            format!("cluster: {}", session.cluster_name().unwrap_or_default()),
+            format!("executor: {}", session.env.executor()),
+            format!("version: {}", self.tag),
+        ];
+        if let Some(revision) = self.rollback_revision {
+            lines.push(format!("rolled back to revision {revision}"));
+        }
+        let git = session.git();
+        let sha = |tag: &str| crate::model::meta::sha_of_tag(tag).map(str::to_owned);
+        if let Some(now) = sha(&self.tag) {
+            if let Some(commit) = git.commit(&now)? {
+                lines.push(format!("commit: {} ({})", printable(&commit.subject), printable(&commit.author)));
+            }
+            if let Some(before) = self.previous_tag.as_deref().and_then(sha).filter(|before| *before != now) {
+                let log = git.subjects_between(&before, &now, 10)?;
+                if !log.is_empty() {
+                    lines.push("since the last version:".to_owned());
+                    lines.extend(log.iter().map(|line| format!("  {}", printable(line))));
+                }
+            }
+        }
+        if let Some(failure) = &self.failure {
+            lines.push(format!("reason: {}", printable(failure)));
+        }
+        Ok(session.ui.redact(&lines.join("\n")))
+    }
+}
+
+/// Sends a text to the app's webhook. Without one, or where it does not apply to this cluster, nothing happens.
+///
+/// # Errors
+/// With `strict`, when the webhook cannot be reached; otherwise that is a warning.
+pub fn send(session: &Session, text: &str, strict: bool) -> Result<bool> {
+    let outcome = webhook(session).and_then(|webhook| match webhook {
+        Some(webhook) => webhook.send(text).map(|()| true),
+        None => Ok(false),
+    });
+    match outcome {
+        Err(error) if !strict && error.kind() != crate::error::Kind::Interrupted => {
+            session.ui.warn(&error.to_string());
+            Ok(false)
+        }
+        other => other,
+    }
+}
+
+fn webhook(session: &Session) -> Result<Option<Webhook>> {
+    let Some(webhook) = &session.app()?.webhook else { return Ok(None) };
+    let Some(url) = webhook.url.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
+    if let (Some(clusters), Some(current)) = (&webhook.clusters, session.cluster_name())
+        && !clusters.contains(&current)
+    {
+        return Ok(None);
+    }
+    let url = from_env(session, url, "webhook.url")?;
+    let secret = webhook.secret.as_deref().map(|secret| from_env(session, secret, "webhook.secret")).transpose()?;
+    session.ui.hide(&url);
+    secret.iter().for_each(|secret| session.ui.hide(secret));
+    let provider = Provider::of(webhook.kind.as_deref(), &url)?;
+    Ok(Some(Webhook { provider, url, secret, channel: webhook.channel.clone(), template: webhook.template.clone() }))
+}
+
+/// `${NAME}` is taken from the environment; anything else is itself.
+fn from_env(session: &Session, text: &str, key: &str) -> Result<String> {
+    match text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
+        None => Ok(text.to_owned()),
+        Some(name) => session
+            .env
+            .get(name)
+            .map(str::to_owned)
+            .ok_or_else(|| Error::failed(format!("`{key}` is ${{{name}}}, but {name} is not set in the environment"))),
+    }
+}

@@ -1,0 +1,89 @@
+//! The chart that `lain init` writes: `chart_template/`, carried inside the binary.
+
+use include_dir::{Dir, File, include_dir};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior, context};
+
+use crate::error::{Error, Result};
+
+static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/chart_template");
+
+/// Version of the built-in chart. Larger than any the older tool wrote (0.1.x); lint compares charts with it.
+pub const CHART_VERSION: &str = "5.0.0";
+
+/// The language of the comments in values.yaml.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Chinese.
+    Zh,
+}
+
+/// A file to write, relative to `chart/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChartFile {
+    /// Relative path.
+    pub path: String,
+    /// Contents.
+    pub bytes: Vec<u8>,
+}
+
+/// Everything but values: Chart.yaml, .helmignore, templates.
+///
+/// # Errors
+/// A template is broken, which tests rule out.
+pub fn without_values(appname: &str) -> Result<Vec<ChartFile>> {
+    let mut files = Vec::new();
+    let mut all = Vec::new();
+    collect(&TEMPLATE, &mut all);
+    for file in all {
+        let path = file.path().to_string_lossy().into_owned();
+        if path.starts_with("values") {
+            continue;
+        }
+        match path.strip_suffix(".j2") {
+            Some(target) => {
+                let text = fill(&path, file.contents_utf8().unwrap_or_default(), appname)?;
+                files.push(ChartFile { path: target.to_owned(), bytes: text.into_bytes() });
+            }
+            None => files.push(ChartFile { path, bytes: file.contents().to_vec() }),
+        }
+    }
+    Ok(files)
+}
+
+/// `values.yaml` in the chosen language.
+///
+/// # Errors
+/// The template is broken, which tests rule out.
+pub fn values(appname: &str, language: Language) -> Result<String> {
+    let name = match language {
+        Language::En => "values.yaml.j2",
+        Language::Zh => "values.zh.yaml.j2",
+    };
+    let template = TEMPLATE.get_file(name).and_then(File::contents_utf8).unwrap_or_default();
+    fill(name, template, appname)
+}
+
+/// Fills a template; a team's own `chart/values.yaml.j2` goes through here too. Templates can read neither files nor environment.
+///
+/// # Errors
+/// The template is broken or asks for an unknown variable; the error names the line.
+pub fn fill(name: &str, template: &str, appname: &str) -> Result<String> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
+    environment.set_syntax(syntax.map_err(|error| Error::failed(format!("{name}: {error}")))?);
+    let vars = context! { appname, chart_name => appname, chart_version => CHART_VERSION, lain_version => env!("CARGO_PKG_VERSION") };
+    environment.render_named_str(name, template, vars).map_err(|error| {
+        let line = error.line().map_or_else(String::new, |line| format!(":{line}"));
+        Error::failed(format!("{name}{line}: {error}")).hint("a template knows appname, chart_version and lain_version")
+    })
+}
+
+fn collect<'a>(dir: &'a Dir<'a>, files: &mut Vec<&'a File<'a>>) {
+    files.extend(dir.files());
+    dir.dirs().for_each(|sub| collect(sub, files));
+}

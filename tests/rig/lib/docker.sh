@@ -1,0 +1,55 @@
+# A docker daemon and a registry of our own.
+
+dock() { docker --host "unix://$RUN/docker.sock" "$@"; }
+
+# Where the kernel refuses the negative oom_score_adj that kubelet asks for, pods fail with
+# "can't get final child's PID from pipe". This runtime asks for 0 instead.
+oom_wrapper() {
+  cat >"$RUN/runc-oom" <<'WRAPPER'
+#!/usr/bin/env bash
+bundle=
+previous=
+for word in "$@"; do
+  case $previous in --bundle) bundle=$word ;; esac
+  case $word in --bundle=*) bundle=${word#--bundle=} ;; esac
+  previous=$word
+done
+if [[ -n $bundle && -f $bundle/config.json ]]; then
+  jq -c 'if (.process.oomScoreAdj // 0) < 0 then .process.oomScoreAdj = 0 else . end' "$bundle/config.json" >"$bundle/config.json.new" &&
+    mv "$bundle/config.json.new" "$bundle/config.json"
+fi
+exec runc "$@"
+WRAPPER
+  chmod +x "$RUN/runc-oom"
+}
+
+start_docker() {
+  local runtime=()
+  mkdir -p "$CACHE/docker" "$RUN/docker-exec"
+  if ! (echo -998 >/proc/self/oom_score_adj) 2>/dev/null; then
+    oom_wrapper
+    runtime=(--add-runtime "oom=$RUN/runc-oom" --default-runtime oom)
+  fi
+  rm -f "$RUN/docker.sock"
+  start dockerd dockerd --host "unix://$RUN/docker.sock" --data-root "$CACHE/docker" --exec-root "$RUN/docker-exec" \
+    --pidfile "$RUN/dockerd.pid" --bip 172.17.0.1/16 --log-level warn "${runtime[@]}"
+  wait_for 60 dock version
+  iptables -P FORWARD ACCEPT # pods reach each other through the bridge
+}
+
+# start_registry [NAME [PORT [EXTRA_YAML]]]
+start_registry() {
+  local name=${1:-registry} port=${2:-${REGISTRY##*:}} extra=${3:-}
+  mkdir -p "$RUN/$name-data"
+  cat >"$RUN/$name.yml" <<YAML
+version: 0.1
+log: {level: warn}
+storage:
+  filesystem: {rootdirectory: $RUN/$name-data}
+  delete: {enabled: true}
+http: {addr: "127.0.0.1:$port"}
+$extra
+YAML
+  start "$name" docker-registry serve "$RUN/$name.yml"
+  wait_for 20 curl -sf "http://127.0.0.1:$port/v2/"
+}

@@ -1,0 +1,66 @@
+# Base images. Nothing can be pulled on a machine that reaches only package registries, so they are made
+# from Debian packages and imported under the names that Dockerfiles ask for.
+
+BASES=(debian:trixie-slim python:3.13-slim lain-ci-helper:local rust:trixie)
+
+import_images() {
+  local image
+  for image in "${BASES[@]}"; do
+    dock image inspect "$image" >/dev/null 2>&1 || make_image "$image"
+  done
+}
+
+make_image() {
+  local image=$1 tar
+  tar=$CACHE/images/${image//[:\/]/_}.tar
+  mkdir -p "$CACHE/images"
+  if [[ ! -f $tar ]]; then
+    case $image in
+      debian:*) rootfs "$tar" '' ;;
+      # Like the public image of that name: python and pip3 on PATH, and pip may install system-wide.
+      python:*) rootfs "$tar" python3,python3-pip python_extras ;;
+      lain-ci-helper:*) rootfs "$tar" bash,git,rsync,zip,unzip,curl,jq ;;
+      rust:*) rootfs "$tar" gcc,libc6-dev,pkg-config,git rust_extras ;;
+    esac
+  fi
+  local changes=(--change 'CMD ["bash"]' --change 'ENV LANG=C.UTF-8')
+  [[ $image != rust:* ]] || changes+=(--change 'ENV PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' --change 'ENV CARGO_HOME=/usr/local/cargo')
+  [[ $image != python:* ]] || changes+=(--change 'ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt' --change 'ENV PIP_ROOT_USER_ACTION=ignore')
+  dock import "${changes[@]}" "$tar" "$image" >/dev/null
+}
+
+rootfs() {
+  local tar=$1 packages=ca-certificates${2:+,$2} extras=${3:-} work
+  work=$(mktemp -d "$CACHE/rootfs.XXXXXX")
+  debootstrap --variant=minbase --include="$packages" trixie "$work/root" "$(debian_uri)"
+  host_certificates "$work/root"
+  [[ -z $extras ]] || "$extras" "$work/root"
+  rm -rf "$work/root/var/cache/apt/archives" "$work/root/var/lib/apt/lists" "$work/root/usr/share/doc" "$work/root/usr/share/man"
+  mkdir -p "$work/root/var/cache/apt/archives/partial" "$work/root/var/lib/apt/lists/partial"
+  tar -C "$work/root" -cf "$tar.new" .
+  mv "$tar.new" "$tar"
+  rm -rf "$work"
+}
+
+# A company's own CA is trusted inside as it is on the host.
+host_certificates() {
+  local root=$1
+  mkdir -p "$root/usr/local/share/ca-certificates"
+  find /usr/local/share/ca-certificates -name '*.crt' -exec cp {} "$root/usr/local/share/ca-certificates/" \; 2>/dev/null || true
+  chroot "$root" update-ca-certificates >/dev/null
+}
+
+python_extras() {
+  local root=$1
+  rm -f "$root"/usr/lib/python3*/EXTERNALLY-MANAGED
+  ln -sf python3 "$root/usr/bin/python"
+}
+
+rust_extras() {
+  local root=$1 toolchain
+  toolchain=$(rustc --print sysroot)
+  mkdir -p "$root/usr/local/rust" "$root/usr/local/cargo/bin"
+  tar -C "$toolchain" --exclude=share --exclude=etc -cf - . | tar -C "$root/usr/local/rust" -xf -
+  local program
+  for program in cargo rustc rustdoc; do ln -sf "/usr/local/rust/bin/$program" "$root/usr/local/cargo/bin/$program"; done
+}

