@@ -65,7 +65,7 @@ impl Env {
         match (gitlab, self.get("CI_JOB_URL")) {
             (Some(name), Some(url)) if self.is_ci() => format!("{name}-via-{url}"),
             (Some(name), None) if self.is_ci() => name.to_owned(),
-            _ => self.get("USER").or_else(|| self.get("LOGNAME")).unwrap_or("unknown").to_owned(),
+            _ => self.get("USER").or_else(|| self.get("LOGNAME")).map_or_else(account_name, str::to_owned),
         }
     }
 
@@ -83,4 +83,16 @@ impl Env {
             .chain(config.map(|config| config.join("lain/cluster_values")))
             .collect()
     }
+}
+
+/// The account of this process: containers often set no USER.
+fn account_name() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let found = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid.to_string()).then(|| name.to_owned())
+    });
+    found.unwrap_or_else(|| format!("uid-{uid}"))
 }

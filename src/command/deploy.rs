@@ -17,6 +17,7 @@ use crate::release::announce::{self, DeployMessage};
 use crate::release::{links, rollout, secrets};
 use crate::session::Session;
 use crate::tools::helm::Helm;
+use crate::tools::interrupt;
 use crate::tools::kubectl::Kubectl;
 use crate::ui::{Format, Surface};
 use crate::values::layers::cluster_file;
@@ -248,10 +249,24 @@ impl Deploy {
         values: &HelmValues,
         selector: &str,
     ) -> Result<()> {
+        let mut follower = rollout::Follower::new(&session.ui, kubectl, selector);
+        follower.start_from_now()?;
         {
             let _section = session.ui.section("helm_upgrade", &format!("helm upgrade --install {release}"));
             let call = self.upgrade(session, helm, release, values)?;
-            let out = call.capture()?;
+            // helm says nothing while hooks run: what happens in the cluster is told meanwhile.
+            let out = std::thread::scope(|scope| {
+                let helm = scope.spawn(|| call.capture());
+                while !helm.is_finished() {
+                    if interrupt::sleep(rollout::PAUSE).is_err() {
+                        break; // helm got the signal too and winds up
+                    }
+                    if !helm.is_finished() {
+                        let _ = follower.step(); // helm's own error says more
+                    }
+                }
+                helm.join().unwrap_or_else(|_| Err(Error::failed("helm could not be watched")))
+            })?;
             session.ui.raw(out.stderr.as_bytes());
             session.ui.detail(&String::from_utf8_lossy(&out.stdout));
             if !out.ok() {
@@ -261,7 +276,7 @@ impl Deploy {
         }
         if self.wait || session.env.is_ci() || session.ui.surface() == Surface::Terminal {
             let _section = session.ui.section("rollout", &format!("rollout of {release}"));
-            rollout::follow(&session.ui, kubectl, selector, self.timeout(session)?)?;
+            follower.until_ready(self.timeout(session)?)?;
         }
         Ok(())
     }

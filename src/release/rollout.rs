@@ -16,6 +16,8 @@ const CRASHES: u64 = 3;
 const UNSCHEDULABLE: Duration = Duration::from_secs(90);
 /// How long an image pull may fail (a registry may hiccup).
 const PULL: Duration = Duration::from_secs(15);
+/// Between two looks.
+pub const PAUSE: Duration = Duration::from_millis(700);
 
 /// How one workload stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub struct Trouble {
 pub struct View {
     /// Deployments and StatefulSets.
     pub workloads: Vec<Progress>,
+    /// Jobs and how they stand.
+    pub jobs: Vec<(String, String)>,
     /// What is wrong.
     pub troubles: Vec<Trouble>,
 }
@@ -66,7 +70,7 @@ pub fn selector(app: &str, release: &str) -> String {
 /// # Errors
 /// The server does not answer.
 pub fn look(kubectl: &Kubectl<'_>, selector: &str) -> Result<View> {
-    let list: Json = kubectl.get(&["deployments,statefulsets,pods", "-l", selector])?;
+    let list: Json = kubectl.get(&["deployments,statefulsets,jobs,pods", "-l", selector])?;
     Ok(judge(&list))
 }
 
@@ -75,7 +79,18 @@ pub fn judge(list: &Json) -> View {
     let mut view = View::default();
     let mut current_images: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let items = || list["items"].as_array().into_iter().flatten();
-    for item in items().filter(|item| item["kind"] != "Pod") {
+    for job in items().filter(|item| item["kind"] == "Job") {
+        let count = |key: &str| job["status"][key].as_u64().unwrap_or(0);
+        let state = if count("succeeded") > 0 {
+            "done"
+        } else if count("failed") > 0 && count("active") == 0 {
+            "failed"
+        } else {
+            "running"
+        };
+        view.jobs.push((text(&job["metadata"]["name"]).to_owned(), state.to_owned()));
+    }
+    for item in items().filter(|item| matches!(item["kind"].as_str(), Some("Deployment" | "StatefulSet"))) {
         let kind = item["kind"].as_str().unwrap_or_default().to_lowercase();
         let (spec, status) = (&item["spec"], &item["status"]);
         let number = |value: &Json| value.as_u64().unwrap_or(0);
@@ -151,41 +166,101 @@ fn text(value: &Json) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// Follows a rollout: says what changes, and when something cannot become ready any more.
+pub struct Follower<'a> {
+    ui: &'a Ui,
+    kubectl: &'a Kubectl<'a>,
+    selector: &'a str,
+    shown: BTreeMap<String, String>,
+    since: BTreeMap<(String, String), Instant>,
+}
+
+impl<'a> Follower<'a> {
+    /// Follows what `selector` selects.
+    pub fn new(ui: &'a Ui, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Self {
+        Self { ui, kubectl, selector, shown: BTreeMap::new(), since: BTreeMap::new() }
+    }
+
+    /// Takes what is there now as known: only what changes from here on is said.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub fn start_from_now(&mut self) -> Result<()> {
+        let view = look(self.kubectl, self.selector)?;
+        for workload in &view.workloads {
+            self.shown.insert(workload.name.clone(), format!("{}/{} ready", workload.ready, workload.wanted));
+        }
+        self.shown.extend(view.jobs.into_iter().map(|(job, state)| (format!("job/{job}"), state)));
+        Ok(())
+    }
+
+    /// Looks once, says what is new. Returns the view and the trouble that outlasted its grace, if any.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub fn step(&mut self) -> Result<(View, Option<Trouble>)> {
+        let view = look(self.kubectl, self.selector)?;
+        for workload in &view.workloads {
+            self.tell(&workload.name, format!("{}/{} ready", workload.ready, workload.wanted));
+        }
+        for (job, state) in &view.jobs {
+            self.tell(&format!("job/{job}"), state.clone());
+        }
+        self.since.retain(|key, _| view.troubles.iter().any(|trouble| trouble.pod == key.0 && trouble.reason == key.1));
+        let mut lasting = None;
+        for trouble in &view.troubles {
+            let first = self.since.entry((trouble.pod.clone(), trouble.reason.clone())).or_insert_with(Instant::now);
+            if first.elapsed() >= trouble.grace {
+                lasting = Some(trouble.clone());
+            }
+            self.tell(&format!("pod/{}", trouble.pod), trouble.reason.clone());
+        }
+        Ok((view, lasting))
+    }
+
+    fn tell(&mut self, name: &str, state: String) {
+        if self.shown.get(name) != Some(&state) {
+            self.ui.say(&format!("{name}: {state}"));
+            self.shown.insert(name.to_owned(), state);
+        }
+    }
+
+    /// Follows until everything is ready.
+    ///
+    /// # Errors
+    /// Something cannot become ready (the pod's own words and the end of its log are shown), or it takes too long.
+    pub fn until_ready(&mut self, timeout: Duration) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            let (view, trouble) = self.step()?;
+            if view.workloads.iter().all(|workload| workload.done) {
+                return Ok(());
+            }
+            if let Some(trouble) = trouble {
+                return Err(fail(self.ui, self.kubectl, &trouble));
+            }
+            if started.elapsed() > timeout {
+                let waiting: Vec<String> = view
+                    .workloads
+                    .iter()
+                    .filter(|workload| !workload.done)
+                    .map(|w| format!("{} {}/{}", w.name, w.ready, w.wanted))
+                    .collect();
+                return Err(Error::failed(format!("not ready after {} s: {}", timeout.as_secs(), waiting.join(", ")))
+                    .hint("lain status -s")
+                    .hint("lain rollback"));
+            }
+            interrupt::sleep(PAUSE)?;
+        }
+    }
+}
+
 /// Follows until everything is ready, something cannot become ready, or time is up.
 ///
 /// # Errors
-/// The rollout cannot succeed (the pod's own words and the end of its log are shown), or takes too long.
+/// As [`Follower::until_ready`].
 pub fn follow(ui: &Ui, kubectl: &Kubectl<'_>, selector: &str, timeout: Duration) -> Result<()> {
-    let started = Instant::now();
-    let mut shown: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    let mut since: BTreeMap<(String, String), Instant> = BTreeMap::new();
-    loop {
-        let view = look(kubectl, selector)?;
-        for workload in &view.workloads {
-            let now = (workload.ready, workload.wanted);
-            if shown.insert(workload.name.clone(), now) != Some(now) {
-                ui.say(&format!("{}: {}/{} ready", workload.name, workload.ready, workload.wanted));
-            }
-        }
-        if view.workloads.iter().all(|workload| workload.done) {
-            return Ok(());
-        }
-        since.retain(|key, _| view.troubles.iter().any(|trouble| trouble.pod == key.0 && trouble.reason == key.1));
-        for trouble in view.troubles {
-            let first = since.entry((trouble.pod.clone(), trouble.reason.clone())).or_insert_with(Instant::now);
-            if first.elapsed() >= trouble.grace {
-                return Err(fail(ui, kubectl, &trouble));
-            }
-        }
-        if started.elapsed() > timeout {
-            let waiting: Vec<String> =
-                view.workloads.iter().filter(|workload| !workload.done).map(|w| format!("{} {}/{}", w.name, w.ready, w.wanted)).collect();
-            return Err(Error::failed(format!("not ready after {} s: {}", timeout.as_secs(), waiting.join(", ")))
-                .hint("lain status -s")
-                .hint("lain rollback"));
-        }
-        interrupt::sleep(Duration::from_millis(700))?;
-    }
+    Follower::new(ui, kubectl, selector).until_ready(timeout)
 }
 
 fn fail(ui: &Ui, kubectl: &Kubectl<'_>, trouble: &Trouble) -> Error {

@@ -165,7 +165,7 @@ impl<'a> Call<'a> {
     pub fn line(&self) -> String {
         let env = self.shown_env.iter().map(|(name, value)| format!("{name}={}", shell_words::quote(value)));
         let program = std::iter::once(shell_words::quote(&self.program).into_owned());
-        let args = self.args.iter().map(|arg| shell_words::quote(&arg.to_string_lossy()).into_owned());
+        let args = self.args.iter().map(|arg| quoted(&arg.to_string_lossy()));
         let before = self.before.iter().cloned();
         before.chain(env).chain(program).chain(args).collect::<Vec<_>>().join(" ")
     }
@@ -325,6 +325,12 @@ impl<'a> Call<'a> {
         let output = handle.wait().map_err(|error| self.broken(&error))?;
         Ok(exit_code(output.status))
     }
+}
+
+/// A word as a shell takes it; `key=value` needs no quotes behind the first word.
+fn quoted(word: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '=' | ':' | ',' | '.' | '/' | '@' | '%');
+    if !word.is_empty() && word.chars().all(bare) { word.to_owned() } else { shell_words::quote(word).into_owned() }
 }
 
 fn exit_code(status: std::process::ExitStatus) -> i32 {

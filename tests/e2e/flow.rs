@@ -1,0 +1,171 @@
+//! The seed document's walk-through, with every helm.
+
+use crate::support::Place;
+
+/// init, lint, build, push, deploy, look, change a secret, roll back.
+fn walk(helm: &str) {
+    let place = Place::new(helm).with_dummy();
+    let app = place.appname.clone();
+    let release = |suffix: &str| format!("{app}-{suffix}");
+
+    place.lain(&["lint", "--simple"]).ok();
+    let image = place.lain(&["image"]).ok().stdout.trim().to_owned();
+    assert!(image.starts_with(&format!("{}/{app}:", Place::registry())), "{image}");
+
+    // Nothing is in the registry yet: the way on is shown.
+    place.lain(&["deploy"]).exits(3).says("is not in the registry").says("lain deploy --build");
+
+    let built = place.lain(&["build"]).ok();
+    assert_eq!(built.stdout.trim(), image);
+    assert!(built.stderr.contains("docker build --tag"), "every command is echoed");
+    let treasure = place.lain(&["run", "--", "cat", "treasure.txt"]).ok();
+    assert_eq!(treasure.stdout, "treasure\n");
+    assert!(treasure.stderr.contains(&format!("docker run -i {image} cat treasure.txt")), "{}", treasure.stderr);
+    place.lain(&["run", "--", "sh", "-c", "exit 7"]).exits(7);
+
+    let pushed = place.lain(&["push", "-o", "dotenv"]).ok().stdout;
+    assert!(pushed.contains(&format!("LAIN_IMAGE={image}\n")) && pushed.contains("LAIN_IMAGE_DIGEST=sha256:"), "{pushed}");
+    let tag = image.rsplit_once(':').expect("a tag").1;
+    assert_eq!(place.lain(&["tags"]).ok().stdout, format!("lain deploy --set imageTag={tag}\n"));
+
+    place.lain(&["deploy", "--wait"]).ok().says("helm upgrade --install").says("url: http://");
+    let first = place.http(&release("web"));
+    assert!(first.contains(tag) && first.contains("BAR"), "{first}");
+
+    // The audit question of the seed.
+    let values = place.helm(&["get", "values", &app]).ok().stdout;
+    for line in ["cluster: test", "user: tester", &format!("imageTag: {tag}")] {
+        assert!(values.contains(line), "`{line}` in\n{values}");
+    }
+
+    // The same once more: nothing is re-created, and that is said.
+    place.lain(&["deploy"]).ok().says("no pod was replaced").says("lain restart");
+
+    // An unknown tag lists the newest and the fix.
+    place
+        .lain(&["deploy", "--set", "imageTag=xxx"])
+        .exits(3)
+        .says(&format!("lain deploy --set imageTag={tag}"))
+        .says("lain deploy --build");
+
+    // A changed secret reaches the pods by a redeploy; an unchanged one changes nothing.
+    let pod = || place.field("pods", "{.items[?(@.status.phase==\"Running\")].metadata.name}");
+    place.lain(&["env", "add", "FOO_SECRET=hunter22"]).ok().says("added FOO_SECRET");
+    let before = place.field(&format!("deployment/{}", release("web")), "{.metadata.generation}");
+    place.lain(&["redeploy", "--wait"]).ok();
+    let after = place.field(&format!("deployment/{}", release("web")), "{.metadata.generation}");
+    assert_ne!(before, after, "the pod template follows the Secret");
+    place.lain(&["redeploy", "--wait"]).ok();
+    assert_eq!(after, place.field(&format!("deployment/{}", release("web")), "{.metadata.generation}"));
+    assert_eq!(place.lain(&["x", "web", "--", "printenv", "FOO_SECRET"]).ok().stdout, "hunter22\n", "in {}", pod());
+    assert!(place.lain(&["x", "web", "--", "cat", "/lain/app/deploy/topsecret.txt"]).ok().stdout.contains("BATMAN"));
+
+    // A second version, then back.
+    place.edit("run.py", |text| text + "\n# second version\n");
+    place.commit("second version");
+    let second = place.lain(&["image"]).ok().stdout.trim().rsplit_once(':').expect("a tag").1.to_owned();
+    place.lain(&["deploy", "--build", "--wait"]).ok();
+    assert!(place.http(&release("web")).contains(&second));
+    place.lain(&["rollback", "--wait"]).ok().says("helm rollback").says("stay as they are");
+    assert!(place.http(&release("web")).contains(tag));
+    place.lain(&["rollback"]).exits(3).says("git checkout");
+
+    let status = place.lain(&["status", "-s"]).ok().stdout;
+    assert!(status.contains(&release("web")) && status.contains("Running") && status.contains("no usage"), "{status}");
+    assert!(place.lain(&["logs", "web", "--no-follow"]).ok().stdout.contains("GET /"));
+    let version = place.lain(&["version"]).ok().stdout;
+    assert!(version.contains(&format!("helm {helm}")) && version.contains(&format!("{app}:{tag}")), "{version}");
+    place.lain(&["wait", "--timeout", "60"]).ok();
+    place.lain(&["delete"]).ok().says("helm uninstall");
+    place.lain(&["delete"]).ok().says("nothing to delete");
+}
+
+#[test]
+fn the_seed_with_helm_3_9() {
+    walk("3.9.4");
+}
+
+#[test]
+fn the_seed_with_helm_3_17() {
+    walk("3.17.3");
+}
+
+#[test]
+fn the_seed_with_helm_4_3() {
+    walk("4.3.1");
+}
+
+#[test]
+fn secrets_print_what_the_seed_shows() {
+    let place = Place::new("3.17.3").with_dummy();
+    let (app, namespace) = (&place.appname, &place.namespace);
+    let expected = |data: &str, name: &str| {
+        format!("apiVersion: v1\n{data}kind: Secret\nmetadata:\n  name: {app}-{name}\n  namespace: {namespace}\ntype: Opaque\n")
+    };
+    assert_eq!(place.lain(&["secret", "show"]).ok().stdout, expected("data:\n  topsecret.txt: |-\n    I\n    AM\n    BATMAN\n", "secret"));
+    place.lain(&["env", "add", "MYSQL_PASSWORD=pass,word=\"1\""]).ok();
+    assert_eq!(place.lain(&["env", "show"]).ok().stdout, expected("data:\n  MYSQL_PASSWORD: pass,word=\"1\"\n", "env"));
+
+    // An editor that changes one word; the old Secret is backed up; values stay out of every log.
+    let editor = place.root.path().join("editor");
+    std::fs::write(&editor, "#!/bin/sh\nsed -i s/BATMAN/ROBIN/ \"$1\"\n").expect("editor");
+    let _ = std::process::Command::new("chmod").arg("+x").arg(&editor).status();
+    let place = place.with_env("EDITOR", &editor.to_string_lossy());
+    let edited = place.lain(&["secret", "edit"]).ok().says("changed topsecret.txt");
+    assert!(!edited.stderr.contains("ROBIN") && !edited.stdout.contains("ROBIN"), "{}", edited.stderr);
+    assert_eq!(place.lain(&["secret", "show", "topsecret.txt"]).ok().stdout, "I\nAM\nROBIN");
+    let backups = place.kubectl(&["get", "secrets", "-l", &format!("lain.dev/backup-of={app}-secret"), "-o", "name"]).ok().stdout;
+    assert_eq!(backups.lines().count(), 1, "{backups}");
+    assert!(std::fs::read_dir(place.tmp()).expect("tmp").next().is_none(), "no plain text is left on disk");
+
+    // Binary files survive an edit of their neighbours.
+    std::fs::write(place.app.join("key.bin"), [0u8, 159, 146, 150, 255]).expect("key.bin");
+    place.lain(&["secret", "add", "key.bin"]).ok();
+    let place = place.with_env("EDITOR", "sed -i s/ROBIN/ALFRED/");
+    place.lain(&["secret", "edit"]).ok();
+    let key = place.field(&format!("secret/{}-secret", place.appname), "{.data.key\\.bin}");
+    assert_eq!(key, "AJ+Slv8=");
+
+    // Someone else changes it while the editor is open: refused, and the text is kept.
+    let patch = format!(
+        "sh -c 'kubectl --kubeconfig {0} -n {1} patch secret {2}-secret -p \"{{\\\"data\\\":{{\\\"other\\\":\\\"eA==\\\"}}}}\" && sed -i s/ALFRED/JOKER/ \"$0\"'",
+        place.home().join(".kube/kubeconfig-test").display(),
+        place.namespace,
+        place.appname
+    );
+    let place = place.with_env("EDITOR", &patch);
+    place.lain(&["secret", "edit"]).exits(3).says("someone else changed").says("your text is kept in");
+
+    // In CI values are masked.
+    let place = place.with_env("CI", "true");
+    let masked = place.lain(&["secret", "show"]).ok().stdout;
+    assert!(masked.contains("topsecret.txt: '***'") && !masked.contains("ALFRED"), "{masked}");
+}
+
+#[test]
+fn odd_tags_and_names_stay_themselves() {
+    let place = Place::new("3.17.3").with_dummy();
+    let evil = "eve,imageTag=evil,labels={x}\"'\\\n$(id)";
+    let place = place.with_env("USER", evil);
+    place.lain(&["build", "--push"]).ok();
+    let image = place.lain(&["image"]).ok().stdout.trim().to_owned();
+    let repository = image.rsplit_once(':').expect("a tag").0.to_owned();
+    for tag in ["y", "1e3", "0123", "20260101", "on"] {
+        let odd = format!("{repository}:{tag}");
+        place.docker(&["tag", &image, &odd]).ok();
+        place.docker(&["push", &odd]).ok();
+        place.lain(&["deploy", "--set", &format!("imageTag={tag}")]).ok();
+        let template = format!("deployment/{}-web", place.appname);
+        assert_eq!(place.field(&template, "{.spec.template.spec.containers[0].image}"), odd);
+        assert_eq!(place.field(&template, "{.spec.template.spec.containers[0].env[?(@.name==\"IMAGE_TAG\")].value}"), tag);
+    }
+    let values: serde_json::Value =
+        serde_json::from_str(&place.helm(&["get", "values", &place.appname, "-o", "json"]).ok().stdout).expect("JSON");
+    assert_eq!(values["user"], evil);
+    assert_eq!(values["imageTag"], "on");
+
+    // By digest, as a step before may hand it over.
+    let digest = place.docker(&["image", "inspect", "--format", "{{index .RepoDigests 0}}", &image]).ok().stdout.trim().to_owned();
+    place.lain(&["deploy", "--wait", "--image", &digest]).ok();
+    assert_eq!(place.field(&format!("deployment/{}-web", place.appname), "{.spec.template.spec.containers[0].image}"), digest);
+}

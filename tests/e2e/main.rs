@@ -1,0 +1,7 @@
+//! lain on real parts: docker, a registry, helm 3 and 4, Kubernetes. `tests/run` brings them up.
+
+mod faults;
+mod flow;
+mod notify;
+mod support;
+mod upgrade;
