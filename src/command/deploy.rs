@@ -274,7 +274,9 @@ impl Deploy {
                 return Err(call.failure(out.code, &out.stderr).hint("lain status -s").hint("lain rollback"));
             }
         }
-        if self.wait || session.env.is_ci() || session.ui.surface() == Surface::Terminal {
+        // helm's tests ask the new pods, so these must be ready first.
+        let tests = session.app()?.tests.as_ref().is_some_and(|tests| !tests.is_empty());
+        if self.wait || tests || session.env.is_ci() || session.ui.surface() == Surface::Terminal {
             let _section = session.ui.section("rollout", &format!("rollout of {release}"));
             follower.until_ready(self.timeout(session)?)?;
         }

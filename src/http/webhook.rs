@@ -110,10 +110,11 @@ impl Webhook {
         let code = match self.provider {
             Provider::Feishu => body["code"].as_i64().or(body["StatusCode"].as_i64()),
             Provider::Dingtalk | Provider::Wecom => body["errcode"].as_i64(),
-            Provider::Slack | Provider::Generic => None,
+            Provider::Slack | Provider::Generic => return Ok(()),
         };
         match code {
-            None | Some(0) => Ok(()),
+            Some(0) => Ok(()),
+            None => Err(Error::failed("it answered something that is no reply of such a webhook")),
             Some(code) => {
                 let words = body["msg"].as_str().or(body["errmsg"].as_str()).unwrap_or_default();
                 Err(Error::failed(format!("it answered code {code} {words}")))

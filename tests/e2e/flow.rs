@@ -98,7 +98,7 @@ fn the_seed_with_helm_4_3() {
 #[test]
 fn secrets_print_what_the_seed_shows() {
     let place = Place::new("3.17.3").with_dummy();
-    let (app, namespace) = (&place.appname, &place.namespace);
+    let (app, namespace) = (place.appname.clone(), place.namespace.clone());
     let expected = |data: &str, name: &str| {
         format!("apiVersion: v1\n{data}kind: Secret\nmetadata:\n  name: {app}-{name}\n  namespace: {namespace}\ntype: Opaque\n")
     };

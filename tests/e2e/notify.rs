@@ -39,7 +39,7 @@ fn server(replies: &'static [&'static str]) -> (String, Receiver<String>) {
 
 const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\n{\"code\":0}";
 const BUSY: &str = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-const REFUSED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 33\r\nConnection: close\r\n\r\n{\"code\":19024,\"msg\":\"bad keyword\"}";
+const REFUSED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 34\r\nConnection: close\r\n\r\n{\"code\":19024,\"msg\":\"bad keyword\"}";
 
 fn with_webhook(place: &Place, webhook: &str) {
     place.edit("chart/values.yaml", |text| format!("{text}\nwebhook:\n{webhook}\n"));

@@ -107,14 +107,13 @@ impl Place {
     pub fn with_dummy(self) -> Self {
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/dummy");
         copy_tree(&example, &self.app);
-        for file in ["chart/values.yaml", "chart/Chart.yaml"] {
-            let path = self.app.join(file);
-            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
-            let text = text
-                .replace("appname: dummy", &format!("appname: {}", self.appname))
-                .replace("name: dummy", &format!("name: {}", self.appname));
-            fs::write(&path, text.replace("dummy-web", &format!("{}-web", self.appname))).expect("values");
-        }
+        let shell_name = self.appname.to_uppercase().replace('-', "_");
+        self.edit("chart/values.yaml", |text| {
+            text.replace("appname: dummy", &format!("appname: {}", self.appname))
+                .replace("dummy-web", &format!("{}-web", self.appname))
+                .replace("DUMMY_WEB", &format!("{shell_name}_WEB"))
+        });
+        self.edit("chart/Chart.yaml", |text| text.replace("name: dummy", &format!("name: {}", self.appname)));
         self.commit("the app");
         self.lain(&["use", "test"]).ok();
         self.lain(&["secret", "show"]).ok(); // makes topsecret.txt, as the seed says
