@@ -22,18 +22,28 @@ impl HelmValues {
     /// # Errors
     /// Values cannot be loaded, or a `--set` cannot be read.
     pub fn gather(session: &Session, set: &[String], tag: Option<&str>) -> Result<Self> {
-        let files = session.layers()?.files_for_helm().map(PathBuf::from).collect();
-        let tag = match (tag, given_tag(set)?) {
-            (Some(tag), _) => tag.to_owned(),
-            (None, Some(tag)) => tag,
-            (None, None) => session.image_tag()?.to_owned(),
-        };
+        let git = session.git();
+        // Two git processes cost as much as everything else here together: one runs beside the rest.
+        let (url, rest) = std::thread::scope(|scope| {
+            let url = scope.spawn(|| git.remote_url());
+            let rest = (|| -> Result<_> {
+                let tag = match (tag, given_tag(set)?) {
+                    (Some(tag), _) => tag.to_owned(),
+                    (None, Some(tag)) => tag,
+                    (None, None) => session.image_tag()?.to_owned(),
+                };
+                let files: Vec<PathBuf> = session.layers()?.files_for_helm().map(PathBuf::from).collect();
+                Ok((tag, files))
+            })();
+            (url.join(), rest)
+        });
+        let (tag, files) = rest?;
+        let url = url.unwrap_or_else(|_| Ok(String::new()))?;
         // `helm get values` answers the audit questions: where, who, from which repo, which image.
         let mut own = vec![("user", session.env.executor()), ("imageTag", tag)];
         if let Some(cluster) = session.cluster_name() {
             own.insert(0, ("cluster", cluster));
         }
-        let url = session.git().remote_url()?;
         if !url.is_empty() {
             own.push(("repo_url", url));
         }
