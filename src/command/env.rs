@@ -46,17 +46,21 @@ enum Verb {
 impl Env {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
-        let store = Store::open(session, Purpose::Env)?;
+        // What was given is read first: a slip there must not make a Secret or ask a cluster.
+        let open = || Store::open(session, Purpose::Env);
         match self.verb {
-            Verb::Show { reveal } => store.show(reveal),
-            Verb::Edit => store.edit(),
+            Verb::Show { reveal } => open()?.show(reveal),
+            Verb::Edit => open()?.edit(),
             Verb::Add { pairs } => {
                 let pairs = pairs.iter().map(|pair| split(pair)).collect::<Result<Vec<_>>>()?;
-                store.add(pairs, true)
+                pairs.iter().for_each(|(_, value)| secret::hide(session, value));
+                open()?.add(pairs, true)
             }
             Verb::Addfile { file, overwrite } => {
                 let text = std::fs::read_to_string(&file).map_err(|error| Error::io("read", &file, &error))?;
-                store.add(secret::parse_dotenv(&file, &text)?, overwrite)
+                let pairs = secret::parse_dotenv(&file, &text)?;
+                pairs.iter().for_each(|(_, value)| secret::hide(session, value));
+                open()?.add(pairs, overwrite)
             }
         }
     }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 
 use crate::error::{Error, Result};
@@ -45,11 +47,12 @@ enum Verb {
 impl Secret {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
-        let store = Store::open(session, Purpose::Files)?;
+        // What was given is read first: a slip there must not make a Secret or ask a cluster.
+        let open = || Store::open(session, Purpose::Files);
         match self.verb {
-            Verb::Show { name: None, reveal } => store.show(reveal),
-            Verb::Show { name: Some(name), reveal } => store.show_one(&name, reveal),
-            Verb::Edit => store.edit(),
+            Verb::Show { name: None, reveal } => open()?.show(reveal),
+            Verb::Show { name: Some(name), reveal } => open()?.show_one(&name, reveal),
+            Verb::Edit => open()?.edit(),
             Verb::Add { files } => {
                 let mut pairs = Vec::new();
                 for file in &files {
@@ -59,7 +62,8 @@ impl Secret {
                         .ok_or_else(|| Error::usage(format!("{} has no file name", file.display())))?;
                     pairs.push((name.to_owned(), fs::read(file).map_err(|error| Error::io("read", file, &error))?));
                 }
-                store.add(pairs, true)
+                pairs.iter().for_each(|(_, value)| hide(session, value));
+                open()?.add(pairs, true)
             }
         }
     }
@@ -84,11 +88,7 @@ impl<'a> Store<'a> {
         let kubectl = session.kubectl()?;
         let secret = secrets::fetch_or_create(&session.ui, &kubectl, app, purpose, true)?;
         for value in secret.data().into_values() {
-            // Multi-line values are never echoed whole; single words and lines could be.
-            String::from_utf8(value)
-                .into_iter()
-                .filter(|text| text.len() >= 6 && !text.contains('\n'))
-                .for_each(|text| session.ui.hide(&text));
+            hide(session, &value);
         }
         Ok(Self { session, kubectl, secret, cluster })
     }
@@ -189,6 +189,16 @@ impl<'a> Store<'a> {
     }
 }
 
+/// From now on a value is printed as `***`, plain and in base64, as servers repeat it.
+pub fn hide(session: &Session, value: &[u8]) {
+    if value.len() < 6 {
+        return; // `true` or `80` would be hidden in words that have nothing to do with it
+    }
+    session.ui.hide(&STANDARD.encode(value));
+    // Multi-line values are never echoed whole; single words and lines could be.
+    std::str::from_utf8(value).into_iter().filter(|text| !text.contains('\n')).for_each(|text| session.ui.hide(text));
+}
+
 /// NAME=VALUE lines; `#` starts a comment line, quotes around a value are taken off.
 ///
 /// # Errors
@@ -203,7 +213,8 @@ pub fn parse_dotenv(path: &Path, text: &str) -> Result<Vec<(String, Vec<u8>)>> {
         }
         let Some((name, value)) = line.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
             // The line may be a secret: its number is enough.
-            return Err(Error::failed(format!("{}:{}:1: expected NAME=VALUE", path.display(), index + 1)));
+            return Err(Error::failed(format!("{}:{}:1: expected NAME=VALUE", path.display(), index + 1))
+                .hint("one NAME=VALUE a line; a comment starts with #"));
         };
         let value = value.trim();
         let unquoted = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(value);
