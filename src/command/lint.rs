@@ -75,6 +75,7 @@ fn check_chart(session: &Session) -> Result<()> {
     let template = helm.local()?.args(["template", &release, "chart"]).args(flags).lookup();
     let out = template.capture()?;
     if !out.ok() {
+        helm.version()?;
         return Err(template.failure(out.code, &out.stderr).with_kind(crate::error::Kind::Refused).hint("lain template --debug"));
     }
     let text = String::from_utf8_lossy(&out.stdout);

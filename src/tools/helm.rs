@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::call::Call;
+use super::kubectl::advise;
 use super::version::Version;
 use crate::error::{Error, Result};
 use crate::ui::Ui;
@@ -84,7 +85,9 @@ impl<'a> Helm<'a> {
         let out = self.bare().lookup().args(["version", "--template", "{{.Version}}"]).capture()?;
         let text = out.text();
         let version = Version::parse(&text).ok_or_else(|| {
-            Error::failed(format!("cannot tell helm's version from `{}`", text.lines().next().unwrap_or(out.stderr.trim())))
+            let said = if text.is_empty() { out.stderr.trim() } else { &text };
+            let said = said.lines().next().unwrap_or("it prints nothing");
+            Error::failed(said).context("cannot tell helm's version").hint("helm version # does it work by itself?")
         })?;
         if version < OLDEST {
             return Err(Error::failed(format!("helm {version} is too old; lain needs {OLDEST} or newer"))
@@ -136,13 +139,16 @@ impl<'a> Helm<'a> {
         // `-a` left helm 4's list (all statuses are shown); the explicit states mean the same to both.
         let filter = format!("^{name}$");
         let all = if self.version()?.major >= 4 { &[][..] } else { &["--all"][..] };
-        let out = self
+        let call = self
             .call(&["list"])?
             .lookup()
             .args(all.iter().copied())
             .args(["--filter", &filter, "--output", "json"])
-            .timeout(Duration::from_secs(60))
-            .read()?;
+            .timeout(Duration::from_secs(60));
+        let out = call.capture()?;
+        if !out.ok() {
+            return Err(advise(call.failure(out.code, &out.stderr), &out.stderr));
+        }
         Ok(out.json::<Vec<ReleaseInfo>>()?.into_iter().find(|release| release.name == name))
     }
 
@@ -160,10 +166,10 @@ impl<'a> Helm<'a> {
         if out.ok() {
             return out.json();
         }
-        if out.stderr.contains("not found") {
+        if out.stderr.contains("release: not found") {
             return Ok(vec![]);
         }
-        Err(self.bare().args(["history", name]).failure(out.code, &out.stderr))
+        Err(advise(self.bare().args(["history", name]).failure(out.code, &out.stderr), &out.stderr))
     }
 
     /// The values a revision was deployed with; `revision` none means the newest. None when there is no such release.
@@ -182,9 +188,9 @@ impl<'a> Helm<'a> {
         if out.ok() {
             return out.json().map(Some);
         }
-        if out.stderr.contains("not found") {
+        if out.stderr.contains("release: not found") {
             return Ok(None);
         }
-        Err(call.failure(out.code, &out.stderr))
+        Err(advise(call.failure(out.code, &out.stderr), &out.stderr))
     }
 }

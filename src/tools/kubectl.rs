@@ -107,13 +107,29 @@ impl<'a> Kubectl<'a> {
 
 /// The error of a failed kubectl, in the words of someone who knows the usual reasons.
 pub fn explain(call: &Call<'_>, out: &Captured) -> Error {
-    let words = &out.stderr;
-    let error = call.failure(out.code, words);
+    let error = call.failure(out.code, &out.stderr);
+    // Without credentials kubectl asks for a name and a password, and finds nobody to answer.
+    if out.stdout.starts_with(b"Please enter Username") {
+        return error
+            .context("the kubeconfig holds no credentials that work here")
+            .hint("ask your administrator for a kubeconfig with a token or certificate, then put it where `lain use` says");
+    }
+    advise(error, &out.stderr)
+}
+
+/// What usually stands behind these words of kubectl or helm, on top of their error.
+pub fn advise(error: Error, words: &str) -> Error {
+    if words.contains("getting credentials: exec") {
+        return error
+            .context("the login program that the kubeconfig names does not work")
+            .hint("kubectl version # see its `users: exec: command:`; install that program, or ask for a kubeconfig with a token");
+    }
     if words.contains("connection refused")
         || words.contains("was refused")
         || words.contains("no such host")
         || words.contains("i/o timeout")
         || words.contains("Unable to connect")
+        || words.contains("cluster unreachable")
     {
         return error
             .context("the Kubernetes API server cannot be reached")
