@@ -44,6 +44,10 @@ impl Init {
         let dir = &session.dir;
         let chart_dir = dir.join("chart");
         let values_path = chart_dir.join("values.yaml");
+        if chart_dir.exists() && !chart_dir.is_dir() {
+            return Err(Error::failed("chart is a file, and lain keeps its chart in a folder of that name; nothing was changed")
+                .hint("mv chart chart.old && lain init"));
+        }
         if values_path.exists() && !self.force && !self.template_only {
             return Err(Error::failed("chart/values.yaml is there already; nothing was changed")
                 .hint("lain init --template-only # newer templates, your values stay")
