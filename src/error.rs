@@ -112,6 +112,10 @@ impl Error {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 made.hint(format!("ls -ld {} # and give yourself write access", path.parent().unwrap_or(path).display()))
             }
+            io::ErrorKind::NotFound => match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                Some(parent) => made.hint(format!("ls {} # is it there under another name?", parent.display())),
+                None => made.hint("ls # is it there under another name?"),
+            },
             io::ErrorKind::StorageFull => made.hint("df -h # and make room"),
             _ => made,
         }

@@ -89,8 +89,13 @@ impl Layers {
             let node = self.merged.nearest(path.iter().map(String::as_str));
             let at = path.join(".");
             let reason = plain_reason(&error.inner().to_string());
-            let reason = if at.is_empty() || at == "." { reason } else { format!("`{at}`: {reason}") };
-            node.span.error(reason)
+            let at = at.trim_matches('.');
+            let hint = match reason.strip_prefix("missing key `") {
+                Some(key) => format!("{}: ... # below `{at}`", key.trim_end_matches('`')).replace(" # below ``", ""),
+                None => format!("lain values --explain {at} # which file says so"),
+            };
+            let reason = if at.is_empty() { reason } else { format!("`{at}`: {reason}") };
+            node.span.error(reason).hint(hint)
         })
     }
 }
