@@ -1,7 +1,5 @@
 //! `lain run`: a container of the app's image, to look at what was built.
 
-use std::io::IsTerminal;
-
 use clap::Args;
 
 use crate::error::{Error, Result};
@@ -48,7 +46,7 @@ impl Run {
             }
         }
         let start = |words: &[String]| {
-            let tty = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+            let tty = session.ui.has_terminal();
             let mut call = docker.call().arg("run").arg(if tty { "-it" } else { "-i" });
             if let Some(user) = &self.user {
                 call = call.args(["--user", user]);

@@ -1,7 +1,5 @@
 //! `lain x`: a command in a running pod.
 
-use std::io::IsTerminal;
-
 use clap::Args;
 use serde_json::Value as Json;
 
@@ -36,7 +34,7 @@ impl X {
         let pod =
             pods.into_iter().find(|pod| pod["metadata"]["deletionTimestamp"].is_null()).and_then(|pod| pod["metadata"]["name"].as_str());
         let pod = pod.ok_or_else(|| Error::failed(format!("no pod of {instance} is running")).hint("lain status -s"))?;
-        let tty = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+        let tty = session.ui.has_terminal();
         let start = |words: &[&str]| {
             kubectl
                 .call(["exec", if tty { "-it" } else { "-i" }, pod, "--container", proc])

@@ -113,6 +113,11 @@ impl Ui {
         self.surface == Surface::Terminal && io::stdin().is_terminal()
     }
 
+    /// True when stdin and stdout are a terminal that a program of the user's can be given.
+    pub fn has_terminal(&self) -> bool {
+        io::stdin().is_terminal() && io::stdout().is_terminal()
+    }
+
     /// True with `--verbose`.
     pub fn is_verbose(&self) -> bool {
         self.verbosity == Verbosity::Verbose
