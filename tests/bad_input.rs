@@ -1,0 +1,367 @@
+//! What a person gets wrong, and what a machine lacks: each ends with one reason, a way on, and a folder as it was.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use support::{App, VALUES, listing};
+
+const REGISTRY: &str = "registry: 127.0.0.1:1/team\ndomain: example.com\n";
+
+// ---- values ----
+
+#[test]
+fn broken_yaml() {
+    let ran = App::new().values("appname: shop\nenv:\n  A: \"1\n  B: 2\n").run(&["values"]);
+    ran.exits(1).reason("chart/values.yaml:").says("not valid YAML").next("").changed_nothing();
+    let ran = App::new().values("appname: shop\nenv:\n\tA: 1\n").run(&["values"]);
+    ran.exits(1).reason("chart/values.yaml:3:2: ").next("").changed_nothing();
+}
+
+#[test]
+fn a_missing_key() {
+    let ran = App::new().values(&VALUES.replace("appname: shop\n", "")).run(&["lint"]);
+    ran.exits(1).reason("chart/values.yaml:1:1: missing key `appname`").next("appname: ...").changed_nothing();
+}
+
+#[test]
+fn a_value_of_the_wrong_type() {
+    let values = VALUES.replace("replicaCount: 1", "replicaCount: two");
+    let ran = App::new().values(&values).run(&["lint"]);
+    ran.exits(1)
+        .reason("chart/values.yaml:4:19: `deployments.web.replicaCount`: expected a whole number, found text \"two\"")
+        .says(" 4 |     replicaCount: two\n   |                   ^^^\n")
+        .next("lain values --explain deployments.web.replicaCount")
+        .changed_nothing();
+}
+
+#[test]
+fn a_key_given_twice() {
+    let ran = App::new().values(&format!("{VALUES}env: {{A: 1}}\nenv: {{B: 2}}\n")).run(&["values"]);
+    ran.exits(1).reason("chart/values.yaml:13:1: ").says("`env`").next("").changed_nothing();
+}
+
+#[test]
+fn no_values_file() {
+    for args in [&["values"][..], &["lint"], &["dockerfile"], &["compose"], &["build"], &["tags"], &["template"]] {
+        App::empty().run(args).exits(1).reason("no chart/values.yaml in ").next("lain init").changed_nothing();
+    }
+}
+
+#[test]
+fn extra_values_that_are_not_there() {
+    let ran = App::new().run(&["values", "-f", "more.yaml"]);
+    ran.exits(1).reason("cannot read more.yaml: no such file or directory").next("").changed_nothing();
+}
+
+// ---- clusters ----
+
+#[test]
+fn an_unknown_cluster_names_the_nearest() {
+    let app = App::new().cluster("test", REGISTRY).cluster("production", REGISTRY);
+    let before = listing(&app.home());
+    let ran = app.run(&["use", "tset"]);
+    ran.exits(2).reason("unknown cluster tset (known: production, test)").next("lain use test").changed_nothing();
+    app.run(&["deploy", "--cluster", "prodution"]).exits(2).reason("unknown cluster prodution").next("production").changed_nothing();
+    app.run(&["--use", "nothing-like-it", "values"]).exits(2).reason("unknown cluster").next("").changed_nothing();
+    assert_eq!(listing(&app.home()), before);
+}
+
+#[test]
+fn a_cluster_without_a_kubeconfig() {
+    let app = App::new().cluster_without_kubeconfig("test", REGISTRY);
+    let before = listing(&app.home());
+    for args in [&["use", "test"][..], &["status", "--cluster", "test"], &["deploy", "--cluster", "test"]] {
+        app.run(args).exits(1).reason("cluster test has no kubeconfig: ").next("install -m 600 -D ").changed_nothing();
+    }
+    assert_eq!(listing(&app.home()), before);
+}
+
+#[test]
+fn no_cluster_is_chosen() {
+    let app = App::new().cluster("test", REGISTRY).cluster("production", REGISTRY);
+    for args in [&["deploy"][..], &["status"], &["env", "show"], &["logs", "web"], &["restart"], &["rollback"], &["delete"]] {
+        app.run(args).exits(2).reason("no cluster is chosen (known: production, test)").next("lain use CLUSTER").changed_nothing();
+    }
+    for args in [&["image"][..], &["tags"]] {
+        app.run(args).exits(2).reason("no cluster is chosen, so the registry is not known").next("lain use CLUSTER").changed_nothing();
+    }
+}
+
+#[test]
+fn a_cluster_that_names_no_registry() {
+    let ran = App::new().cluster("test", "domain: example.com\n").run(&["image", "--cluster", "test"]);
+    ran.exits(1).reason("the values of cluster test name no registry").next("registry: HOST/PATH # in ").says("values-test.yaml");
+}
+
+#[test]
+fn an_api_server_that_does_not_answer() {
+    let app = App::new().chart().cluster("test", REGISTRY).using("test").tools(&["helm", "kubectl"]).committed();
+    for args in [&["deploy"][..], &["env", "show"], &["restart", "web"], &["status", "-s"], &["rollback"]] {
+        app.run(args)
+            .exits(1)
+            .reason("the Kubernetes API server cannot be reached")
+            .says("127.0.0.1:1")
+            .next("lain use")
+            .within(60)
+            .changed_nothing();
+    }
+}
+
+#[test]
+fn a_kubeconfig_without_credentials() {
+    let app = App::new().cluster("test", REGISTRY).using("test").tools(&["kubectl"]);
+    let kubeconfig = app.home().join(".kube/kubeconfig-test");
+    let text = fs::read_to_string(&kubeconfig).expect("a kubeconfig").replace("token: none", "");
+    fs::write(&kubeconfig, text).expect("a kubeconfig");
+    let ran = app.run(&["env", "show"]);
+    ran.exits(1).reason("the kubeconfig holds no credentials").next("ask your administrator").changed_nothing();
+}
+
+#[test]
+fn a_kubeconfig_whose_login_program_is_missing() {
+    let app = App::new().chart().cluster("test", REGISTRY).using("test").tools(&["helm", "kubectl"]).committed();
+    let kubeconfig = app.home().join(".kube/kubeconfig-test");
+    let login = "exec: {apiVersion: client.authentication.k8s.io/v1, command: no-such-login, interactiveMode: Never}";
+    let text = fs::read_to_string(&kubeconfig).expect("a kubeconfig").replace("token: none", login);
+    fs::write(&kubeconfig, text).expect("a kubeconfig");
+    // "executable no-such-login not found" is not "release: not found".
+    for args in [&["env", "show"][..], &["rollback"], &["deploy"], &["delete"]] {
+        let ran = app.run(args).exits(1).reason("the login program that the kubeconfig names does not work");
+        ran.says("no-such-login").next("kubectl version").changed_nothing();
+    }
+}
+
+#[test]
+fn a_kubeconfig_of_the_users_own_is_kept() {
+    let app = App::new().cluster("test", REGISTRY).home_file(".kube/config", "mine\n");
+    let kube = app.home().join(".kube");
+    app.run(&["use", "test"]).exits(0).says("config was a file of yours; it is now ").says("config.before-lain").changed_nothing();
+    assert_eq!(fs::read_to_string(kube.join("config.before-lain")).expect("kept"), "mine\n");
+    assert_eq!(fs::read_link(kube.join("config")).expect("a link"), kube.join("kubeconfig-test"));
+
+    // A second one does not replace the first.
+    fs::remove_file(kube.join("config")).expect("the link");
+    fs::write(kube.join("config"), "mine too\n").expect("a file");
+    app.run(&["use", "test"]).exits(0).says("config.before-lain.1");
+    assert_eq!(fs::read_to_string(kube.join("config.before-lain")).expect("kept"), "mine\n");
+    assert_eq!(fs::read_to_string(kube.join("config.before-lain.1")).expect("kept"), "mine too\n");
+}
+
+#[test]
+fn a_refused_use_moves_no_kubeconfig() {
+    let app = App::new().cluster_without_kubeconfig("test", REGISTRY).home_file(".kube/config", "mine\n");
+    let before = listing(&app.home());
+    app.run(&["use", "test"]).exits(1).reason("has no kubeconfig");
+    assert_eq!(listing(&app.home()), before);
+}
+
+// ---- tools ----
+
+#[test]
+fn docker_is_not_installed() {
+    let app = App::new().cluster("test", REGISTRY).using("test").committed();
+    for args in [&["build"][..], &["push"], &["run"]] {
+        app.run(args)
+            .exits(1)
+            .reason("docker is not installed (not found on PATH)")
+            .next("install docker: https://docs.docker.com")
+            .changed_nothing();
+    }
+}
+
+#[test]
+fn no_docker_daemon_answers() {
+    let values = VALUES.replace("  base:", "  prepare: {script: [\"true\"]}\n  base:");
+    let app = App::new().values(&values).cluster("test", REGISTRY).using("test").committed();
+    let app = app.tools(&["docker"]).env("DOCKER_HOST", "unix:///nonexistent");
+    for args in [&["build"][..], &["prepare"], &["push"], &["run"]] {
+        app.run(args)
+            .exits(1)
+            .reason("no docker daemon answers")
+            .says("unix:///nonexistent")
+            .next("start docker (systemctl start docker), or set DOCKER_HOST")
+            .within(30)
+            .changed_nothing();
+    }
+}
+
+#[test]
+fn helm_is_not_installed() {
+    let app = App::new().chart().cluster("test", REGISTRY).using("test").committed();
+    for args in [&["lint"][..], &["template"], &["deploy"]] {
+        app.run(args)
+            .exits(1)
+            .reason("helm is not installed (not found on PATH)")
+            .next("install helm 3.8 or newer: https://")
+            .changed_nothing();
+    }
+}
+
+#[test]
+fn helm_is_too_old() {
+    let app = App::new().chart().cluster("test", REGISTRY).using("test").committed();
+    let app = app.fake("helm", "case $1 in version) echo v3.7.2;; *) echo 'Error: function \"x\" not defined' >&2; exit 1;; esac");
+    for args in [&["lint"][..], &["template"], &["deploy"]] {
+        app.run(args)
+            .exits(1)
+            .reason("helm 3.7.2 is too old; lain needs 3.8.0 or newer")
+            .next("install helm 3.8 or newer")
+            .changed_nothing();
+    }
+}
+
+#[test]
+fn helm_is_broken() {
+    let app = App::new().chart().fake("helm", "echo 'cannot load libfoo.so' >&2; exit 127");
+    app.run(&["lint"]).exits(1).reason("cannot tell helm's version").says("cannot load libfoo.so").next("helm version").changed_nothing();
+}
+
+#[test]
+fn kubectl_is_not_installed() {
+    let app = App::new().cluster("test", REGISTRY).using("test");
+    app.run(&["env", "show"]).exits(1).reason("kubectl is not installed (not found on PATH)").next("install kubectl").changed_nothing();
+}
+
+#[test]
+fn git_is_not_installed() {
+    let app = App::new().cluster("test", REGISTRY).using("test").without("git");
+    for args in [&["meta"][..], &["image"], &["deploy"]] {
+        app.run(args).exits(1).reason("git is not installed (not found on PATH)").next("apt-get install git").changed_nothing();
+    }
+}
+
+#[test]
+fn outside_git_the_tag_is_latest() {
+    let app = App::new().cluster("test", REGISTRY).using("test");
+    app.run(&["meta"]).exits(0).prints("latest").changed_nothing();
+    app.run(&["image"]).exits(0).prints("127.0.0.1:1/team/shop:latest").changed_nothing();
+    app.git(&["init", "-q"]); // no commit yet
+    app.run(&["meta"]).exits(0).prints("latest").changed_nothing();
+}
+
+#[test]
+fn a_registry_that_does_not_answer() {
+    let app = App::new().cluster("test", REGISTRY).using("test");
+    app.run(&["tags"]).exits(1).reason("127.0.0.1:1").says("refused").next("curl -v http://127.0.0.1:1/v2/").within(30).changed_nothing();
+}
+
+// ---- files of the user's own ----
+
+#[test]
+fn init_leaves_an_existing_chart_alone() {
+    let app = App::new().file("chart/templates/mine.yaml", "mine\n");
+    let ran = app.run(&["init"]);
+    ran.exits(1).reason("chart/values.yaml is there already; nothing was changed").next("lain init --template-only").changed_nothing();
+}
+
+#[test]
+fn init_refuses_an_impossible_name() {
+    App::empty().run(&["init", "--appname", "My_Shop"]).exits(2).reason("`My_Shop`").next("lain init --appname my-shop").changed_nothing();
+}
+
+/// A folder that even root cannot write, until it is dropped.
+struct ReadOnly<'a>(&'a Path);
+
+impl<'a> ReadOnly<'a> {
+    fn new(folder: &'a Path) -> Self {
+        let done = Command::new("mount").args(["-t", "tmpfs", "-o", "ro", "none"]).arg(folder).status();
+        assert!(done.is_ok_and(|status| status.success()), "this test mounts a read-only file system: run it as root");
+        Self(folder)
+    }
+}
+
+impl Drop for ReadOnly<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
+#[test]
+fn init_in_a_folder_that_cannot_be_written() {
+    let app = App::empty();
+    let folder = app.dir();
+    let _mount = ReadOnly::new(&folder);
+    let ran = app.run(&["init"]);
+    ran.exits(1).reason("cannot write ").says("read-only file system").next("").changed_nothing();
+}
+
+#[test]
+fn init_where_chart_is_a_file() {
+    let ran = App::empty().file("chart", "a drawing\n").run(&["init"]);
+    ran.exits(1).reason("chart is a file").next("").changed_nothing();
+}
+
+#[test]
+fn compose_leaves_an_existing_file_alone() {
+    let app = App::new().cluster("test", REGISTRY).using("test").file("docker-compose.yaml", "mine: true\n");
+    app.run(&["compose"]).exits(1).reason("docker-compose.yaml is there already").next("lain compose --force").changed_nothing();
+}
+
+#[test]
+fn a_failing_build_leaves_the_users_files_alone() {
+    let app = App::new()
+        .values(&VALUES.replace("script: [\"true\"]", "script: [exit 7]").replace("alpine:3", "scratch"))
+        .file("Dockerfile", "FROM scratch\n# mine\n")
+        .file(".dockerignore", "# mine\n")
+        .file(".gitignore", "target\n")
+        .cluster("test", REGISTRY)
+        .using("test")
+        .docker()
+        .committed();
+    app.run(&["build"]).exits(1).reason("`docker build` failed with exit code ").changed_nothing();
+    app.run(&["build", "--keep-dockerfile"]).exits(1).reason("`docker build` failed").says("a Dockerfile of your own").changed_nothing();
+    // One that lain derives goes away again.
+    fs::remove_file(app.dir().join(".dockerignore")).expect("a file");
+    app.run(&["build"]).exits(1).reason("`docker build` failed").changed_nothing();
+}
+
+// ---- the command line ----
+
+#[test]
+fn an_unknown_command_names_the_nearest() {
+    App::new().run(&["deplyo"]).exits(2).reason("no command `deplyo`").next("lain deploy").changed_nothing();
+    App::new().run(&["zzzzzzzz"]).exits(2).reason("no command `zzzzzzzz`").next("lain --help").changed_nothing();
+}
+
+#[test]
+fn an_unknown_flag() {
+    App::new().run(&["deploy", "--no-such-flag"]).exits(2).says("--no-such-flag").changed_nothing();
+}
+
+// ---- secrets ----
+
+#[test]
+fn a_secret_is_never_repeated() {
+    const SECRET: &str = "correct-horse-battery";
+    const ENCODED: &str = "Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5";
+    let app = App::new().cluster("test", REGISTRY).using("test").tools(&["kubectl"]);
+    let pair = format!("PASSWORD={SECRET}");
+    app.run(&["-v", "env", "add", &pair]).exits(1).reason("cannot be reached").never_says(SECRET).changed_nothing();
+    // A kubectl that repeats what it reads, on both streams: what it says of a Secret is masked.
+    let list = r#"{"apiVersion":"v1","kind":"Secret","type":"Opaque","metadata":{"name":"shop-env","namespace":"default"},"data":{}}"#;
+    let app = app.fake("kubectl", &format!("case \"$*\" in *get*) echo '{list}';; *) /bin/cat >&2; echo '{SECRET}' >&2; exit 1;; esac"));
+    let ran = app.run(&["-v", "env", "add", &pair]);
+    ran.exits(1).reason("`kubectl replace` failed").says("***").never_says(SECRET).never_says(ENCODED).changed_nothing();
+}
+
+#[test]
+fn a_word_without_a_name_is_not_repeated() {
+    let app = App::new().cluster("test", REGISTRY).using("test").tools(&["kubectl"]);
+    app.run(&["env", "add", "hunter2hunter2"])
+        .exits(2)
+        .reason("expected NAME=VALUE")
+        .next("lain env add NAME=VALUE")
+        .never_says("hunter2hunter2")
+        .within(5)
+        .changed_nothing();
+    let file = app.file("my.env", "A=1\nhunter2hunter2\n");
+    file.run(&["env", "addfile", "my.env"])
+        .exits(1)
+        .reason("my.env:2:1: expected NAME=VALUE")
+        .never_says("hunter2hunter2")
+        .next("")
+        .within(5);
+}

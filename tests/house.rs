@@ -1,0 +1,133 @@
+//! The walls between the modules, as `src/lib.rs` draws them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every Rust file of the crate: its path from `src`, its text.
+fn sources() -> Vec<(String, String)> {
+    let src = src();
+    let mut found = Vec::new();
+    let mut todo = vec![src.clone()];
+    while let Some(folder) = todo.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                todo.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(&src).expect("below src").display().to_string();
+                found.push((name, fs::read_to_string(&path).expect("a source")));
+            }
+        }
+    }
+    assert!(found.len() > 50, "the sources are found: {}", found.len());
+    found.sort();
+    found
+}
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The code of a line: without its comment. A `//` in a text ends the line too; that hides nothing that is looked for here.
+fn code(line: &str) -> &str {
+    line.split("//").next().unwrap_or(line)
+}
+
+/// True when `word` stands there as a word of its own: `print!` is not in `eprint!`.
+fn holds(line: &str, word: &str) -> bool {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| !line[..at].ends_with(is_name))
+}
+
+/// No line outside of these places (a file, or a folder ending with `/`) holds one of the words.
+#[track_caller]
+fn only_in(places: &[&str], words: &[&str]) {
+    let mut broken = Vec::new();
+    for (name, text) in sources() {
+        if places.iter().any(|place| name == *place || (place.ends_with('/') && name.starts_with(place))) {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            for word in words.iter().filter(|word| holds(code(line), word)) {
+                broken.push(format!("src/{name}:{}: `{word}`", number + 1));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "only {places:?} may hold these:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn words_are_told_apart() {
+    assert!(holds("    print!(\"x\")", "print!"));
+    assert!(!holds("    eprint!(\"x\")", "print!"));
+    assert!(!holds(code("x // println! is the ui's"), "println!"));
+}
+
+#[test]
+fn tools_alone_start_processes() {
+    // ExitStatus and ExitCode start nothing.
+    only_in(&["tools/"], &["process::Command", "duct::", "Command::spawn"]);
+    let imports: Vec<String> = sources()
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with("tools/"))
+        .flat_map(|(name, text)| text.lines().map(move |line| format!("src/{name}: {line}")).collect::<Vec<_>>())
+        .filter(|line| line.contains("use std::process") && line.contains("Command"))
+        .collect();
+    assert!(imports.is_empty(), "{imports:?}");
+}
+
+#[test]
+fn ui_alone_prints() {
+    only_in(&["ui/"], &["println!", "eprintln!", "print!", "eprint!", "dbg!"]);
+    only_in(&["ui/"], &["io::stdout", "io::stderr", "stdout()", "stderr()"]);
+}
+
+#[test]
+fn http_alone_has_sockets() {
+    only_in(&["http/"], &["ureq", "TcpStream", "UdpSocket", "ToSocketAddrs"]);
+}
+
+#[test]
+fn the_environment_is_read_in_one_file() {
+    only_in(&["cli/env.rs"], &["env::var", "env::vars", "env::var_os", "env::vars_os", "env::set_var", "env::remove_var"]);
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    only_in(&[], &["todo!", "unimplemented!", "unreachable_unchecked"]);
+}
+
+#[test]
+fn files_stay_short() {
+    let long: Vec<String> = sources()
+        .into_iter()
+        .map(|(name, text)| (name, text.lines().count()))
+        .filter(|(_, lines)| *lines > 450)
+        .map(|(name, lines)| format!("src/{name}: {lines} lines"))
+        .collect();
+    assert!(long.is_empty(), "split these, 450 lines are the most:\n{}", long.join("\n"));
+}
+
+#[test]
+fn every_command_is_in_a_table() {
+    let text = |name: &str| fs::read_to_string(src().join(name)).expect("a source");
+    let listed: BTreeSet<String> = text("command/mod.rs")
+        .lines()
+        .filter_map(|line| Some(line.trim().strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned()))
+        .collect();
+    let files: BTreeSet<String> = fs::read_dir(src().join("command"))
+        .expect("commands")
+        .map(|entry| entry.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned())
+        .filter(|name| name != "mod")
+        .collect();
+    assert_eq!(listed, files, "command/mod.rs names every file beside it");
+    let tables = text("cli/mod.rs");
+    // `deploy_values` is what several commands share; `external` is the last resort, named in its own way.
+    let unused: Vec<&String> = listed
+        .iter()
+        .filter(|name| name.as_str() != "deploy_values")
+        .filter(|name| !tables.lines().any(|line| holds(code(line), &format!("command::{name}::"))))
+        .collect();
+    assert!(unused.is_empty(), "no table of cli/mod.rs has {unused:?}");
+}
