@@ -281,6 +281,6 @@ pub fn print(session: &Session, results: &[ImageResult]) -> Result<()> {
             let digest = first.digest.as_deref().unwrap_or_default();
             session.ui.result(&format!("LAIN_IMAGE={}\nLAIN_IMAGE_TAG={}\nLAIN_IMAGE_DIGEST={digest}\n", first.image, first.tag))
         }
-        _ => session.ui.result(&results.iter().map(|result| format!("{}\n", result.image)).collect::<String>()),
+        _ => session.ui.result(&results.iter().map(|result| result.image.as_str()).collect::<Vec<_>>().join("\n")),
     }
 }

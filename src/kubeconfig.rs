@@ -151,7 +151,7 @@ pub fn switch(session: &Session, name: &str) -> Result<()> {
 
 fn free_name(path: &Path) -> PathBuf {
     let with = |n: u32| PathBuf::from(if n == 0 { path.display().to_string() } else { format!("{}.{n}", path.display()) });
-    (0..).map(with).find(|candidate| fs::symlink_metadata(candidate).is_err()).unwrap_or_else(|| path.to_path_buf())
+    (0..u32::MAX).map(with).find(|candidate| fs::symlink_metadata(candidate).is_err()).unwrap_or_else(|| path.to_path_buf())
 }
 
 /// Makes `link` point to `target` in one step: another process sees the old link or the new one, never none.

@@ -73,7 +73,7 @@ impl Deploy {
         let release = app.release();
         let (helm, kubectl) = (session.helm()?, session.kubectl()?);
         warn_of_skew(session, &kubectl)?;
-        let previous = self.refuse_stuck(session, &helm, &kubectl, release)?;
+        let previous = Self::refuse_stuck(session, &helm, &kubectl, release)?;
         let checksum = secrets::ensure(&session.ui, &kubectl, app)?;
         let (tag, values) = self.values(session, &checksum)?;
         self.ensure_image(session, app, &tag)?;
@@ -153,7 +153,7 @@ impl Deploy {
         }
     }
 
-    fn refuse_stuck(&self, session: &Session, helm: &Helm<'_>, kubectl: &Kubectl<'_>, release: &str) -> Result<Option<String>> {
+    fn refuse_stuck(session: &Session, helm: &Helm<'_>, kubectl: &Kubectl<'_>, release: &str) -> Result<Option<String>> {
         let Some(info) = helm.release(release)? else { return Ok(None) };
         if !(info.status.starts_with("pending") || info.status == "uninstalling") {
             return Ok(Some(info.revision));

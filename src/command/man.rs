@@ -22,17 +22,16 @@ impl Man {
         top.build();
         let page = match &self.command {
             None => top,
-            Some(name) => match top.find_subcommand(name) {
-                Some(found) => found.clone().name(format!("lain-{name}")),
-                None => {
-                    let names: Vec<&str> = top.get_subcommands().map(clap::Command::get_name).collect();
+            Some(name) => {
+                let found = top.find_subcommand(name).map(|found| found.clone().name(format!("lain-{name}")));
+                found.ok_or_else(|| {
                     let error = Error::usage(format!("no command `{name}`"));
-                    return Err(match nearest(name, names) {
+                    match nearest(name, top.get_subcommands().map(clap::Command::get_name)) {
                         Some(near) => error.hint(format!("lain man {near}")),
                         None => error.hint("lain --help"),
-                    });
-                }
-            },
+                    }
+                })?
+            }
         };
         let mut text = Vec::new();
         clap_mangen::Man::new(page).render(&mut text).map_err(|error| Error::failed(format!("cannot render the page: {error}")))?;

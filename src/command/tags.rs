@@ -28,7 +28,7 @@ impl Tags {
                 session.ui.hint("lain build --push");
                 Ok(())
             }
-            _ => session.ui.result(&tags.iter().map(|tag| format!("lain deploy --set imageTag={tag}\n")).collect::<String>()),
+            _ => session.ui.result(&tags.iter().map(|tag| format!("lain deploy --set imageTag={tag}")).collect::<Vec<_>>().join("\n")),
         }
     }
 }

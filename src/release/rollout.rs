@@ -52,7 +52,7 @@ pub struct Trouble {
 /// One look at the release.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    /// Deployments and StatefulSets.
+    /// Deployments and `StatefulSets`.
     pub workloads: Vec<Progress>,
     /// Jobs and how they stand.
     pub jobs: Vec<(String, String)>,

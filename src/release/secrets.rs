@@ -272,7 +272,7 @@ fn checksum(all: &[BTreeMap<String, Vec<u8>>]) -> String {
         }
         hash.update([0xff]);
     }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -132,16 +132,13 @@ fn keep_only(keep: &[Text]) -> Result<String> {
             return Err(Error::failed(format!("`build.prepare.keep`: `{kept}` must be a path inside the working directory, without `*`")));
         }
         let quoted = |text: &str| shell_words::quote(text).into_owned();
-        match kept.rsplit_once('/') {
+        if let Some((folder, _)) = kept.rsplit_once('/') {
             // A nested path keeps its folder.
-            Some((folder, _)) => {
-                let _ = write!(away, " && mkdir -p {0} && mv {1} {0}", quoted(&format!("/tmp/{folder}")), quoted(kept));
-                let _ = write!(back, " && mkdir -p {0} && mv {1} {0}", quoted(folder), quoted(&format!("/tmp/{kept}")));
-            }
-            None => {
-                let _ = write!(away, " && mv {} /tmp/", quoted(kept));
-                let _ = write!(back, " && mv {} .", quoted(&format!("/tmp/{kept}")));
-            }
+            let _ = write!(away, " && mkdir -p {0} && mv {1} {0}", quoted(&format!("/tmp/{folder}")), quoted(kept));
+            let _ = write!(back, " && mkdir -p {0} && mv {1} {0}", quoted(folder), quoted(&format!("/tmp/{kept}")));
+        } else {
+            let _ = write!(away, " && mv {} /tmp/", quoted(kept));
+            let _ = write!(back, " && mv {} .", quoted(&format!("/tmp/{kept}")));
         }
     }
     Ok(format!("{away} && {DELETE}{back}"))

@@ -48,7 +48,7 @@ impl<'a> Docker<'a> {
             .hint("start docker (systemctl start docker), or set DOCKER_HOST, or in GitLab CI mount /var/run/docker.sock"))
     }
 
-    /// True when the BuildKit front end is there (`docker buildx`).
+    /// True when the `BuildKit` front end is there (`docker buildx`).
     pub fn has_buildx(&self) -> bool {
         self.call().lookup().args(["buildx", "version"]).capture().is_ok_and(|out| out.ok())
     }
