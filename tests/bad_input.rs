@@ -44,6 +44,29 @@ fn a_key_given_twice() {
 }
 
 #[test]
+fn values_that_a_check_refuses() {
+    let app = App::new().values(&VALUES.replace("    replicaCount: 1\n", "")).cluster("test", REGISTRY).using("test").committed();
+    for args in [&["lint"][..], &["deploy"]] {
+        app.run(args)
+            .exits(3)
+            .says("error: chart/values.yaml:4:5: `deployments.web` has no `replicaCount` [L011]\n")
+            .says("next: replicaCount: 1\n")
+            .says("error: one error in the values\n")
+            .next("lain:ignore")
+            .changed_nothing();
+    }
+}
+
+#[test]
+fn values_that_are_no_text() {
+    let app = App::new();
+    let ran = app.run(&["values", "-f", "chart"]);
+    ran.exits(1).reason("cannot read chart: is a directory").changed_nothing();
+    fs::write(app.dir().join("chart/values.yaml"), b"appname: shop\nenv: {A: \xff\xfe}\n").expect("values");
+    app.run(&["values"]).exits(1).reason("chart/values.yaml:2: not UTF-8 text").next("iconv").changed_nothing();
+}
+
+#[test]
 fn no_values_file() {
     for args in [&["values"][..], &["lint"], &["dockerfile"], &["compose"], &["build"], &["tags"], &["template"]] {
         App::empty().run(args).exits(1).reason("no chart/values.yaml in ").next("lain init").changed_nothing();
@@ -262,18 +285,18 @@ fn init_refuses_an_impossible_name() {
     App::empty().run(&["init", "--appname", "My_Shop"]).exits(2).reason("`My_Shop`").next("lain init --appname my-shop").changed_nothing();
 }
 
-/// A folder that even root cannot write, until it is dropped.
-struct ReadOnly<'a>(&'a Path);
+/// A file system of its own in a folder, until it is dropped: even root cannot write where it is read-only or full.
+struct Mount<'a>(&'a Path);
 
-impl<'a> ReadOnly<'a> {
-    fn new(folder: &'a Path) -> Self {
-        let done = Command::new("mount").args(["-t", "tmpfs", "-o", "ro", "none"]).arg(folder).status();
-        assert!(done.is_ok_and(|status| status.success()), "this test mounts a read-only file system: run it as root");
+impl<'a> Mount<'a> {
+    fn new(folder: &'a Path, options: &str) -> Self {
+        let done = Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(folder).status();
+        assert!(done.is_ok_and(|status| status.success()), "this test mounts a file system: run it as root");
         Self(folder)
     }
 }
 
-impl Drop for ReadOnly<'_> {
+impl Drop for Mount<'_> {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg(self.0).status();
     }
@@ -283,9 +306,30 @@ impl Drop for ReadOnly<'_> {
 fn init_in_a_folder_that_cannot_be_written() {
     let app = App::empty();
     let folder = app.dir();
-    let _mount = ReadOnly::new(&folder);
+    let _mount = Mount::new(&folder, "ro");
     let ran = app.run(&["init"]);
     ran.exits(1).reason("cannot write ").says("read-only file system").next("").changed_nothing();
+}
+
+#[test]
+fn a_full_disk_leaves_what_was_there() {
+    let app = App::empty().cluster("test", REGISTRY).using("test");
+    let folder = app.dir();
+    let _mount = Mount::new(&folder, "size=12k");
+    app.run(&["init"]).exits(1).reason("cannot write ").says("no space left on device").next("df -h").changed_nothing();
+
+    let app = app.values(VALUES).file("docker-compose.yaml", "mine: true\n").file("filler", &"x".repeat(4000));
+    app.run(&["compose", "--force"]).exits(1).reason("cannot write ").says("no space left on device").next("df -h").changed_nothing();
+}
+
+#[test]
+fn init_without_helm_writes_a_whole_chart() {
+    let app = App::empty();
+    app.run(&["init"]).exits(1).says("wrote chart/ for shop").reason("helm is not installed").next("install helm");
+    let written = listing(&app.dir());
+    assert!(written.contains_key("chart/values.yaml") && written.contains_key("chart/Chart.yaml"), "{:?}", written.keys());
+    assert!(written.keys().all(|name| name == "chart" || name.starts_with("chart/")), "{:?}", written.keys());
+    app.tools(&["helm"]).run(&["lint"]).exits(0).changed_nothing();
 }
 
 #[test]
@@ -348,6 +392,21 @@ fn a_secret_is_never_repeated() {
 }
 
 #[test]
+fn an_added_secret_is_named_not_shown() {
+    const SECRET: &str = "correct-horse-battery";
+    // A server that takes everything: the real one is asked in tests/e2e.
+    let object = r#"{"apiVersion":"v1","kind":"Secret","type":"Opaque","metadata":{"name":"shop-env","namespace":"default"},"data":{}}"#;
+    let kubectl = format!("case \"$*\" in *get*) echo '{object}';; *) /bin/cat >/dev/null; echo '{object}';; esac");
+    let app = App::new().cluster("test", REGISTRY).using("test").fake("kubectl", &kubectl);
+    let ran = app.run(&["-v", "env", "add", &format!("PASSWORD={SECRET}")]);
+    ran.exits(0).says("shop-env: added PASSWORD").never_says(SECRET).never_says("Y29ycmVjd").changed_nothing();
+    let app = app.file("my.env", &format!("# database\nPASSWORD='{SECRET}'\n"));
+    app.run(&["-v", "env", "addfile", "my.env"]).exits(0).says("added PASSWORD").never_says(SECRET).changed_nothing();
+    let app = app.file("topsecret.txt", SECRET);
+    app.run(&["-v", "secret", "add", "topsecret.txt"]).exits(0).says("added topsecret.txt").never_says(SECRET).changed_nothing();
+}
+
+#[test]
 fn a_word_without_a_name_is_not_repeated() {
     let app = App::new().cluster("test", REGISTRY).using("test").tools(&["kubectl"]);
     app.run(&["env", "add", "hunter2hunter2"])
@@ -364,4 +423,16 @@ fn a_word_without_a_name_is_not_repeated() {
         .never_says("hunter2hunter2")
         .next("")
         .within(5);
+}
+
+// ---- Ctrl-C ----
+
+#[test]
+fn ctrl_c_ends_with_130() {
+    for signal in ["INT", "TERM"] {
+        // helm is at work when the signal comes, to lain alone; lain hands it on.
+        let app =
+            App::new().chart().fake("helm", &format!("trap 'exit 1' INT TERM; kill -{signal} $PPID; while :; do /bin/sleep 0.1; done"));
+        app.run(&["lint"]).exits(130).reason("interrupted").within(10).changed_nothing();
+    }
 }

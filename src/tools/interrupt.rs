@@ -28,8 +28,9 @@ pub fn install() -> Result<()> {
         Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| Error::failed(format!("cannot listen for signals: {error}")))?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
-            RECEIVED.store(signal, Ordering::SeqCst);
-            forward(signal);
+            let children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+            RECEIVED.store(signal, Ordering::SeqCst); // under the lock: a child that starts now is told by one of the two, not both
+            children.iter().for_each(|child| child.tell(signal));
         }
     });
     Ok(())
@@ -67,7 +68,14 @@ pub(super) struct Forwarding(Vec<u32>);
 impl Forwarding {
     pub(super) fn to(pids: Vec<u32>, interactive: bool) -> Self {
         let mut children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
-        children.extend(pids.iter().map(|pid| Child { pid: *pid, interactive }));
+        for pid in &pids {
+            let child = Child { pid: *pid, interactive };
+            match RECEIVED.load(Ordering::SeqCst) {
+                0 => {}
+                signal => child.tell(signal), // it came while the child was starting
+            }
+            children.push(child);
+        }
         Self(pids)
     }
 }
@@ -79,17 +87,17 @@ impl Drop for Forwarding {
     }
 }
 
-fn forward(signal: i32) {
-    let kind = match signal {
-        SIGINT => Signal::INT,
-        SIGHUP => Signal::HUP,
-        _ => Signal::TERM,
-    };
-    for child in CHILDREN.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        if signal == SIGINT && child.interactive {
-            continue;
+impl Child {
+    fn tell(&self, signal: i32) {
+        if signal == SIGINT && self.interactive {
+            return;
         }
-        if let Some(pid) = i32::try_from(child.pid).ok().and_then(Pid::from_raw) {
+        let kind = match signal {
+            SIGINT => Signal::INT,
+            SIGHUP => Signal::HUP,
+            _ => Signal::TERM,
+        };
+        if let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) {
             let _ = kill_process(pid, kind); // it may just have ended
         }
     }
