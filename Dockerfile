@@ -94,9 +94,18 @@ RUN set -eu; \
 FROM base
 COPY --from=tools /out/ /usr/local/bin/
 COPY --from=build /out/ /usr/local/bin/
-# A uid without an entry in /etc/passwd gets / as its home; it needs one it can write to, and not one that is shared with the host as /tmp may be.
+# The entrypoint does two things before the command:
+# - A uid without an entry in /etc/passwd has / as its home; it gets one it can write to, and not one that is shared with the host as /tmp may be.
+# - GitLab's DOCKER_AUTH_CONFIG becomes the config.json that docker and lain read, unless there is one.
 RUN set -eu; \
-    printf '%s\n' '#!/bin/sh' '[ -w "${HOME:-/}" ] || export HOME=/home/lain' 'exec "$@"' >/usr/local/bin/lain-entrypoint; \
+    printf '%s\n' \
+      '#!/bin/sh' \
+      '[ -w "${HOME:-/}" ] || export HOME=/home/lain' \
+      'config=${DOCKER_CONFIG:-$HOME/.docker}/config.json' \
+      'if [ -n "${DOCKER_AUTH_CONFIG:-}" ] && [ ! -e "$config" ]; then' \
+      '  (umask 077 && mkdir -p "${config%/*}" && printf "%s\n" "$DOCKER_AUTH_CONFIG" >"$config") || echo "lain-entrypoint: cannot write $config" >&2' \
+      'fi' \
+      'exec "$@"' >/usr/local/bin/lain-entrypoint; \
     chmod 755 /usr/local/bin/lain-entrypoint; \
     mkdir -p /usr/share/lain/cluster_values /usr/share/bash-completion/completions /usr/local/share/zsh/site-functions; \
     install -d -m 1777 /home/lain; \

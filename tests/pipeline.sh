@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# The image and the pipelines, really: builds the image, then runs GitLab pipelines of examples/dummy in it with gitlab-ci-local,
+# from lint to a running release, and asks the app over HTTP.
+#
+#     tests/pipeline.sh [FOLDER WITH THE FIVE BINARIES]
+#
+# Without a folder the binaries are compiled first (debug). Needs a cluster, a registry and a docker: tests/rig brings them,
+# LAIN_E2E_KUBECONFIG and LAIN_E2E_REGISTRY name others.
+set -Eeuo pipefail
+ROOT=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
+cd "$ROOT"
+trap 'echo "tests/pipeline.sh: line $LINENO failed" >&2' ERR
+
+say() { printf '\n== pipeline: %s (%s s)\n' "$*" "$SECONDS"; }
+die() { echo "tests/pipeline.sh: $*" >&2; exit 1; }
+
+tests/rig/rig up >&2
+eval "$(tests/rig/rig env)"
+gitlab_ci_local=$(tests/rig/rig pipelines | tail -1)
+[[ -x $gitlab_ci_local ]] || die "no gitlab-ci-local at '$gitlab_ci_local'"
+for tool in helm kubectl docker git curl jq rsync; do command -v "$tool" >/dev/null || die "$tool is missing"; done
+socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
+socket=${socket#unix://}
+[[ -S $socket ]] || die "DOCKER_HOST is no unix socket: $socket"
+
+binaries=${1:-}
+if [[ -z $binaries ]]; then
+  cargo build --locked --bins
+  binaries=${CARGO_TARGET_DIR:-target}/debug
+fi
+binaries=$(cd "$binaries" && pwd)
+
+work=$(mktemp -d)
+namespace=lain-pipeline-$$
+kubectl=(kubectl --kubeconfig "$LAIN_E2E_KUBECONFIG")
+clean() {
+  "${kubectl[@]}" delete namespace "$namespace" --ignore-not-found --wait=false >/dev/null || true
+  rm -rf "$work"
+}
+trap clean EXIT
+
+say "image"
+context=$work/context
+mkdir -p "$context"
+git ls-files -z | xargs -0 cp --parents --target-directory "$context"
+mkdir -p "$context/vendor/bin"
+for name in lain lain-render lain-build lain-deploy lain-notify; do install -m 755 "$binaries/$name" "$context/vendor/bin/"; done
+for name in helm kubectl; do install -m 755 "$(readlink -f "$(command -v "$name")")" "$context/vendor/bin/$name"; done
+# The binaries are vendored, so the Rust image is not needed: any will do.
+docker build --build-arg RUST_IMAGE=debian:trixie-slim --tag lain:local "$context" >"$work/image.log" 2>&1 ||
+  { tail -40 "$work/image.log" >&2; die "the image does not build"; }
+expected=$("$binaries/lain" --version)
+for user in 0 12345; do
+  told=$(docker run --rm --user "$user" lain:local sh -ec '
+    for name in lain lain-render lain-build lain-deploy lain-notify; do "$name" --version >/dev/null; done
+    helm version --short >/dev/null
+    kubectl version --client >/dev/null
+    docker --version >/dev/null
+    git --version >/dev/null
+    jq --version >/dev/null
+    touch "$HOME/.writable"
+    test -d /usr/share/lain/cluster_values
+    test -z "${LAIN_IGNORE_LINT:-}"
+    lain --version')
+  [[ $told == "$expected" ]] || die "uid $user: lain says '$told', not '$expected'"
+  told=$(docker run --rm --user "$user" --env 'DOCKER_AUTH_CONFIG={"auths": {}}' lain:local sh -c 'cat "$HOME/.docker/config.json"')
+  [[ $told == '{"auths": {}}' ]] || die "uid $user: DOCKER_AUTH_CONFIG became '$told'"
+done
+for shell in 'bash -ic "_comp_load lain && complete -p lain"' 'zsh -ic "print \$_comps[lain]"'; do
+  docker run --rm lain:local sh -c "$shell" 2>/dev/null | grep -q _lain || die "no completions: $shell"
+done
+
+# What a project has: a repo with a remote, a kubeconfig, cluster values. The registry path is this test's own.
+export HOME=$work/home LAIN_CLUSTER_VALUES_DIR=$work/clusters
+mkdir -p "$HOME" "$LAIN_CLUSTER_VALUES_DIR" "$work/secrets"
+git config --global user.name pipeline
+git config --global user.email pipeline@example.com
+git config --global init.defaultBranch main
+install -m 600 "$LAIN_E2E_KUBECONFIG" "$work/secrets/kubeconfig"
+registry=$LAIN_E2E_REGISTRY/pipeline
+cat >"$LAIN_CLUSTER_VALUES_DIR/values-test.yaml" <<YAML
+registry: $registry
+domain: rig.example.com
+namespace: $namespace
+YAML
+"${kubectl[@]}" create namespace "$namespace" >/dev/null
+
+# The fetch address is only for show; pushes go to the bare folder beside the repo.
+new_repo() {
+  local repo=$1
+  git init --quiet --bare "$repo.git"
+  cp -r "$ROOT/examples/dummy" "$repo"
+  git -C "$repo" init --quiet
+  git -C "$repo" remote add origin "https://gitlab.example.com/pipeline/$(basename "$repo").git"
+  git -C "$repo" remote set-url --push origin "$repo.git"
+  printf '.gitlab-ci-local\n' >>"$repo/.git/info/exclude"
+}
+save() {
+  git -C "$1" add --all
+  git -C "$1" commit --quiet --message "$2"
+  git -C "$1" push --quiet --set-upstream origin HEAD
+  git -C "$1" symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/main
+}
+# Jobs run in lain:local unless they name an image, on the host's network (registry and cluster are there), with docker's socket.
+pipeline() {
+  local repo=$1
+  shift
+  (cd "$repo" && "$gitlab_ci_local" --home "$work/home" --default-image lain:local --no-shell-executor-no-image \
+    --helper-image lain-ci-helper:local --pull-policy if-not-present --network host --umask --no-artifacts-to-source \
+    --volume "$socket:/var/run/docker.sock" --volume "$work/clusters:/usr/share/lain/cluster_values:ro" \
+    --volume "$work/secrets:/secrets:ro" --variable KUBECONFIG=/secrets/kubeconfig "$@")
+}
+# Asks the Service until it answers with the image tag of the repo's HEAD.
+check_app() {
+  local repo=$1 tag address body
+  tag=$(cd "$repo" && "$binaries/lain" meta)
+  address=$("${kubectl[@]}" --namespace "$namespace" get service dummy-web --output 'jsonpath={.spec.clusterIP}')
+  for _ in $(seq 60); do
+    body=$(curl --fail --silent --show-error --max-time 3 "http://$address/" 2>&1) && [[ $body == *"$tag"* ]] && { echo "$body"; return; }
+    sleep 0.5
+  done
+  die "the app at $address does not answer with image tag $tag: $body"
+}
+
+say "our template"
+repo=$work/template
+new_repo "$repo"
+cp -r "$ROOT/ci-templates" "$repo/ci"
+cat >"$repo/.gitlab-ci.yml" <<'YAML'
+stages: [prepare, test, build, deploy]
+include:
+  - local: ci/lain.gitlab-ci.yml
+    inputs: {cluster: test, image: "lain:local", prepare: always}
+  - local: ci/lain.gitlab-ci.yml
+    inputs: {cluster: test, image: "lain:local", prefix: "second-", deploy: manual, prepare: never}
+YAML
+save "$repo" "the app and its pipeline"
+# What a person does once, before the first deploy.
+printf 'I\nAM\nBATMAN\n' >"$work/secrets/topsecret.txt"
+(cd "$repo" && CI=true KUBECONFIG=$work/secrets/kubeconfig "$binaries/lain" --cluster test secret add "$work/secrets/topsecret.txt")
+pipeline "$repo" --list >"$work/list"
+cat "$work/list"
+for job in lint prepare build deploy second-lint second-build second-deploy; do
+  grep -q "^$job " "$work/list" || die "the template has no job $job"
+done
+! grep -q '^second-prepare ' "$work/list" || die "prepare: never still makes a prepare job"
+pipeline "$repo"
+check_app "$repo"
+cat "$repo"/.gitlab-ci-local/artifacts/deploy/.gitlab-ci-reports/dotenv/* 2>/dev/null || find "$repo/.gitlab-ci-local" -name '*.env'
+docker tag "$registry/dummy:prepare" dummy:prepare
+
+say "three jobs written by hand (examples/dummy/.gitlab-ci.yml)"
+repo=$work/three
+new_repo "$repo"
+sed -i 's/FOO: BAR/FOO: BAZ/' "$repo/chart/values.yaml"
+save "$repo" "FOO is BAZ"
+pipeline "$repo"
+check_app "$repo" | tee "$work/answer"
+grep -q BAZ "$work/answer" || die "the app has the old FOO"
+
+say "all green"
