@@ -122,7 +122,33 @@ check_app() {
   die "the app at $address does not answer with image tag $tag: $body"
 }
 
-say "our template"
+say "the template's jobs and inputs"
+repo=$work/inputs
+new_repo "$repo"
+cp -r "$ROOT/ci-templates" "$repo/ci"
+# with INPUTS: the include with these inputs; jobs: the names of the jobs a push of HEAD would run, and whether by itself.
+with() { printf 'stages: [prepare, build, deploy]\ninclude: [{local: ci/lain.gitlab-ci.yml, inputs: {%s}}]\n' "$1" >"$repo/.gitlab-ci.yml"; }
+jobs() { pipeline "$repo" --list-csv | sed 1d | cut --delimiter ';' --fields 1,3 | tr -d '"' | sort | paste -sd ' '; }
+expect() { [[ $2 == "$3" ]] || die "$1: '$2', not '$3'"; }
+with 'cluster: test'
+save "$repo" "the pipeline"
+expect "no dependency changed" "$(jobs)" "build;on_success deploy;on_success lint;on_success"
+echo requests >>"$repo/requirements.txt"
+git -C "$repo" commit --quiet --all --message "a dependency"
+expect "a dependency changed" "$(jobs)" "build;on_success deploy;on_success lint;on_success prepare;on_success"
+git -C "$repo" checkout --quiet -b feature
+expect "a branch" "$(jobs)" "lint;on_success"
+git -C "$repo" checkout --quiet main
+with 'cluster: test, prefix: "a-", prepare: manual, deploy: manual'
+expect "by hand" "$(jobs)" "a-build;on_success a-deploy;manual a-lint;on_success a-prepare;manual"
+# shellcheck disable=SC2016
+for wrong in 'cluster: "a$(touch hacked)"' 'cluster: test, prepare: sometimes' 'cluster: test, deploy: 1' 'prefix: a'; do
+  with "$wrong"
+  ! told=$(pipeline "$repo" --list 2>&1) || die "the template takes $wrong"
+  [[ $told == *invalid* ]] || die "the template refuses $wrong with: $told"
+done
+
+say "the template, run"
 repo=$work/template
 new_repo "$repo"
 cp -r "$ROOT/ci-templates" "$repo/ci"
@@ -144,9 +170,16 @@ for job in lint prepare build deploy second-lint second-build second-deploy; do
   grep -q "^$job " "$work/list" || die "the template has no job $job"
 done
 ! grep -q '^second-prepare ' "$work/list" || die "prepare: never still makes a prepare job"
-pipeline "$repo"
+pipeline "$repo" 2>&1 | tee "$work/log"
 check_app "$repo"
-cat "$repo"/.gitlab-ci-local/artifacts/deploy/.gitlab-ci-reports/dotenv/* 2>/dev/null || find "$repo/.gitlab-ci-local" -name '*.env'
+image=$(cd "$repo" && "$binaries/lain" --cluster test image)
+grep -q -- "--set-string imageRef=$image " "$work/log" || die "deploy did not take the image of the build job"
+! grep -q 'working tree has changes' "$work/log" || die "the jobs changed the working tree before the build"
+report() { cat "$repo/.gitlab-ci-local/artifacts/$1/.gitlab-ci-reports/dotenv/"*; }
+diff <(report build | cut -d = -f 1) <(printf '%s\n' LAIN_IMAGE LAIN_IMAGE_TAG LAIN_IMAGE_DIGEST) >&2 || die "the build job's report is wrong"
+diff <(report deploy | cut -d = -f 1) <(printf '%s\n' LAIN_RELEASE LAIN_IMAGE_TAG LAIN_URL) >&2 || die "the deploy job's report is wrong"
+pipeline "$repo" second-deploy
+check_app "$repo" >/dev/null
 docker tag "$registry/dummy:prepare" dummy:prepare
 
 say "three jobs written by hand (examples/dummy/.gitlab-ci.yml)"
