@@ -5,9 +5,10 @@
 pub mod env;
 pub mod globals;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
+use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command;
@@ -167,12 +168,17 @@ binary!(LainNotify, NotifyCommand, "lain-notify", "Messages about deploys to web
 type Run = Box<dyn FnOnce(&Session) -> Result<()>>;
 
 fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> (Globals, Run)) -> ExitCode {
-    let matches = T::command().get_matches(); // prints help and usage errors itself, with exit code 2
+    let env = Env::of_process();
+    // CI sets variables to nothing where they are not meant to be set; clap would take that for a value.
+    let command = T::command().mut_args(|arg| match arg.get_env().and_then(OsStr::to_str) {
+        Some(name) if env.is_empty(name) => arg.env(Resettable::Reset),
+        _ => arg,
+    });
+    let matches = command.get_matches(); // prints help and usage errors itself, with exit code 2
     let (globals, run) = match T::from_arg_matches(&matches) {
         Ok(top) => split(top),
         Err(error) => error.exit(),
     };
-    let env = Env::of_process();
     let no_color = env.get("NO_COLOR").is_some();
     let force_color = env.get("CLICOLOR_FORCE").is_some_and(|value| value != "0");
     let ui = Ui::new(globals.color, no_color, force_color, env.ci_name(), globals.verbosity(), globals.output);
