@@ -66,6 +66,9 @@ for user in 0 12345; do
   told=$(docker run --rm --user "$user" --env 'DOCKER_AUTH_CONFIG={"auths": {}}' lain:local sh -c 'cat "$HOME/.docker/config.json"')
   [[ $told == '{"auths": {}}' ]] || die "uid $user: DOCKER_AUTH_CONFIG became '$told'"
 done
+# GitLab hands over unset variables as empty ones.
+docker run --rm --env LAIN_CLUSTER= --env LAIN_VALUES= --env LAIN_IGNORE_LINT= lain:local lain use >/dev/null ||
+  die "an empty variable is taken for a value"
 for shell in 'bash -ic "_comp_load lain && complete -p lain"' 'zsh -ic "print \$_comps[lain]"'; do
   docker run --rm lain:local sh -c "$shell" 2>/dev/null | grep -q _lain || die "no completions: $shell"
 done
@@ -101,12 +104,15 @@ save() {
   git -C "$1" push --quiet --set-upstream origin HEAD
   git -C "$1" symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/main
 }
+# The rig brings gitlab-ci-local's helper image; elsewhere it is pulled.
+helper=()
+! docker image inspect lain-ci-helper:local >/dev/null 2>&1 || helper=(--helper-image lain-ci-helper:local)
 # Jobs run in lain:local unless they name an image, on the host's network (registry and cluster are there), with docker's socket.
 pipeline() {
   local repo=$1
   shift
   (cd "$repo" && "$gitlab_ci_local" --home "$work/home" --default-image lain:local --no-shell-executor-no-image \
-    --helper-image lain-ci-helper:local --pull-policy if-not-present --network host --umask --no-artifacts-to-source \
+    "${helper[@]}" --pull-policy if-not-present --network host --umask --no-artifacts-to-source \
     --volume "$socket:/var/run/docker.sock" --volume "$work/clusters:/usr/share/lain/cluster_values:ro" \
     --volume "$work/secrets:/secrets:ro" --variable KUBECONFIG=/secrets/kubeconfig "$@")
 }
