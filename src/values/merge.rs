@@ -62,10 +62,10 @@ mod tests {
 
     #[test]
     fn maps_merge_and_the_rest_is_replaced() {
-        let mut given = node("a: {x: 1, y: [1, 2]}\nn: null\n");
-        overlay(&mut given, &node("a: {y: [3], z: null}\nm: null\n"));
-        assert_eq!(given.to_json().to_string(), r#"{"a":{"x":1,"y":[3],"z":null},"n":null,"m":null}"#);
-        let merged = coalesce(&node("a: {x: 0, z: 9, w: 5}\nn: 1\n"), &given);
-        assert_eq!(merged.to_json().to_string(), r#"{"a":{"x":1,"w":5,"y":[3]},"m":null}"#);
+        let mut given = node("a: {x: 1, l: [1, 2]}\nk: null\n");
+        overlay(&mut given, &node("a: {l: [3], z: null}\nm: null\n"));
+        assert_eq!(given.to_json().to_string(), r#"{"a":{"x":1,"l":[3],"z":null},"k":null,"m":null}"#);
+        let merged = coalesce(&node("a: {x: 0, z: 9, w: 5}\nk: 1\n"), &given);
+        assert_eq!(merged.to_json().to_string(), r#"{"a":{"x":1,"w":5,"l":[3]},"m":null}"#);
     }
 }

@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn reads_what_helm_reads() {
         assert_eq!(json("a: on\nb: 0777\n\"c\": '1'\non: x\n"), r#"{"a":true,"b":511,"c":"1","true":"x"}"#);
-        assert_eq!(json("base: &b {x: 1, y: 2}\nz:\n  <<: *b\n  y: 3\n"), r#"{"base":{"x":1,"y":2},"z":{"y":3,"x":1}}"#);
+        assert_eq!(json("base: &b {x: 1, k: 2}\nz:\n  <<: *b\n  k: 3\n"), r#"{"base":{"x":1,"k":2},"z":{"k":3,"x":1}}"#);
         assert_eq!(json("\u{feff}a: 1\r\nb: |\r\n  x\r\n  y\r\n"), r#"{"a":1,"b":"x\ny\n"}"#);
         assert_eq!(json("# nothing\n"), "{}");
     }
