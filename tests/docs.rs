@@ -1,0 +1,164 @@
+//! Documentation stays true: commands named in README and docs exist, tables match `--help`, links lead somewhere,
+//! examples/dummy carries the chart that `lain init` writes.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn documents() -> Vec<PathBuf> {
+    let mut all = vec![root().join("README.md"), root().join("README.zh-CN.md"), root().join("CHANGELOG.md")];
+    all.extend(
+        fs::read_dir(root().join("docs"))
+            .expect("docs")
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|e| e == "md")),
+    );
+    all
+}
+
+fn commands(program: &str) -> BTreeSet<String> {
+    let out = Command::new(program).arg("--help").output().expect("it runs");
+    let text = String::from_utf8(out.stdout).expect("UTF-8");
+    let list = text.split("Commands:").nth(1).expect("a list of commands").split("Options").next().expect("its end").to_owned();
+    list.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|word| !word.is_empty()).map(str::to_owned)).collect()
+}
+
+#[test]
+fn every_command_in_the_documents_exists() {
+    let known = commands(env!("CARGO_BIN_EXE_lain"));
+    for path in documents() {
+        let text = fs::read_to_string(&path).expect("a document");
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix("$ lain ").or_else(|| line.strip_prefix("    lain ")));
+        let inline = text.split('`').skip(1).step_by(2).filter_map(|code| code.strip_prefix("lain "));
+        for line in lines.chain(inline) {
+            let word = line.split_whitespace().find(|word| !word.starts_with('-')).unwrap_or("");
+            if word.is_empty() || !word.starts_with(|c: char| c.is_ascii_lowercase()) {
+                continue;
+            }
+            assert!(known.contains(word), "{}: `lain {line}`: there is no command `{word}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_flag_in_the_documents_exists() {
+    for path in documents() {
+        let text = fs::read_to_string(&path).expect("a document");
+        for line in text.lines().filter_map(|line| line.trim().strip_prefix("$ ")).filter(|line| line.starts_with("lain ")) {
+            let line = line.split(" #").next().expect("a command").trim();
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let help = Command::new(env!("CARGO_BIN_EXE_lain")).args([words[1], "--help"]).output().expect("it runs");
+            let help = String::from_utf8_lossy(&help.stdout).into_owned();
+            for flag in words.iter().filter(|word| word.starts_with('-')) {
+                assert!(
+                    help.contains(&format!("{flag} ")) || help.contains(&format!("{flag},")) || help.contains(&format!("{flag}\n")),
+                    "{}: `{line}`: no {flag}",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_tables_list_what_each_binary_owns() {
+    for file in ["README.md", "README.zh-CN.md"] {
+        let text = fs::read_to_string(root().join(file)).expect("a README");
+        for (name, program) in [
+            ("lain-render", env!("CARGO_BIN_EXE_lain-render")),
+            ("lain-build", env!("CARGO_BIN_EXE_lain-build")),
+            ("lain-deploy", env!("CARGO_BIN_EXE_lain-deploy")),
+            ("lain-notify", env!("CARGO_BIN_EXE_lain-notify")),
+        ] {
+            let row = text
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("| `{name}` | ")))
+                .unwrap_or_else(|| panic!("{file}: no row for {name}"));
+            let listed: BTreeSet<String> = row.trim_end_matches(" |").split(", ").map(str::to_owned).collect();
+            assert_eq!(listed, commands(program), "{file}: {name}");
+        }
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for path in documents() {
+        let text = fs::read_to_string(&path).expect("a document");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().expect("a target");
+            if !file.is_empty() && !target.contains("://") {
+                assert!(path.parent().expect("a folder").join(file).exists(), "{}: {target}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_example_carries_the_chart_of_init() {
+    let (ours, theirs) = (root().join("chart_template/templates"), root().join("examples/dummy/chart/templates"));
+    for entry in fs::read_dir(&ours).expect("templates") {
+        let name = entry.expect("an entry").file_name();
+        assert_eq!(fs::read(ours.join(&name)).expect("ours"), fs::read(theirs.join(&name)).expect("theirs"), "{}", name.display());
+    }
+    assert_eq!(fs::read_dir(&ours).expect("ours").count(), fs::read_dir(&theirs).expect("theirs").count());
+}
+
+#[test]
+fn a_new_app_lints_clean_in_both_languages() {
+    let rig = std::env::var("LAIN_RIG_TOOLS").expect("LAIN_RIG_TOOLS is not set: eval \"$(tests/rig/rig env)\", or run tests/run");
+    let mut data = Vec::new();
+    for language in ["en", "zh"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = folder.path().join("My Shop");
+        fs::create_dir(&app).expect("a folder");
+        let lain = |args: &[&str]| {
+            let path = format!("{rig}/helm-4.3.1:{}", std::env::var("PATH").expect("PATH"));
+            Command::new(env!("CARGO_BIN_EXE_lain"))
+                .args(args)
+                .current_dir(&app)
+                .env("PATH", path)
+                .env("HOME", folder.path())
+                .env_remove("CI")
+                .output()
+                .expect("lain runs")
+        };
+        let out = lain(&["init", "--lang", language]);
+        let words = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.success(), "{words}");
+        assert!(words.contains("the app is called my-shop") && !words.contains("warning"), "{words}");
+        data.push(String::from_utf8(lain(&["values"]).stdout).expect("UTF-8"));
+        let template = lain(&["template", "--set", "registry=r.example.com/t"]);
+        assert!(String::from_utf8_lossy(&template.stdout).contains("kind: Deployment"));
+    }
+    assert_eq!(data[0], data[1], "both languages carry the same data");
+}
+
+#[test]
+fn man_pages_and_completions_are_made_for_every_command() {
+    for name in commands(env!("CARGO_BIN_EXE_lain")) {
+        let out = Command::new(env!("CARGO_BIN_EXE_lain")).args(["man", &name]).output().expect("it runs");
+        assert!(out.status.success() && String::from_utf8_lossy(&out.stdout).contains(".SH SYNOPSIS"), "{name}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        let out = Command::new(env!("CARGO_BIN_EXE_lain")).args(["completions", shell]).output().expect("it runs");
+        assert!(String::from_utf8_lossy(&out.stdout).contains("rollback"), "{shell}");
+    }
+}
+
+#[test]
+fn lain_finds_programs_on_path() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("lain-hello");
+    fs::write(&program, "#!/bin/sh\necho \"hello $1\"; exit 5\n").expect("a program");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its mode");
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").expect("PATH"));
+    let out = Command::new(env!("CARGO_BIN_EXE_lain")).args(["hello", "wor ld"]).env("PATH", path).output().expect("it runs");
+    assert_eq!(String::from_utf8_lossy(&out.stdout), "hello wor ld\n");
+    assert_eq!(out.status.code(), Some(5));
+}
