@@ -1,0 +1,137 @@
+//! Snapshots of what lain renders and of the files that `init` writes or leaves alone.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::App;
+
+const CLUSTER: &str = "registry: registry.example.com/team\ndomain: in.example.com\nnamespace: shops\n";
+
+/// examples/dummy, as it is.
+fn dummy() -> App {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/dummy");
+    let mut app = App::empty().cluster("test", CLUSTER).using("test").tools(&["helm"]);
+    let mut todo = vec![root.clone()];
+    while let Some(folder) = todo.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                todo.push(path);
+            } else {
+                let name = path.strip_prefix(&root).expect("inside").to_string_lossy().into_owned();
+                app = app.file(&name, &fs::read_to_string(&path).expect("text"));
+            }
+        }
+    }
+    app
+}
+
+#[test]
+fn the_chart_of_dummy() {
+    let text = dummy().run(&["template", "--set", "imageTag=1e3"]).exits(0).stdout;
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn every_helm_renders_the_same() {
+    let render = |version: &str| dummy().tool("helm", version).run(&["template", "--set", "imageTag=1e3"]).exits(0).stdout;
+    // helm versions order objects alike, but not blank lines between them.
+    let lines = |text: String| text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let newest = lines(render("helm-4.3.1"));
+    for version in ["helm-3.9.4", "helm-3.16.4", "helm-3.17.3"] {
+        assert_eq!(lines(render(version)), newest, "{version}");
+    }
+}
+
+#[test]
+fn dockerfiles_of_dummy() {
+    let app = dummy().committed();
+    let tag = app.run(&["meta"]).exits(0).stdout.trim().to_owned();
+    let text = app.run(&["dockerfile"]).exits(0).stdout.replace(&tag, "TIME-SHA");
+    insta::assert_snapshot!(text, @r"
+    FROM registry.example.com/team/dummy:prepare AS build
+    WORKDIR /lain/app
+    ENV LAIN_META=TIME-SHA
+    ADD --chown=1001:1001 . /lain/app
+    RUN (pip3 install -r requirements.txt)
+    USER 1001
+    ");
+    let text = app.run(&["dockerfile", "--stage", "prepare"]).exits(0).stdout;
+    assert!(
+        text.starts_with("FROM python:3.13-slim AS prepare\nWORKDIR /lain/app\nADD --chown=1001:1001 . /lain/app\nRUN (pip3"),
+        "{text}"
+    );
+}
+
+#[test]
+fn compose_of_dummy() {
+    let app = dummy();
+    app.run(&["compose"]).exits(0);
+    insta::assert_snapshot!(fs::read_to_string(app.dir().join("docker-compose.yaml")).expect("the file"));
+}
+
+#[test]
+fn explain_names_files_and_lines() {
+    let text = dummy().run(&["values", "--explain", "deployments.web.command"]).exits(0).stdout;
+    insta::assert_snapshot!(text, @r#"
+    deployments.web.command: ["/lain/app/run.py","--debug"]
+      from chart/values-test.yaml:3:14
+      over chart/values.yaml:24:14 (["/lain/app/run.py"])
+    "#);
+}
+
+#[test]
+fn init_force_keeps_the_house_template_and_cluster_values() {
+    let app = App::empty().tools(&["helm"]).file("chart/values.yaml.j2", "appname: {{ appname }}\ndeployments:\n  web:\n    image: nginx:1.29\n    replicaCount: 1\n    resources: {requests: {cpu: 1m, memory: 9Mi}, limits: {cpu: 1, memory: 9Mi}}\n");
+    let app = app.file("chart/values-prod.yaml", "env: {A: b}\n").file("chart/templates/old.yaml", "# gone\n");
+    app.run(&["init", "--appname", "shop", "-f"]).exits(0);
+    let read = |name: &str| fs::read_to_string(app.dir().join("chart").join(name)).unwrap_or_default();
+    assert!(read("values.yaml").starts_with("appname: shop\ndeployments:"), "{}", read("values.yaml"));
+    assert!(read("values.yaml.j2").contains("{{ appname }}"));
+    assert_eq!(read("values-prod.yaml"), "env: {A: b}\n");
+    assert!(read("Chart.yaml").contains("name: \"shop\""), "{}", read("Chart.yaml"));
+    assert!(!app.dir().join("chart/templates/old.yaml").exists());
+}
+
+#[test]
+fn init_template_only_leaves_values_and_commits_nothing_else() {
+    let app = App::new().tools(&["helm"]).committed();
+    let values = fs::read(app.dir().join("chart/values.yaml")).expect("values");
+    let app = app.file("staged.txt", "not yours to commit\n");
+    app.git(&["add", "staged.txt"]);
+    // The commit is lain's own, so git must know who it is.
+    let app = app.home_file(".gitconfig", "[user]\n\tname = Tester\n\temail = tester@example.com\n");
+    app.run(&["init", "--template-only", "--commit"]).exits(0).says("git commit");
+    assert_eq!(fs::read(app.dir().join("chart/values.yaml")).expect("values"), values);
+    let committed = app.git(&["show", "--name-only", "--format=", "HEAD"]);
+    assert!(
+        committed.lines().all(|line| line.starts_with("chart/") && !line.contains("values")) && committed.contains("chart/Chart.yaml"),
+        "{committed}"
+    );
+    assert_eq!(app.git(&["diff", "--cached", "--name-only"]), "staged.txt");
+    // Once more: nothing is new.
+    app.run(&["init", "--template-only", "--commit"]).exits(0).says("nothing to commit");
+}
+
+#[test]
+fn a_flattened_link_means_the_file_it_names() {
+    let app = dummy().file("chart/values-prod.yaml", "values-test.yaml").cluster("prod", CLUSTER);
+    let text = app.run(&["values", "--cluster", "prod", "--explain", "deployments.web.command"]).exits(0).stdout;
+    assert!(text.contains("from chart/values-test.yaml:3:14"), "{text}");
+}
+
+#[test]
+fn a_cluster_may_build_another_way() {
+    // The seed's example: another base and no prepare on one cluster.
+    let app = dummy().file(
+        "chart/values-test.yaml",
+        "build:\n  base: python:3.9\n  prepare:\n  script:\n    - apt-get update\n    - pip3 install -r requirements.txt\n",
+    );
+    let text = app.run(&["dockerfile"]).exits(0).stdout;
+    assert!(
+        text.starts_with("FROM python:3.9 AS build\n") && text.contains("RUN (apt-get update) && (pip3 install -r requirements.txt)\n"),
+        "{text}"
+    );
+}
