@@ -34,7 +34,7 @@ pub struct Deploy {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Build and push the image first when the registry does not have it
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     build: bool,
     /// Wait until everything is ready; always so in CI
     #[arg(long)]
@@ -73,14 +73,13 @@ impl Deploy {
         let release = app.release();
         let (helm, kubectl) = (session.helm()?, session.kubectl()?);
         warn_of_skew(session, &kubectl)?;
+        if self.dry_run {
+            return self.dry_run(session, &helm, &kubectl, app);
+        }
         let previous = Self::refuse_stuck(session, &helm, &kubectl, release)?;
         let checksum = secrets::ensure(&session.ui, &kubectl, app)?;
         let (tag, values) = self.values(session, &checksum)?;
         self.ensure_image(session, app, &tag)?;
-        if self.dry_run {
-            let out = self.upgrade(session, &helm, release, &values)?.arg("--dry-run").read()?;
-            return session.ui.result(&String::from_utf8_lossy(&out.stdout));
-        }
         label_nodes(&kubectl, app, release)?;
         delete_finished_jobs(&kubectl, app, release)?;
         let selector = rollout::selector(&app.appname, release);
@@ -109,6 +108,13 @@ impl Deploy {
             run_tests(session, &helm, release)?;
         }
         self.tell(session, app, release, &tag)
+    }
+
+    /// What would be sent, from the same values; nothing is created, built or mended on the way.
+    fn dry_run(&self, session: &Session, helm: &Helm<'_>, kubectl: &Kubectl<'_>, app: &App) -> Result<()> {
+        let (_, values) = self.values(session, &secrets::current_checksum(kubectl, app)?)?;
+        let out = self.upgrade(session, helm, app.release(), &values)?.arg("--dry-run").read()?;
+        session.ui.result(&String::from_utf8_lossy(&out.stdout))
     }
 
     /// The helm values, and the tag in them.

@@ -10,7 +10,7 @@ use crate::session::Session;
 /// Check values and chart
 #[derive(Args, Debug)]
 pub struct Lint {
-    /// Without advice from Prometheus
+    /// Values and chart only; resource advice from Prometheus is not part of this version yet
     #[arg(long)]
     simple: bool,
 }
@@ -40,8 +40,8 @@ impl Lint {
             return Err(Error::refused(format!("{what} in the values")).hint("mend them, or put `# lain:ignore ID` on the line"));
         }
         check_chart(session)?;
-        if !self.simple && session.cluster_name().is_some() && session.cluster()?.prometheus.is_none() {
-            session.ui.detail("the cluster values name no prometheus: no advice on resources");
+        if !self.simple && session.cluster_name().is_some() && session.cluster()?.prometheus.is_some() {
+            session.ui.say("resource advice from Prometheus is not part of this version yet");
         }
         session.ui.done("lint: values and chart are fine");
         Ok(())
@@ -59,7 +59,7 @@ fn check_chart(session: &Session) -> Result<()> {
         }
     }
     let helm = session.local_helm();
-    let lint = helm.local()?.args(["lint", "chart"]).args(flags.clone()).lookup();
+    let lint = helm.local().args(["lint", "chart"]).args(flags.clone()).lookup();
     let out = lint.capture()?;
     if !out.ok() {
         helm.version()?; // too old says more than a strange failure
@@ -72,7 +72,7 @@ fn check_chart(session: &Session) -> Result<()> {
         return Err(Error::refused(reason.trim()).context("helm lint finds the chart broken").hint("lain template --debug"));
     }
     let release = session.app()?.release().to_owned();
-    let template = helm.local()?.args(["template", &release, "chart"]).args(flags).lookup();
+    let template = helm.local().args(["template", &release, "chart"]).args(flags).lookup();
     let out = template.capture()?;
     if !out.ok() {
         helm.version()?;

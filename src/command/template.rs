@@ -26,7 +26,7 @@ impl Template {
     pub fn run(self, session: &Session) -> Result<()> {
         let values = HelmValues::gather(session, &self.set, None)?;
         let app = session.app()?;
-        let mut call = session.local_helm().local()?.args(["template", app.release(), "chart"]).args(values.flags());
+        let mut call = session.local_helm().local().args(["template", app.release(), "chart"]).args(values.flags());
         if self.debug {
             call = call.arg("--debug");
         }

@@ -259,6 +259,16 @@ pub fn ensure(ui: &Ui, kubectl: &Kubectl<'_>, app: &App) -> Result<String> {
     Ok(checksum(&[env.data(), files.data()]))
 }
 
+/// The checksum of both Secrets as they are; changes nothing.
+///
+/// # Errors
+/// The server does not answer.
+pub fn current_checksum(kubectl: &Kubectl<'_>, app: &App) -> Result<String> {
+    let data =
+        |purpose: Purpose| -> Result<_> { Ok(fetch(kubectl, &purpose.name(app))?.as_ref().map(AppSecret::data).unwrap_or_default()) };
+    Ok(checksum(&[data(Purpose::Env)?, data(Purpose::Files)?]))
+}
+
 /// A checksum that changes with any key or value.
 fn checksum(all: &[BTreeMap<String, Vec<u8>>]) -> String {
     let mut hash = Sha256::new();

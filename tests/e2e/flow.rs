@@ -12,6 +12,11 @@ fn walk(helm: &str) {
     let image = place.lain(&["image"]).ok().stdout.trim().to_owned();
     assert!(image.starts_with(&format!("{}/{app}:", Place::registry())), "{image}");
 
+    // A dry run shows objects and creates none, not even the Secret that a deploy would make.
+    assert!(place.lain(&["deploy", "--dry-run"]).ok().stdout.contains("kind: Deployment"));
+    let names = place.kubectl(&["get", "secrets,deployments", "-o", "name"]).ok().stdout;
+    assert!(!names.contains("-env") && !names.contains("deployment"), "{names}");
+
     // Nothing is in the registry yet: the way on is shown.
     place.lain(&["deploy"]).exits(3).says("is not in the registry").says("lain deploy --build");
 
