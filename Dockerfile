@@ -34,6 +34,8 @@ RUN set -eu; \
 FROM $BASE_IMAGE AS base
 # A Debian mirror: https://HOST/debian
 ARG APT_MIRROR=
+# What pipelines use besides; give another list, or an empty one for a small image.
+ARG TOOL_PACKAGES="bind9-dnsutils default-mysql-client docker-buildx docker-compose git-lfs iputils-ping postgresql-client redis-tools rsync unzip vim-tiny yq zip"
 # More Debian packages, separated by spaces.
 ARG EXTRA_PACKAGES=
 ENV LANG=C.UTF-8
@@ -54,7 +56,8 @@ RUN set -eu; \
     export DEBIAN_FRONTEND=noninteractive; \
     apt-get update; \
     apt-get install --yes --no-install-recommends \
-      bash-completion ca-certificates curl docker-cli git jq openssh-client tini zsh $EXTRA_PACKAGES; \
+      bash-completion ca-certificates curl docker-cli git jq openssh-client tini zsh \
+      $TOOL_PACKAGES $EXTRA_PACKAGES; \
     update-ca-certificates; \
     rm -rf /etc/apt/apt.conf.d/99lain /etc/ssl/lain.pem /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 

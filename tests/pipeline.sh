@@ -57,7 +57,10 @@ for user in 0 12345; do
     kubectl version --client >/dev/null
     docker --version >/dev/null
     git --version >/dev/null
-    jq --version >/dev/null
+    docker buildx version >/dev/null
+    docker compose version >/dev/null
+    git lfs version >/dev/null
+    for name in curl dig jq mysql ping psql redis-cli rsync ssh unzip vi yq zip; do command -v "$name" >/dev/null; done
     touch "$HOME/.writable"
     test -d /usr/share/lain/cluster_values
     test -z "${LAIN_IGNORE_LINT:-}"
