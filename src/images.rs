@@ -149,7 +149,7 @@ impl Plan<'_> {
             self.ensure_prepare(session, &docker, &repository, pull)?;
         }
         let tag = session.image_tag()?.to_owned();
-        if session.git().is_dirty()? {
+        if session.git().is_dirty(session.result_file().as_deref())? {
             session.ui.warn(&format!(
                 "the working tree has changes that are not committed: {tag} names a commit that differs from what is built"
             ));
@@ -256,7 +256,8 @@ fn derived_dockerignore(session: &Session) -> Result<Option<Generated>> {
         fs::remove_file(&path).map_err(|error| Error::io("remove", &path, &error))?;
     }
     let gitignore = fs::read_to_string(session.dir.join(".gitignore")).unwrap_or_default();
-    Generated::write(&path, format!("{DERIVED}.dockerignore\n{}", from_gitignore(&gitignore)).as_bytes()).map(Some)
+    let result = session.result_file().map_or_else(String::new, |path| format!("{path}\n"));
+    Generated::write(&path, format!("{DERIVED}.dockerignore\n{result}{}", from_gitignore(&gitignore)).as_bytes()).map(Some)
 }
 
 /// `docker push` in a section of its own.

@@ -164,6 +164,14 @@ impl Session {
         get_or_try(&self.image_tag, || self.git().image_tag()).map(String::as_str)
     }
 
+    /// The file in the app's folder that the result goes into (`lain-build build -o dotenv > lain.env`): the shell made
+    /// it, so it is neither a change of the user's nor part of the image. Relative; none when stdout goes elsewhere.
+    pub fn result_file(&self) -> Option<String> {
+        let target = std::fs::read_link("/proc/self/fd/1").ok()?; // Linux; elsewhere there is none
+        let dir = self.dir.canonicalize().ok()?;
+        Some(target.strip_prefix(dir).ok()?.to_str()?.to_owned())
+    }
+
     /// git in the app's folder.
     pub fn git(&self) -> Git<'_> {
         Git::new(&self.ui, &self.dir)

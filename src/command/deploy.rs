@@ -14,7 +14,7 @@ use crate::images;
 use crate::model::app::{App, ProcKind};
 use crate::model::image::ImageReference;
 use crate::release::announce::{self, DeployMessage};
-use crate::release::{links, rollout, secrets};
+use crate::release::{autoscaling, links, rollout, secrets};
 use crate::session::Session;
 use crate::tools::helm::Helm;
 use crate::tools::interrupt;
@@ -80,6 +80,9 @@ impl Deploy {
         let checksum = secrets::ensure(&session.ui, &kubectl, app)?;
         let (tag, values) = self.values(session, &checksum)?;
         self.ensure_image(session, app, &tag)?;
+        if previous.is_some() {
+            warn_of_replicas(session, &helm, app, release)?;
+        }
         label_nodes(&kubectl, app, release)?;
         delete_finished_jobs(&kubectl, app, release)?;
         let selector = rollout::selector(&app.appname, release);
@@ -327,6 +330,23 @@ fn warn_of_skew(session: &Session, kubectl: &Kubectl<'_>) -> Result<()> {
     };
     if versions.client.major == server.major && versions.client.minor.abs_diff(server.minor) > 1 {
         session.ui.warn(&format!("kubectl {} and the server's {server} are more than one minor version apart", versions.client));
+    }
+    Ok(())
+}
+
+/// Says it before helm does it; see [`autoscaling`].
+fn warn_of_replicas(session: &Session, helm: &Helm<'_>, app: &App, release: &str) -> Result<()> {
+    if !app.deployments.iter().flatten().any(|(_, proc)| proc.as_ref().is_some_and(|proc| proc.hpa.is_some())) {
+        return Ok(());
+    }
+    let manifest = helm.call(&["get", "manifest", release])?.lookup().read()?;
+    let before = autoscaling::managed_replicas(app, release, &String::from_utf8_lossy(&manifest.stdout));
+    let own_chart = std::fs::read_to_string(session.dir.join("chart/templates/deployment.yaml")).unwrap_or_default();
+    if !before.is_empty() && own_chart.contains("hpa") && !own_chart.contains("$deployment.replicaCount") {
+        session.ui.warn(&format!(
+            "{}: the chart before wrote `replicas` beside the hpa, this one does not. In this one upgrade Kubernetes falls back to 1 replica until the hpa scales up again: deploy at a quiet hour",
+            before.join(", ")
+        ));
     }
     Ok(())
 }

@@ -35,12 +35,16 @@ impl Credentials {
 
 /// What docker would use for `host`; none means anonymous.
 pub fn find(ui: &Ui, env: &Env, host: &str) -> Option<Credentials> {
-    let dir = env.get("DOCKER_CONFIG").map(PathBuf::from).or_else(|| env.home().map(|home| home.join(".docker")))?;
-    let text = std::fs::read_to_string(dir.join("config.json")).ok()?;
+    let dir = env.get("DOCKER_CONFIG").map(PathBuf::from).or_else(|| env.home().map(|home| home.join(".docker")));
+    let path = dir.map(|dir| dir.join("config.json"));
+    let (text, name) = match path.and_then(|path| Some((std::fs::read_to_string(&path).ok()?, path.display().to_string()))) {
+        Some(file) => file,
+        None => (env.get("DOCKER_AUTH_CONFIG")?.to_owned(), "DOCKER_AUTH_CONFIG".to_owned()), // GitLab's way to hand it over
+    };
     let config: Json = match serde_json::from_str(&text) {
         Ok(config) => config,
         Err(error) => {
-            ui.warn(&format!("{} is not JSON ({error}); registries are asked without credentials", dir.join("config.json").display()));
+            ui.warn(&format!("{name} is not JSON ({error}); registries are asked without credentials"));
             return None;
         }
     };

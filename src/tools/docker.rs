@@ -48,11 +48,6 @@ impl<'a> Docker<'a> {
             .hint("start docker (systemctl start docker), or set DOCKER_HOST, or in GitLab CI mount /var/run/docker.sock"))
     }
 
-    /// True when the `BuildKit` front end is there (`docker buildx`).
-    pub fn has_buildx(&self) -> bool {
-        self.call().lookup().args(["buildx", "version"]).capture().is_ok_and(|out| out.ok())
-    }
-
     /// True when the image is in the daemon's own store.
     ///
     /// # Errors

@@ -68,12 +68,13 @@ impl<'a> Git<'a> {
         Ok(self.head()?.map_or_else(|| NO_GIT_TAG.to_owned(), |commit| commit_tag(&commit.time, &commit.sha)))
     }
 
-    /// True when tracked files differ from HEAD or untracked ones are not ignored.
+    /// True when tracked files differ from HEAD or untracked ones are not ignored; `except` is not looked at.
     ///
     /// # Errors
     /// git is missing.
-    pub fn is_dirty(&self) -> Result<bool> {
-        let out = self.call().args(["status", "--porcelain", "--untracked-files=normal", "--", "."]).capture()?;
+    pub fn is_dirty(&self, except: Option<&str>) -> Result<bool> {
+        let except = except.map(|path| format!(":(exclude,literal){path}"));
+        let out = self.call().args(["status", "--porcelain", "--untracked-files=normal", "--", "."]).args(except).capture()?;
         Ok(out.ok() && !out.stdout.is_empty())
     }
 

@@ -28,6 +28,19 @@ fn walk(helm: &str) {
     assert!(treasure.stderr.contains(&format!("docker run -i {image} cat treasure.txt")), "{}", treasure.stderr);
     place.lain(&["run", "--", "sh", "-c", "exit 7"]).exits(7);
 
+    // A result written into the working tree is neither a change nor part of the image.
+    let result = place.app.join("lain.env");
+    let out = place
+        .lain_command(&["build", "-o", "dotenv"])
+        .stdout(std::fs::File::create(&result).expect("lain.env"))
+        .output()
+        .expect("lain runs");
+    let words = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.success() && !words.contains("not committed"), "{words}");
+    assert!(std::fs::read_to_string(&result).expect("lain.env").starts_with(&format!("LAIN_IMAGE={image}\n")));
+    std::fs::remove_file(&result).expect("lain.env");
+    assert!(!place.lain(&["run", "--", "ls"]).ok().stdout.contains("lain.env"));
+
     let pushed = place.lain(&["push", "-o", "dotenv"]).ok().stdout;
     assert!(pushed.contains(&format!("LAIN_IMAGE={image}\n")) && pushed.contains("LAIN_IMAGE_DIGEST=sha256:"), "{pushed}");
     let tag = image.rsplit_once(':').expect("a tag").1;
