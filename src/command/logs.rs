@@ -72,8 +72,17 @@ impl Logs {
             return finish(call.install_hint("https://github.com/stern/stern, or leave --stern away").interact()?);
         }
         let tail = self.tail.to_string();
-        let mut call =
-            session.kubectl()?.call(["logs", "-l", &selector, "--tail", &tail, "--all-containers", "--max-log-requests", MAX_STREAMS]);
+        let mut call = session.kubectl()?.call([
+            "logs",
+            "-l",
+            &selector,
+            "--tail",
+            &tail,
+            "--all-containers",
+            "--ignore-errors",
+            "--max-log-requests",
+            MAX_STREAMS,
+        ]);
         if self.previous {
             call = call.arg("--previous");
         } else if !self.no_follow {

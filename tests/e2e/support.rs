@@ -222,6 +222,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if std::env::var("LAIN_RIG_TOOLS").is_err() {
+            return; // the test said so already; a panic here would hide it
+        }
         let _ = self.kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]);
     }
 }
