@@ -164,6 +164,11 @@ impl Session {
         get_or_try(&self.image_tag, || self.git().image_tag()).map(String::as_str)
     }
 
+    /// Keeps a tag of HEAD that was found out on the side, and returns it.
+    pub fn keep_image_tag(&self, tag: String) -> String {
+        self.image_tag.get_or_init(|| tag).clone()
+    }
+
     /// The file in the app's folder that the result goes into (`lain-build build -o dotenv > lain.env`): the shell made
     /// it, so it is neither a change of the user's nor part of the image. Relative; none when stdout goes elsewhere.
     pub fn result_file(&self) -> Option<String> {

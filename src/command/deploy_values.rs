@@ -22,23 +22,25 @@ impl HelmValues {
     /// # Errors
     /// Values cannot be loaded, or a `--set` cannot be read.
     pub fn gather(session: &Session, set: &[String], tag: Option<&str>) -> Result<Self> {
+        let given = match tag {
+            Some(tag) => Some(tag.to_owned()),
+            None => given_tag(set)?,
+        };
         let git = session.git();
-        // Two git processes cost as much as everything else here together: one runs beside the rest.
-        let (url, rest) = std::thread::scope(|scope| {
+        // git costs more than everything else here: it is asked both questions while values are read.
+        let (tag, url) = std::thread::scope(|scope| {
             let url = scope.spawn(|| git.remote_url());
-            let rest = (|| -> Result<_> {
-                let tag = match (tag, given_tag(set)?) {
-                    (Some(tag), _) => tag.to_owned(),
-                    (None, Some(tag)) => tag,
-                    (None, None) => session.image_tag()?.to_owned(),
-                };
-                let files: Vec<PathBuf> = session.layers()?.files_for_helm().map(PathBuf::from).collect();
-                Ok((tag, files))
-            })();
-            (url.join(), rest)
+            let head = given.is_none().then(|| scope.spawn(|| git.image_tag()));
+            let _ = session.layers().and_then(|_| session.app()); // kept by the session; an error is met again below
+            (head.map(std::thread::ScopedJoinHandle::join), url.join())
         });
-        let (tag, files) = rest?;
+        let tag = match (given, tag) {
+            (Some(tag), _) => tag,
+            (None, Some(Ok(tag))) => session.keep_image_tag(tag?),
+            (None, _) => session.image_tag()?.to_owned(),
+        };
         let url = url.unwrap_or_else(|_| Ok(String::new()))?;
+        let files: Vec<PathBuf> = session.layers()?.files_for_helm().map(PathBuf::from).collect();
         // `helm get values` answers the audit questions: where, who, from which repo, which image.
         let mut own = vec![("user", session.env.executor()), ("imageTag", tag)];
         if let Some(cluster) = session.cluster_name() {

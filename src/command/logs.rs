@@ -1,12 +1,14 @@
 //! `lain logs`: what the app says.
 
 use clap::Args;
+use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
 use crate::model::app::ProcKind;
 use crate::model::name::nearest;
 use crate::release::links;
 use crate::session::Session;
+use crate::tools::kubectl::Kubectl;
 
 /// Most log streams kubectl follows at once.
 const MAX_STREAMS: &str = "20";
@@ -72,7 +74,12 @@ impl Logs {
             return finish(call.install_hint("https://github.com/stern/stern, or leave --stern away").interact()?);
         }
         let tail = self.tail.to_string();
-        let mut call = session.kubectl()?.call([
+        let kubectl = session.kubectl()?;
+        if self.no_follow || self.previous {
+            return self.once(&kubectl, &selector, &tail);
+        }
+        // A pod that is just going must not end the log of the others.
+        let words = [
             "logs",
             "-l",
             &selector,
@@ -82,13 +89,35 @@ impl Logs {
             "--ignore-errors",
             "--max-log-requests",
             MAX_STREAMS,
-        ]);
-        if self.previous {
-            call = call.arg("--previous");
-        } else if !self.no_follow {
-            call = call.arg("--follow");
+            "--follow",
+        ];
+        finish(kubectl.call(words).interact()?)
+    }
+
+    /// Pod by pod: before kubectl 1.21 one pod that is going ends `kubectl logs -l` for all, whatever `--ignore-errors` says.
+    fn once(&self, kubectl: &Kubectl<'_>, selector: &str, tail: &str) -> Result<()> {
+        let list: Json = kubectl.get(&["pods", "-l", selector])?;
+        let staying = |pod: &&Json| pod["metadata"]["deletionTimestamp"].is_null();
+        let pods: Vec<&str> =
+            list["items"].as_array().into_iter().flatten().filter(staying).filter_map(|pod| pod["metadata"]["name"].as_str()).collect();
+        if pods.is_empty() {
+            return Err(Error::failed("there are no pods to read logs of").hint("lain status -s"));
         }
-        finish(call.interact()?)
+        let mut outcome = 0;
+        for pod in &pods {
+            let mut call = kubectl.call(["logs", pod, "--tail", tail, "--all-containers"]);
+            if self.previous {
+                call = call.arg("--previous");
+            }
+            if pods.len() > 1 {
+                call = call.arg("--prefix");
+            }
+            match call.interact()? {
+                0 => {}
+                code => outcome = code,
+            }
+        }
+        finish(outcome)
     }
 }
 

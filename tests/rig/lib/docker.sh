@@ -34,6 +34,8 @@ start_docker() {
   start dockerd dockerd --host "unix://$RUN/docker.sock" --data-root "$CACHE/docker" --exec-root "$RUN/docker-exec" \
     --pidfile "$RUN/dockerd.pid" --bip 172.17.0.1/16 --log-level warn "${runtime[@]}"
   wait_for 60 dock version
+  # Containers of a run that was cut off belong to no pod any more.
+  dock ps -aq | xargs -r docker --host "unix://$RUN/docker.sock" rm -f >/dev/null
   iptables -P FORWARD ACCEPT # pods reach each other through the bridge
 }
 
