@@ -81,8 +81,8 @@ stop_all() {
   fi
   for name in "${SERVICES[@]}"; do stop "$name"; done
   stop_containerd
-  # kubelet leaves the tmpfs mounts of Secrets behind.
-  awk -v root="$RUN/kubelet/" 'index($2, root) == 1 {print $2}' /proc/mounts | sort -r | xargs -r umount -l 2>/dev/null || true
+  # kubelet leaves the tmpfs mounts of Secrets behind, and a mount of its own folder.
+  awk -v root="$RUN/kubelet" 'index($2, root) == 1 {print $2}' /proc/mounts | sort -r | xargs -r umount -l 2>/dev/null || true
   rm -rf "$RUN/etcd" "$RUN/kubelet" "$RUN/docker-exec"
   if command -v iptables-save >/dev/null && iptables-save 2>/dev/null | grep -q '^:KUBE-'; then
     iptables-save | grep -v KUBE- | iptables-restore || true
@@ -93,11 +93,11 @@ stop_all() {
 stop_containerd() {
   local pid
   pid=$(cat "$RUN/docker-exec/containerd/containerd.pid" 2>/dev/null || true)
-  if [[ -n $pid ]] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "$RUN/docker-exec"; then
+  if [[ -n $pid && -e /proc/$pid/cmdline ]] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "$RUN/docker-exec"; then
     kill "$pid" 2>/dev/null || true
     sleep 1
   fi
-  awk -v root="$RUN/docker-exec/" 'index($2, root) == 1 {print $2}' /proc/mounts | sort -r | xargs -r umount -l 2>/dev/null || true
+  awk -v root="$RUN/docker-exec" 'index($2, root) == 1 {print $2}' /proc/mounts | sort -r | xargs -r umount -l 2>/dev/null || true
 }
 
 show_status() {
