@@ -197,16 +197,19 @@ impl Place {
         self.kubectl(&["get", object, "-o", &format!("jsonpath={path}")]).ok().stdout
     }
 
-    /// GET / of a Service, from the host.
-    pub fn http(&self, service: &str) -> String {
+    /// GET / of a Service, from the host, until the answer holds `words`: for a moment after a rollout the node
+    /// still sends requests to a pod that is going.
+    #[track_caller]
+    pub fn answers(&self, service: &str, words: &str) {
         let address = self.field(&format!("service/{service}"), "{.spec.clusterIP}");
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + Duration::from_secs(30);
         loop {
-            match get(&address) {
-                Ok(body) => return body,
-                Err(error) if Instant::now() > end => panic!("{service} at {address} does not answer: {error}"),
-                Err(_) => std::thread::sleep(Duration::from_millis(300)),
+            let answer = get(&address);
+            if answer.as_ref().is_ok_and(|body| body.contains(words)) {
+                return;
             }
+            assert!(Instant::now() < end, "{service} at {address} does not answer with `{words}`: {answer:?}");
+            std::thread::sleep(Duration::from_millis(300));
         }
     }
 
