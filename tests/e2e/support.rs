@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
@@ -64,7 +64,9 @@ impl Place {
     pub fn new(helm: &str) -> Self {
         let root = tempfile::tempdir().expect("a temporary folder");
         let number = NAMESPACES.fetch_add(1, Ordering::SeqCst);
-        let id = format!("{}-{number}", std::process::id());
+        // The registry outlives a run, and process ids come again: the time makes names new each time.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
+        let id = format!("{:x}-{number}", now.as_millis());
         let place = Self {
             app: root.path().join("app"),
             namespace: format!("t-{id}"),
