@@ -182,10 +182,7 @@ impl<'a> Call<'a> {
     /// It is missing, fails, takes too long, or is interrupted. On a log, the error repeats the last lines.
     pub fn run(self) -> Result<()> {
         let (code, tail) = self.stream()?;
-        if code == 0 {
-            return Ok(());
-        }
-        Err(self.failure(code, &tail))
+        if code == 0 { Ok(()) } else { Err(self.streamed_failure(code, &tail)) }
     }
 
     /// As [`Call::run`], but the exit code is the caller's to judge; also returns the last of what it printed.
@@ -252,6 +249,11 @@ impl<'a> Call<'a> {
         let error = Error::failed(format!("`{}` {how}", self.name()));
         let reason = last_lines(&console::strip_ansi_codes(output), 12);
         if reason.is_empty() { error } else { Error::failed(reason).context(error.message()) }
+    }
+
+    /// The error after [`Call::stream`]: in a plain log the output stands right above, only a collapsed GitLab section hides it.
+    pub fn streamed_failure(&self, code: i32, tail: &str) -> Error {
+        self.failure(code, if self.ui.surface() == Surface::GitLab { tail } else { "" })
     }
 
     fn echo(&self) {
@@ -351,8 +353,7 @@ fn copy_keeping_tail(reader: &mut impl Read, ui: &Ui) -> String {
             tail.drain(..tail.len() - TAIL_BYTES);
         }
     }
-    // In a plain log the output stands right above; only a collapsed GitLab section hides it.
-    if ui.surface() == Surface::GitLab { String::from_utf8_lossy(&tail).into_owned() } else { String::new() }
+    String::from_utf8_lossy(&tail).into_owned()
 }
 
 fn last_lines(text: &str, count: usize) -> String {

@@ -1,8 +1,10 @@
 //! docker, through its command line.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::call::Call;
+use super::interrupt;
 use crate::error::{Error, Result};
 use crate::ui::Ui;
 
@@ -33,12 +35,7 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// docker is missing, or its daemon does not answer within 20 s.
     pub fn check(&self) -> Result<()> {
-        let out = self
-            .call()
-            .lookup()
-            .args(["version", "--format", "{{.Server.Version}}"])
-            .timeout(std::time::Duration::from_secs(20))
-            .capture()?;
+        let out = self.call().lookup().args(["version", "--format", "{{.Server.Version}}"]).timeout(Duration::from_secs(20)).capture()?;
         if out.ok() && !out.text().is_empty() {
             return Ok(());
         }
@@ -74,20 +71,28 @@ impl<'a> Docker<'a> {
         self.call().args(["pull", image]).run()
     }
 
-    /// `docker push`.
+    /// `docker push`, up to three times where the registry had a passing fault (two jobs that push one image at once
+    /// make Docker's own registry answer 500).
     ///
     /// # Errors
     /// docker is missing or the push fails.
     pub fn push(&self, image: &str) -> Result<()> {
-        self.call().args(["push", image]).run().map_err(|error| {
-            let words = error.to_string();
-            if words.contains("denied") || words.contains("unauthorized") || words.contains("authentication required") {
-                let registry = image.split('/').next().unwrap_or(image);
-                error.hint(format!("docker login {registry}"))
-            } else {
-                error
+        for pause in [2, 5] {
+            let call = self.call().args(["push", image]);
+            let (code, output) = call.stream()?;
+            if code == 0 {
+                return Ok(());
             }
-        })
+            if !is_passing_fault(&output) {
+                let error = call.streamed_failure(code, &output);
+                let refused = ["denied", "unauthorized", "authentication required"].iter().any(|word| output.contains(word));
+                let registry = image.split('/').next().unwrap_or(image);
+                return Err(if refused { error.hint(format!("docker login {registry}")) } else { error });
+            }
+            self.ui.warn("the registry failed for a moment; pushing again");
+            interrupt::sleep(Duration::from_secs(pause))?;
+        }
+        self.call().args(["push", image]).run()
     }
 
     /// `docker tag`.
@@ -102,4 +107,19 @@ impl<'a> Docker<'a> {
     pub fn build(&self, context: &Path) -> Call<'a> {
         self.call().arg("build").dir(context)
     }
+}
+
+/// True for what a registry or the way to it may get over by itself.
+fn is_passing_fault(output: &str) -> bool {
+    [
+        "unexpected HTTP status: 5",
+        "received unexpected HTTP status: 429",
+        "toomanyrequests",
+        "unexpected EOF",
+        "connection reset by peer",
+        "TLS handshake timeout",
+        "i/o timeout",
+    ]
+    .iter()
+    .any(|words| output.contains(words))
 }
