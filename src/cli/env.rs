@@ -17,12 +17,6 @@ impl Env {
         Self { variables: variables.collect(), executable: std::env::current_exe().ok() }
     }
 
-    /// An environment of one's own, for tests.
-    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let variables = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { variables, executable: None }
-    }
-
     /// A variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())

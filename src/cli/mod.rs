@@ -12,7 +12,7 @@ use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::session::Session;
 use crate::tools::interrupt;
 use crate::ui::Ui;
@@ -200,9 +200,4 @@ fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> (Globals, R
             ExitCode::from(error.kind().exit_code())
         }
     }
-}
-
-/// A usage error in clap's place, for checks that clap cannot express.
-pub fn usage(message: impl Into<String>) -> Error {
-    Error::new(Kind::Usage, message)
 }

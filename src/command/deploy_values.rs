@@ -57,11 +57,6 @@ impl HelmValues {
         self.own.push((key, value));
     }
 
-    /// The image tag helm will get.
-    pub fn image_tag(&self) -> &str {
-        self.own.iter().find(|(key, _)| *key == "imageTag").map_or("", |(_, value)| value)
-    }
-
     /// helm's flags. What lain adds goes as `--set-string` with every special character escaped, so that no
     /// user name, URL or tag can set another value, and a tag such as `1e3` or `y` stays text.
     pub fn flags(&self) -> Vec<OsString> {

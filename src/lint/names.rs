@@ -4,7 +4,7 @@ use super::Input;
 use crate::model::name::{is_label, nearest, to_label};
 use crate::values::node::Value;
 
-/// Every key an app may have at the top; aliases included.
+/// Every key an app may have at the top beside [`PROC_MAPS`]; aliases included.
 pub const APP_KEYS: &[&str] = &[
     "appname",
     "releaseName",
@@ -19,18 +19,6 @@ pub const APP_KEYS: &[&str] = &[
     "persistentVolumeClaims",
     "networkPolicy",
     "volumeMounts",
-    "deployments",
-    "deployment",
-    "deploy",
-    "statefulSets",
-    "statefulSet",
-    "statefulset",
-    "sts",
-    "cronjobs",
-    "cronjob",
-    "jobs",
-    "job",
-    "tests",
     "ingresses",
     "ingress",
     "ing",
@@ -116,7 +104,7 @@ pub fn check(input: &mut Input<'_>) {
             format!("appname: {}", to_label(&app.appname)),
         );
     }
-    if APP_KEYS.contains(&app.appname.as_str()) || PROC_KEYS.contains(&app.appname.as_str()) {
+    if is_reserved(&app.appname) {
         input.error(
             "L005",
             &at,
@@ -137,7 +125,7 @@ pub fn check(input: &mut Input<'_>) {
                     format!("{}:", to_label(name)),
                 );
             }
-            if APP_KEYS.contains(&name.as_str()) || PROC_KEYS.contains(&name.as_str()) {
+            if is_reserved(name) {
                 input.error(
                     "L005",
                     &entry.key_span,
@@ -156,7 +144,7 @@ pub fn check(input: &mut Input<'_>) {
             seen.push((name.clone(), map_name));
             if let Value::Map(keys) = &entry.node.value {
                 for (key, proc_entry) in keys {
-                    slip(input, key, PROC_KEYS, &proc_entry.key_span);
+                    slip(input, key, &[PROC_KEYS], &proc_entry.key_span);
                 }
             }
         }
@@ -165,18 +153,22 @@ pub fn check(input: &mut Input<'_>) {
         // Cluster files hold keys of their own; only the app's files are held to the app's keys.
         let ours = layer.path.as_ref().is_some_and(|path| path.starts_with("chart"));
         for (key, entry) in layer.node.as_map().iter().flat_map(|map| map.iter()).filter(|_| ours) {
-            slip(input, key, APP_KEYS, &entry.key_span);
+            slip(input, key, &[APP_KEYS, PROC_MAPS], &entry.key_span);
         }
     }
 }
 
-fn slip(input: &mut Input<'_>, key: &str, known: &[&str], at: &crate::values::node::Span) {
-    if known.contains(&key) {
+/// A word that is a key somewhere, and so names neither an app nor a proc.
+fn is_reserved(name: &str) -> bool {
+    [APP_KEYS, PROC_MAPS, PROC_KEYS].iter().any(|keys| keys.contains(&name))
+}
+
+fn slip(input: &mut Input<'_>, key: &str, known: &[&[&str]], at: &crate::values::node::Span) {
+    let known = || known.iter().flat_map(|keys| keys.iter().copied());
+    if known().any(|name| name == key) {
         return;
     }
-    if let Some(near) =
-        nearest(key, known.iter().copied()).filter(|near| strsim::damerau_levenshtein(&key.to_lowercase(), &near.to_lowercase()) <= 1)
-    {
+    if let Some(near) = nearest(key, known()).filter(|near| strsim::damerau_levenshtein(&key.to_lowercase(), &near.to_lowercase()) <= 1) {
         input.error("L004", at, format!("unknown key `{key}`: did you mean `{near}`?"), format!("{near}:"));
     }
 }

@@ -64,12 +64,6 @@ impl ImageReference {
             None => self.repository.clone(),
         }
     }
-
-    /// The same repository with another tag and no digest.
-    #[must_use]
-    pub fn with_tag(&self, tag: &str) -> Self {
-        Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() }
-    }
 }
 
 impl fmt::Display for ImageReference {

@@ -56,7 +56,6 @@ pub struct Call<'a> {
     args: Vec<OsString>,
     shown_env: Vec<(String, String)>,
     env: Vec<(String, OsString)>,
-    removed_env: Vec<String>,
     stdin: Option<Vec<u8>>,
     dir: Option<PathBuf>,
     timeout: Option<Duration>,
@@ -74,7 +73,6 @@ impl<'a> Call<'a> {
             args: vec![],
             shown_env: vec![],
             env: vec![],
-            removed_env: vec![],
             stdin: None,
             dir: None,
             timeout: None,
@@ -109,13 +107,6 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.push((name.to_owned(), value.into()));
-        self
-    }
-
-    /// A variable the child must not see.
-    #[must_use]
-    pub fn without_env(mut self, name: &str) -> Self {
-        self.removed_env.push(name.to_owned());
         self
     }
 
@@ -194,7 +185,7 @@ impl<'a> Call<'a> {
         let expression = self.expression()?;
         if self.ui.children_may_draw() {
             let handle = self.start(&expression.stdout_to_stderr())?;
-            return Ok((self.wait(&handle, false)?, String::new()));
+            return Ok((self.wait(&handle)?, String::new()));
         }
         let (mut reader, writer) = io::pipe().map_err(|error| Error::failed(format!("cannot make a pipe: {}", describe_io(&error))))?;
         let expression = expression.stderr_to_stdout().stdout_file(writer);
@@ -202,7 +193,7 @@ impl<'a> Call<'a> {
         drop(expression); // it holds the write end; the reader would never see the end
         std::thread::scope(|scope| {
             let tail = scope.spawn(move || copy_keeping_tail(&mut reader, self.ui));
-            let code = self.wait(&handle, false);
+            let code = self.wait(&handle);
             drop(handle);
             let tail = tail.join().unwrap_or_default();
             Ok((code?, tail))
@@ -216,7 +207,7 @@ impl<'a> Call<'a> {
     pub fn capture(&self) -> Result<Captured> {
         self.echo();
         let handle = self.start(&self.expression()?.stdout_capture().stderr_capture())?;
-        let code = self.wait(&handle, false)?;
+        let code = self.wait(&handle)?;
         let output = handle.into_output().map_err(|error| self.broken(&error))?;
         Ok(Captured { code, stdout: output.stdout, stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
     }
@@ -275,9 +266,6 @@ impl<'a> Call<'a> {
         for (name, value) in &self.env {
             expression = expression.env(name, value);
         }
-        for name in &self.removed_env {
-            expression = expression.env_remove(name);
-        }
         if let Some(dir) = &self.dir {
             expression = expression.dir(dir);
         }
@@ -301,8 +289,8 @@ impl<'a> Call<'a> {
         Error::failed(format!("cannot run {}: {}", self.program, describe_io(error))).hint(self.install.clone())
     }
 
-    fn wait(&self, handle: &Handle, interactive: bool) -> Result<i32> {
-        let _forwarding = Forwarding::to(handle.pids(), interactive);
+    fn wait(&self, handle: &Handle) -> Result<i32> {
+        let _forwarding = Forwarding::to(handle.pids(), false);
         let started = Instant::now();
         let mut asked_to_end = None;
         loop {

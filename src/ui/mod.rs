@@ -118,11 +118,6 @@ impl Ui {
         io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 
-    /// True with `--verbose`.
-    pub fn is_verbose(&self) -> bool {
-        self.verbosity == Verbosity::Verbose
-    }
-
     /// True when stderr is a terminal that children may draw on.
     pub fn children_may_draw(&self) -> bool {
         self.surface == Surface::Terminal && self.verbosity > Verbosity::Silent
@@ -243,7 +238,7 @@ impl Ui {
     }
 
     /// Starts a section: collapsible in GitLab, a spinner-free heading elsewhere. Ends when dropped.
-    pub fn section(&self, name: &str, title: &str) -> Section<'_> {
+    pub fn section(&self, name: &str, title: &str) -> Section {
         Section::start(self, name, title)
     }
 

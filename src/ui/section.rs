@@ -8,28 +8,26 @@ use super::{Surface, Ui};
 /// A running section; dropping it ends it.
 /// The marker format is GitLab's: <https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections>.
 #[derive(Debug)]
-pub struct Section<'a> {
-    ui: &'a Ui,
+pub struct Section {
     name: Option<String>,
 }
 
-impl<'a> Section<'a> {
-    pub(super) fn start(ui: &'a Ui, name: &str, title: &str) -> Self {
+impl Section {
+    pub(super) fn start(ui: &Ui, name: &str, title: &str) -> Self {
         if ui.surface() != Surface::GitLab {
-            return Self { ui, name: None };
+            return Self { name: None };
         }
         let name = format!("lain_{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
         mark(&format!("\x1b[0Ksection_start:{}:{name}[collapsed=true]\r\x1b[0K{}\n", now(), ui.redact(title)));
-        Self { ui, name: Some(name) }
+        Self { name: Some(name) }
     }
 }
 
-impl Drop for Section<'_> {
+impl Drop for Section {
     fn drop(&mut self) {
         if let Some(name) = self.name.take() {
             mark(&format!("\x1b[0Ksection_end:{}:{name}\r\x1b[0K\n", now()));
         }
-        let _ = self.ui;
     }
 }
 

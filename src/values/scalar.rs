@@ -20,11 +20,6 @@ pub fn resolve_plain(text: &str) -> Value {
     }
 }
 
-/// True for a plain scalar that YAML 1.1 reads as a boolean though it is neither `true` nor `false`.
-pub fn is_surprising_bool(text: &str) -> bool {
-    matches!(resolve_plain(text), Value::Bool(_)) && !matches!(text.to_ascii_lowercase().as_str(), "true" | "false")
-}
-
 /// True when text must be quoted for a YAML 1.1 reader to see text.
 pub fn needs_quotes(text: &str) -> bool {
     let Some(first) = text.chars().next() else { return true };
