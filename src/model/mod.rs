@@ -2,7 +2,9 @@
 
 pub mod app;
 pub mod cluster;
+pub mod duration;
 pub mod image;
 pub mod meta;
 pub mod name;
+pub mod quantity;
 pub mod text;
