@@ -1,5 +1,6 @@
 //! Text to a tree with positions, and merging as helm does. No processes, no printing.
 
+pub mod edit;
 pub mod layers;
 pub mod merge;
 pub mod node;

@@ -114,14 +114,14 @@ fn fits_block(text: &str) -> bool {
     lines && !text.chars().any(|c| (c.is_control() && c != '\n') || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}'))
 }
 
-fn quoted_if_needed(text: &str) -> String {
+pub(super) fn quoted_if_needed(text: &str) -> String {
     if text.chars().any(|c| c.is_control() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}')) {
         return double_quoted(text);
     }
     if needs_quotes(text) { format!("'{}'", text.replace('\'', "''")) } else { text.to_owned() }
 }
 
-fn double_quoted(text: &str) -> String {
+pub(super) fn double_quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
