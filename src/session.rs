@@ -10,6 +10,7 @@ use crate::cli::env::Env;
 use crate::cli::globals::Globals;
 use crate::error::{Error, Result};
 use crate::kubeconfig::{self, Choice};
+use crate::model::aliases::canonical;
 use crate::model::app::App;
 use crate::model::cluster::Cluster;
 use crate::model::image::repository_in;
@@ -18,7 +19,7 @@ use crate::tools::git::Git;
 use crate::tools::helm::{Helm, Target};
 use crate::tools::kubectl::Kubectl;
 use crate::ui::Ui;
-use crate::values::layers::{Layers, Wanted, known_clusters};
+use crate::values::layers::{Layers, Wanted, known_clusters, typed};
 
 /// One run.
 #[derive(Debug)]
@@ -123,7 +124,7 @@ impl Session {
     /// # Errors
     /// As [`Session::layers`], or a value of the wrong type.
     pub fn app(&self) -> Result<&App> {
-        get_or_try(&self.app, || self.layers()?.typed())
+        get_or_try(&self.app, || typed(&canonical(&self.layers()?.merged)))
     }
 
     /// The typed cluster values, as the app may have overridden them.
@@ -226,8 +227,9 @@ impl Session {
         let choice = self.require_cluster()?;
         let app_is_here = self.dir.join(crate::values::layers::APP_VALUES).is_file();
         let cluster = if app_is_here { self.cluster()?.clone() } else { kubeconfig::cluster_values(self, &choice.name)? };
-        let context = self.env.get("KUBE_CONTEXT").filter(|_| self.env.is_ci()).map(str::to_owned).or(cluster.kube_context);
-        Ok(Target { kubeconfig: choice.kubeconfig.clone(), context, namespace: cluster.namespace })
+        let context =
+            self.env.get("KUBE_CONTEXT").filter(|_| self.env.is_ci()).map(str::to_owned).or(cluster.kube_context.map(String::from));
+        Ok(Target { kubeconfig: choice.kubeconfig.clone(), context, namespace: cluster.namespace.map(String::from) })
     }
 }
 

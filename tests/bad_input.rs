@@ -22,18 +22,29 @@ fn broken_yaml() {
 
 #[test]
 fn a_missing_key() {
-    let ran = App::new().values(&VALUES.replace("appname: shop\n", "")).run(&["lint"]);
-    ran.exits(1).reason("chart/values.yaml:1:1: missing key `appname`").next("appname: ...").changed_nothing();
+    let app = App::new().values(&VALUES.replace("appname: shop\n", ""));
+    app.run(&["compose"]).exits(1).reason("chart/values.yaml:1:1: missing key `appname`").next("appname: ...").changed_nothing();
+    app.run(&["lint"]).exits(3).says("error: chart/values.yaml:1:1: there is no `appname` [L007]\n").next("lain:ignore").changed_nothing();
 }
 
 #[test]
 fn a_value_of_the_wrong_type() {
     let values = VALUES.replace("replicaCount: 1", "replicaCount: two");
-    let ran = App::new().values(&values).run(&["lint"]);
-    ran.exits(1)
+    let app = App::new().values(&values);
+    app.run(&["compose"])
+        .exits(1)
         .reason("chart/values.yaml:4:19: `deployments.web.replicaCount`: expected a whole number, found text \"two\"")
         .says(" 4 |     replicaCount: two\n   |                   ^^^\n")
         .next("lain values --explain deployments.web.replicaCount")
+        .changed_nothing();
+    // lint knows what to write instead, and goes on to the next problem.
+    let ran = App::new().values(&values.replace("memory: 32Mi", "memory: 32MB")).run(&["lint"]);
+    ran.exits(3)
+        .says("error: chart/values.yaml:4:19: `deployments.web.replicaCount`: expected a whole number, found text \"two\" [L006]\n")
+        .says("next: replicaCount: 1\n")
+        .says("error: chart/values.yaml:8:36: ")
+        .says("[L023]\n")
+        .says("error: lint found 2 errors\n")
         .changed_nothing();
 }
 
@@ -49,9 +60,9 @@ fn values_that_a_check_refuses() {
     for args in [&["lint"][..], &["deploy"]] {
         app.run(args)
             .exits(3)
-            .says("error: chart/values.yaml:4:5: `deployments.web` has no `replicaCount` [L011]\n")
+            .says("error: chart/values.yaml:3:3: `deployments.web` has no `replicaCount` [L011]\n")
             .says("next: replicaCount: 1\n")
-            .says("error: one error in the values\n")
+            .says("error: lint found one error\n")
             .next("lain:ignore")
             .changed_nothing();
     }

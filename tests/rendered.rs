@@ -107,7 +107,8 @@ fn init_template_only_leaves_values_and_commits_nothing_else() {
     assert_eq!(fs::read(app.dir().join("chart/values.yaml")).expect("values"), values);
     let committed = app.git(&["show", "--name-only", "--format=", "HEAD"]);
     assert!(
-        committed.lines().all(|line| line.starts_with("chart/") && !line.contains("values")) && committed.contains("chart/Chart.yaml"),
+        committed.lines().all(|line| line.starts_with("chart/") && !line.starts_with("chart/values"))
+            && committed.contains("chart/Chart.yaml"),
         "{committed}"
     );
     assert_eq!(app.git(&["diff", "--cached", "--name-only"]), "staged.txt");

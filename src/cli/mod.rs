@@ -47,6 +47,7 @@ commands! {
         Compose(command::compose::Compose),
         Template(command::template::Template),
         Lint(command::lint::Lint),
+        Schema(command::schema::Schema),
         Meta(command::meta::Meta),
     }
 }

@@ -26,7 +26,7 @@ impl Delete {
         let (release, app) = match &self.release {
             Some(release) if !is_label(release) => return Err(Error::usage(format!("`{release}` is no release name"))),
             Some(release) => (release.clone(), release.clone()),
-            None => (session.app()?.release().to_owned(), session.app()?.appname.clone()),
+            None => (session.app()?.release().to_owned(), session.app()?.appname.to_string()),
         };
         let cluster = session.require_cluster()?.name.clone();
         let (helm, kubectl) = (session.helm()?, session.kubectl()?);

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::command::lint::Lint;
 use crate::error::{Error, Result};
+use crate::lint::chart::Chart;
 use crate::model::name::{is_label, to_label};
 use crate::render::chart::{self, ChartFile, Language};
 use crate::session::Session;
@@ -54,7 +55,7 @@ impl Init {
                 .hint("lain init --force # replaces the chart, values included"));
         }
         let appname = self.appname(session)?;
-        let mut files = chart::without_values(&appname)?;
+        let mut files = chart::without_values(&appname, self.values_from(&chart_dir).as_deref())?;
         if !self.template_only {
             files.push(ChartFile { path: "values.yaml".into(), bytes: self.values(&chart_dir, &appname)?.into_bytes() });
         }
@@ -73,6 +74,15 @@ impl Init {
         Ok(())
     }
 
+    /// Which older chart the values that stay were written for.
+    fn values_from(&self, chart_dir: &Path) -> Option<String> {
+        if !self.template_only {
+            return None;
+        }
+        let old = Chart::read(&fs::read_to_string(chart_dir.join("Chart.yaml")).ok()?);
+        old.is_older().then(|| old.values_from())?
+    }
+
     fn appname(&self, session: &Session) -> Result<String> {
         if let Some(name) = &self.appname {
             if is_label(name) {
@@ -84,7 +94,7 @@ impl Init {
         if self.template_only
             && let Ok(app) = session.app()
         {
-            return Ok(app.appname.clone());
+            return Ok(app.appname.to_string());
         }
         let folder = session.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let name = to_label(&folder);

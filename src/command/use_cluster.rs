@@ -44,7 +44,7 @@ fn list(session: &Session) -> Result<()> {
     for name in known {
         // One broken cluster file must not hide the others.
         let docs = kubeconfig::cluster_values(session, &name)
-            .map_or_else(|error| format!("({error})"), |values| values.extra_docs.unwrap_or_default());
+            .map_or_else(|error| format!("({error})"), |values| values.extra_docs.map(String::from).unwrap_or_default());
         rows.push((name.clone(), current.as_deref() == Some(name.as_str()), docs));
     }
     if session.ui.format() == Format::Json {

@@ -1,12 +1,26 @@
-//! Checks of values, each with a stable id. All problems of one run are found, not the first alone.
+//! Checks of values, each with a stable id (see [`catalogue`]). All problems of one run are found, not the first alone.
+//!
+//! [`types`] walks the values along the model's schema. What it finds wrong is taken out, and the rest is typed, so that one slip does not hide the others
+//! from the checks that need a typed app.
 
+pub mod api_versions;
+mod build;
+pub mod catalogue;
+pub mod chart;
+mod ingress;
+pub mod layers;
 mod names;
 mod procs;
-mod surprises;
+pub mod report;
+mod resources;
+mod secrets;
+mod types;
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use crate::error::{Error, Location};
+use crate::model::aliases::canonical;
 use crate::model::app::App;
 use crate::values::layers::Layers;
 use crate::values::node::{Node, Span};
@@ -41,25 +55,52 @@ impl Problem {
         let error = Error::refused(format!("{} [{}]", self.message, self.id)).at(self.at.clone());
         if self.hint.is_empty() { error } else { error.hint(self.hint.clone()) }
     }
+
+    /// True when the line itself says `# lain:ignore ID`.
+    pub fn is_ignored(&self) -> bool {
+        is_ignored(&self.at.text, self.id)
+    }
+}
+
+fn is_ignored(line: &str, id: &str) -> bool {
+    line.split_once("# lain:ignore").is_some_and(|(_, ids)| ids.split([' ', ',']).any(|word| word == id))
+}
+
+/// What checks know beside the values.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Clusters that have values; nothing is said about unknown ones when there are none.
+    pub known_clusters: Vec<String>,
+    /// The chosen cluster.
+    pub cluster: Option<String>,
+    /// `chart/values-*.yaml`, as the user would name them.
+    pub values_files: Vec<PathBuf>,
+    /// The values were written for the older tool's chart, which asked for less.
+    pub older_chart: bool,
 }
 
 /// What checks look at.
-pub struct Input<'a> {
-    /// All layers.
-    pub layers: &'a Layers,
-    /// The typed app.
-    pub app: &'a App,
+pub(crate) struct Input<'a> {
+    layers: &'a Layers,
+    surroundings: &'a Surroundings,
+    /// The merged values with every alias under its key.
+    root: Node,
+    /// What could be typed.
+    app: App,
     problems: Vec<Problem>,
 }
 
 impl Input<'_> {
-    fn root(&self) -> &Node {
-        &self.layers.merged
-    }
-
     /// The node at a path of the merged values, or the nearest above.
     fn span(&self, path: &[&str]) -> Span {
-        self.root().nearest(path.iter().copied()).span.clone()
+        self.root.nearest(path.iter().copied()).span.clone()
+    }
+
+    /// The key at a path: where a proc or a block begins.
+    fn key_span(&self, path: &[&str]) -> Span {
+        let (last, above) = path.split_last().expect("a path has a key");
+        let above = self.root.nearest(above.iter().copied());
+        above.as_map().and_then(|map| map.get(*last)).map_or_else(|| above.span.clone(), |entry| entry.key_span.clone())
     }
 
     fn error(&mut self, id: &'static str, span: &Span, message: impl Into<String>, hint: impl Into<String>) {
@@ -71,24 +112,37 @@ impl Input<'_> {
     }
 
     fn push(&mut self, id: &'static str, severity: Severity, span: &Span, message: String, hint: String) {
-        let at = span.location();
-        let ignored = at.text.split_once("# lain:ignore").is_some_and(|(_, ids)| ids.split([' ', ',']).any(|word| word == id));
-        if !ignored {
-            self.problems.push(Problem { id, severity, message, hint, at });
+        self.keep(Problem { id, severity, message, hint, at: span.location() });
+    }
+
+    fn keep(&mut self, problem: Problem) {
+        if !problem.is_ignored() {
+            self.problems.push(problem);
         }
     }
 }
 
-/// Runs every check on values that could be typed.
-pub fn check(layers: &Layers, app: &App) -> Vec<Problem> {
-    let mut input = Input { layers, app, problems: vec![] };
+/// Runs every check of values.
+pub fn check(layers: &Layers, surroundings: &Surroundings) -> Vec<Problem> {
+    let root = canonical(&layers.merged);
+    let (app, problems) = types::check(&root);
+    let mut input = Input { layers, surroundings, root, app, problems: vec![] };
+    problems.into_iter().for_each(|problem| input.keep(problem));
     names::check(&mut input);
     procs::check(&mut input);
-    surprises::check(&mut input);
+    resources::check(&mut input);
+    build::check(&mut input);
+    ingress::check(&mut input);
+    layers::check(&mut input);
+    secrets::check(&mut input);
+    sorted(input.problems)
+}
+
+/// By file, line and column; each once.
+pub fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     let mut seen = HashSet::new();
-    let mut problems = input.problems;
     problems
         .retain(|problem| seen.insert((problem.id, problem.at.path.clone(), problem.at.line, problem.at.column, problem.message.clone())));
-    problems.sort_by(|a, b| (&a.at.path, a.at.line, a.at.column).cmp(&(&b.at.path, b.at.line, b.at.column)));
+    problems.sort_by(|a, b| (&a.at.path, a.at.line, a.at.column, a.id).cmp(&(&b.at.path, b.at.line, b.at.column, b.id)));
     problems
 }

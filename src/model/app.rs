@@ -1,162 +1,165 @@
 //! The application, as its values say.
+//!
+//! These types are all there is to say of the values' shape: serde reads values into them, schemars makes the JSON Schema of them, and lint walks values along
+//! that schema. What lain itself does not read is kept as JSON, whatever it is (`schemars(with)` says what lint and editors expect), so that a slip in a probe
+//! stops no `lain logs`.
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::kubernetes::{HostAlias, NetworkPolicy, VolumeMount};
+use super::proc::{CronJobs, Deployments, Jobs, Proc, StatefulSets, Tests};
 use super::text::Text;
 
 /// A map of environment variables; a null value stands for none.
 pub type EnvMap = IndexMap<String, Option<Text>>;
 
-/// All app keys that lain itself reads. Everything else reaches helm untouched.
-#[derive(Clone, Debug, Deserialize)]
+/// An application: `chart/values.yaml` and what other files change of it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(transform = super::schema::add_aliases)]
 pub struct App {
-    /// The app's name, a DNS-1123 label.
-    pub appname: String,
+    /// Names everything in the cluster. Do not change it once the app runs.
+    #[schemars(extend("format" = "label"))]
+    pub appname: Text,
     /// Deploys the app a second time under another release.
     #[serde(rename = "releaseName")]
-    pub release_name: Option<String>,
-    /// Environment of every container.
+    #[schemars(extend("format" = "label"))]
+    pub release_name: Option<Text>,
+    /// Labels of every object.
+    #[schemars(with = "Option<IndexMap<String, Option<Text>>>")]
+    pub labels: Option<Json>,
+    /// Environment of every container. Passwords belong into `lain env edit`.
     pub env: Option<EnvMap>,
+    /// Environment from Secrets or config maps of others (Kubernetes' `envFrom`).
+    #[serde(rename = "extraEnvFrom")]
+    #[schemars(with = "Option<Vec<IndexMap<String, Json>>>")]
+    pub extra_env_from: Option<Json>,
     /// Files and folders mounted in every container.
     #[serde(rename = "volumeMounts")]
     pub volume_mounts: Option<Vec<VolumeMount>>,
+    /// Other volumes, in Kubernetes' own words.
+    #[schemars(with = "Option<Vec<IndexMap<String, Json>>>")]
+    pub volumes: Option<Json>,
+    /// Claims by name; each is a volume of the same name.
+    #[serde(rename = "persistentVolumeClaims")]
+    #[schemars(with = "Option<IndexMap<String, Option<IndexMap<String, Json>>>>")]
+    pub persistent_volume_claims: Option<Json>,
+    /// Lines for /etc/hosts of every container.
+    #[serde(rename = "hostAliases")]
+    #[schemars(with = "Option<Vec<HostAlias>>")]
+    pub host_aliases: Option<Json>,
+    /// Who may talk to the pods.
+    #[serde(rename = "networkPolicy")]
+    #[schemars(with = "Option<NetworkPolicy>")]
+    pub network_policy: Option<Json>,
     /// Long-running processes.
-    #[serde(alias = "deployment", alias = "deploy")]
+    #[schemars(with = "Option<Deployments>")]
     pub deployments: Option<IndexMap<String, Option<Proc>>>,
     /// Long-running processes with an identity.
-    #[serde(rename = "statefulSets", alias = "statefulSet", alias = "statefulset", alias = "sts")]
+    #[serde(rename = "statefulSets")]
+    #[schemars(with = "Option<StatefulSets>")]
     pub stateful_sets: Option<IndexMap<String, Option<Proc>>>,
     /// Processes on a schedule.
-    #[serde(alias = "cronjob")]
+    #[schemars(with = "Option<CronJobs>")]
     pub cronjobs: Option<IndexMap<String, Option<Proc>>>,
     /// Processes that run to their end with a deploy.
-    #[serde(alias = "job")]
+    #[schemars(with = "Option<Jobs>")]
     pub jobs: Option<IndexMap<String, Option<Proc>>>,
-    /// Helm tests.
+    /// Run after each deploy by `helm test`.
+    #[schemars(with = "Option<Tests>")]
     pub tests: Option<IndexMap<String, Option<Proc>>>,
-    /// Inner ingresses.
-    #[serde(alias = "ingress", alias = "ing")]
+    /// Inner domain names. A host without a dot gets the cluster's domain.
     pub ingresses: Option<Vec<Ingress>>,
-    /// Outer ingresses.
-    #[serde(rename = "externalIngresses", alias = "externalIngress", alias = "externalIng")]
+    /// Public domain names, in full.
+    #[serde(rename = "externalIngresses")]
     pub external_ingresses: Option<Vec<Ingress>>,
+    /// Annotations of all inner ingresses.
+    #[serde(rename = "ingressAnnotations")]
+    #[schemars(with = "Option<IndexMap<String, Option<Text>>>")]
+    pub ingress_annotations: Option<Json>,
+    /// Annotations of all public ingresses.
+    #[serde(rename = "externalIngressAnnotations")]
+    #[schemars(with = "Option<IndexMap<String, Option<Text>>>")]
+    pub external_ingress_annotations: Option<Json>,
+    /// Annotations of all Services.
+    #[serde(rename = "serviceAnnotations")]
+    #[schemars(with = "Option<IndexMap<String, Option<Text>>>")]
+    pub service_annotations: Option<Json>,
     /// How the image is built; none when every proc names its own `image`.
     pub build: Option<Build>,
     /// A smaller image for production, with copies from the build stage.
     pub release: Option<Release>,
-    /// Several images from one repo, by name.
+    /// Several images from one repo, by name: `APP-NAME:TAG`. A proc picks one with `build: NAME`.
     pub builds: Option<IndexMap<String, Build>>,
     /// Where deploys and secret edits are told.
     pub webhook: Option<Webhook>,
-    /// Canary annotations by group.
+    /// nginx canary annotations by group, for `lain set-canary-group`.
     #[serde(rename = "canaryGroups")]
     pub canary_groups: Option<IndexMap<String, IndexMap<String, Text>>>,
+    /// How far back `lain lint` looks for its advice: `7d`.
+    #[schemars(with = "Option<Text>", extend("format" = "duration"))]
+    pub prometheus_query_range: Option<Json>,
 }
 
-/// One process. Keys that only the chart reads are not listed.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Proc {
-    /// The command; its first word has no space.
-    pub command: Option<Vec<Text>>,
-    /// Environment on top of the app's.
-    pub env: Option<EnvMap>,
-    /// A foreign image.
-    pub image: Option<String>,
-    /// Another tag of the app's image.
-    #[serde(rename = "imageTag")]
-    pub image_tag: Option<Text>,
-    /// Which of `builds` it runs.
-    pub build: Option<String>,
-    /// Where the command runs.
-    #[serde(rename = "workingDir")]
-    pub working_dir: Option<String>,
-    /// How many pods.
-    #[serde(rename = "replicaCount")]
-    pub replica_count: Option<u32>,
-    /// The port it listens on.
-    #[serde(rename = "containerPort")]
-    pub container_port: Option<u16>,
-    /// A port on every node, 30000-32767.
-    #[serde(rename = "nodePort")]
-    pub node_port: Option<u16>,
-    /// Requests and limits.
-    pub resources: Option<Json>,
-    /// When it may get traffic.
-    #[serde(rename = "readinessProbe")]
-    pub readiness_probe: Option<Json>,
-    /// Autoscaling.
-    pub hpa: Option<Json>,
-    /// Nodes it must run on.
-    pub nodes: Option<Vec<String>>,
-    /// Files and folders mounted besides the app's.
-    #[serde(rename = "volumeMounts")]
-    pub volume_mounts: Option<Vec<VolumeMount>>,
-    /// Longest run of a job, in seconds.
-    #[serde(rename = "activeDeadlineSeconds")]
-    pub active_deadline_seconds: Option<u64>,
-    /// When a cronjob runs.
-    pub schedule: Option<String>,
-}
-
-/// A mount. `name` defaults to the app's secret volume.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct VolumeMount {
-    /// Where in the container.
-    pub mount_path: String,
-    /// Which key of the Secret.
-    pub sub_path: Option<String>,
-    /// Which volume.
-    pub name: Option<String>,
-}
-
-/// An ingress. Annotations and the rest are the chart's.
-#[derive(Clone, Debug, Deserialize)]
+/// An ingress.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ingress {
     /// A full host, or a bare word completed by the cluster's domain.
-    pub host: String,
+    pub host: Text,
     /// The deployment behind it.
-    pub deploy_name: String,
+    pub deploy_name: Text,
     /// Paths, `/` when none.
-    pub paths: Option<Vec<String>>,
+    pub paths: Option<Vec<Text>>,
+    /// Annotations of this one.
+    #[schemars(with = "Option<IndexMap<String, Option<Text>>>")]
+    pub annotations: Option<Json>,
+    /// Another class than the cluster's.
+    #[schemars(with = "Option<Text>")]
+    pub ingress_class: Option<Json>,
 }
 
 /// How an image is built.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub struct Build {
     /// The image to start from.
-    pub base: String,
-    /// Build-time environment.
+    pub base: Text,
+    /// Build-time environment, in the image too. `${NAME}` comes from your shell or CI job.
     pub env: Option<EnvMap>,
-    /// The slow part, built once.
+    /// The slow part, built once by `lain prepare`.
     pub prepare: Option<Prepare>,
     /// Commands.
     pub script: Option<Vec<Text>>,
     /// Working directory, `/lain/app` when not given.
-    pub workdir: Option<String>,
+    pub workdir: Option<Text>,
     /// With `builds`: this image's own release stage.
     pub release: Option<Release>,
 }
 
 /// The prepare stage.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub struct Prepare {
     /// Build-time environment.
     pub env: Option<EnvMap>,
     /// Commands.
     pub script: Option<Vec<Text>>,
     /// What survives of the working directory, relative to it.
+    #[schemars(with = "Option<Vec<KeptPath>>")]
     pub keep: Option<Vec<Text>>,
 }
 
+/// A path below the working directory, without `*`.
+#[derive(Debug, JsonSchema)]
+#[schemars(extend("format" = "kept-path"))]
+pub struct KeptPath(#[allow(dead_code)] String);
+
 /// The release stage.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub struct Release {
     /// The image to start from, `build.base` when not given.
-    pub dest_base: Option<String>,
+    pub dest_base: Option<Text>,
     /// Environment.
     pub env: Option<EnvMap>,
     /// What is copied from the build stage.
@@ -164,40 +167,40 @@ pub struct Release {
     /// Commands.
     pub script: Option<Vec<Text>>,
     /// Working directory, `/lain/app` when not given.
-    pub workdir: Option<String>,
+    pub workdir: Option<Text>,
 }
 
 /// A path copied from the build stage.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Copy {
     /// To the same path.
-    Path(String),
+    Path(Text),
     /// To another one.
     To {
         /// In the build stage.
-        src: String,
+        src: Text,
         /// In the release image; `src` when not given.
-        dest: Option<String>,
+        dest: Option<Text>,
     },
 }
 
 /// Where deploys are told.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct Webhook {
     /// The address; `${NAME}` is taken from the environment.
-    pub url: Option<String>,
+    pub url: Option<Text>,
     /// Only these clusters.
-    pub clusters: Option<Vec<String>>,
+    pub clusters: Option<Vec<Text>>,
     /// Slack's channel.
-    pub channel: Option<String>,
-    /// Which provider, when the host does not tell.
+    pub channel: Option<Text>,
+    /// Which provider (feishu, lark, slack, dingtalk, wecom, generic), when the host does not tell.
     #[serde(rename = "type")]
-    pub kind: Option<String>,
+    pub kind: Option<Text>,
     /// The signing secret; `${NAME}` is taken from the environment.
-    pub secret: Option<String>,
+    pub secret: Option<Text>,
     /// The body of a generic webhook.
-    pub template: Option<String>,
+    pub template: Option<Text>,
 }
 
 /// Default working directory of every stage.
@@ -267,6 +270,17 @@ impl ProcKind {
             Self::CronJob => "cronjob",
             Self::Job => "job",
             Self::Test => "pod",
+        }
+    }
+
+    /// The values key that holds procs of this kind.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployments",
+            Self::StatefulSet => "statefulSets",
+            Self::CronJob => "cronjobs",
+            Self::Job => "jobs",
+            Self::Test => "tests",
         }
     }
 }

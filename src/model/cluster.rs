@@ -1,53 +1,154 @@
 //! The cluster, as administrators describe it in `values-CLUSTER.yaml`.
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-/// The cluster keys that lain itself reads; the rest is the chart's.
-#[derive(Clone, Debug, Default, Deserialize)]
+use super::kubernetes::HostAlias;
+use super::text::{Text, whole};
+
+/// A cluster. Unknown keys are kept and reach the chart.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub struct Cluster {
-    /// Where images are pushed, `host[:port]/path`.
-    pub registry: Option<String>,
+    /// Where images are pushed: `host[:port]/path`.
+    pub registry: Option<Text>,
     /// Where pods pull from, when that differs.
     #[serde(rename = "internalRegistry")]
-    pub internal_registry: Option<String>,
+    pub internal_registry: Option<Text>,
     /// Completes bare ingress hosts: `HOST.DOMAIN`.
-    pub domain: Option<String>,
+    pub domain: Option<Text>,
     /// Completes bare ingress hosts: `HOST` + suffix.
-    pub domain_suffix: Option<String>,
+    pub domain_suffix: Option<Text>,
     /// Where everything lives; the kubeconfig's own when not given.
-    pub namespace: Option<String>,
+    pub namespace: Option<Text>,
+    /// The pods' service account.
+    #[serde(rename = "serviceAccountName")]
+    #[schemars(with = "Option<Text>")]
+    pub service_account_name: Option<Json>,
     /// What `lain use` prints beside the name.
-    pub extra_docs: Option<String>,
-    /// Credentials that come from environment variables.
+    pub extra_docs: Option<Text>,
+    /// Credentials that come from environment variables: key to name, or to `{env_name, hint, required}`.
+    #[schemars(with = "Option<IndexMap<String, FromEnv>>")]
     pub secrets_env: Option<IndexMap<String, Json>>,
-    /// The context in the kubeconfig; for the GitLab agent `path/to/project:agent`.
-    pub kube_context: Option<String>,
-    /// Return to the last good release when a deploy fails.
-    pub rollback_on_failure: Option<bool>,
-    /// Grafana's address.
-    pub grafana_url: Option<String>,
-    /// Kibana's host.
-    pub kibana: Option<String>,
-    /// Prometheus' address.
-    pub prometheus: Option<String>,
-    /// GitLab's address.
-    pub gitlab: Option<String>,
-    /// A docker daemon to use with `--remote-docker`.
-    pub remote_docker: Option<String>,
-    /// Accepted and ignored: every registry is spoken to alike.
-    pub registry_type: Option<String>,
+    /// Lines for /etc/hosts of every container.
+    #[serde(rename = "clusterHostAliases")]
+    #[schemars(with = "Option<Vec<HostAlias>>")]
+    pub cluster_host_aliases: Option<Json>,
+    /// Lines for /etc/hosts of every container, where the app has none.
+    #[serde(rename = "hostAliases")]
+    #[schemars(with = "Option<Vec<HostAlias>>")]
+    pub host_aliases: Option<Json>,
+    /// The class of inner ingresses.
+    #[serde(rename = "ingressClass")]
+    #[schemars(with = "Option<Text>")]
+    pub ingress_class: Option<Json>,
+    /// The class of public ingresses.
+    #[serde(rename = "externalIngressClass")]
+    #[schemars(with = "Option<Text>")]
+    pub external_ingress_class: Option<Json>,
+    /// Whether the class goes into `ingressClassName`; else into the annotation.
+    #[serde(rename = "supportsIngressClassName")]
+    #[schemars(with = "Option<bool>")]
+    pub supports_ingress_class_name: Option<Json>,
+    /// The issuer that cert-manager asks: ingresses have TLS.
+    #[serde(rename = "clusterIssuer")]
+    pub cluster_issuer: Option<Text>,
+    /// A Secret with a certificate: inner ingresses have TLS.
+    #[serde(rename = "ingressTLSSecretName")]
+    pub ingress_tls_secret_name: Option<Text>,
+    /// A Secret with a certificate: public ingresses have TLS.
+    #[serde(rename = "externalIngressTLSSecretName")]
+    #[schemars(with = "Option<Text>")]
+    pub external_ingress_tls_secret_name: Option<Json>,
     /// The port of inner ingress URLs.
+    #[serde(default, deserialize_with = "whole")]
+    #[schemars(range(min = 1, max = 65535), extend("x-lint" = "L025"))]
     pub ingress_internal_port: Option<u16>,
     /// The port of outer ingress URLs.
+    #[serde(default, deserialize_with = "whole")]
+    #[schemars(range(min = 1, max = 65535), extend("x-lint" = "L025"))]
     pub ingress_external_port: Option<u16>,
-    /// Set when ingresses have TLS.
-    #[serde(rename = "ingressTLSSecretName")]
-    pub ingress_tls_secret_name: Option<String>,
-    /// Set when ingresses have TLS.
-    #[serde(rename = "clusterIssuer")]
-    pub cluster_issuer: Option<String>,
+    /// Grafana's address.
+    pub grafana_url: Option<Text>,
+    /// Kibana's host.
+    pub kibana: Option<Text>,
+    /// Prometheus' address.
+    pub prometheus: Option<Text>,
+    /// The queries behind lint's advice.
+    #[schemars(with = "Option<PqlTemplate>")]
+    pub pql_template: Option<Json>,
+    /// Alertmanager's address.
+    #[schemars(with = "Option<Text>")]
+    pub alertmanager: Option<Json>,
+    /// GitLab's address.
+    pub gitlab: Option<Text>,
+    /// A docker daemon to use with `--remote-docker`.
+    pub remote_docker: Option<Text>,
+    /// The `JuiceFS` volume, as older clusters name it.
+    pub jfs: Option<Json>,
+    /// Accepted and ignored: every registry is spoken to alike.
+    pub registry_type: Option<Text>,
     /// Speak TLS to the registry without checking it, or plain http.
     pub registry_insecure: Option<bool>,
+    /// A command that prints a token for the registry, as for ECR.
+    #[schemars(with = "Option<Text>")]
+    pub registry_token_fetch_cmd: Option<Json>,
+    /// The scheme that token is sent with: `Basic` or `Bearer`.
+    #[schemars(with = "Option<Text>")]
+    pub registry_token_type: Option<Json>,
+    /// Whether the registry's API is spoken to over https.
+    #[schemars(with = "Option<bool>")]
+    pub registry_endpoint_use_https: Option<Json>,
+    /// Aliyun's and Tencent's credentials; accepted, docker's own are used.
+    #[schemars(with = "Option<Text>")]
+    pub access_key_id: Option<Json>,
+    /// See `access_key_id`.
+    #[schemars(with = "Option<Text>")]
+    pub access_key_secret: Option<Json>,
+    /// Harbor's token: base64 of `user:password`.
+    #[schemars(with = "Option<Text>")]
+    pub harbor_token: Option<Json>,
+    /// Docker Hub's user.
+    #[schemars(with = "Option<Text>")]
+    pub dockerhub_username: Option<Json>,
+    /// Docker Hub's password or token.
+    #[schemars(with = "Option<Text>")]
+    pub dockerhub_password: Option<Json>,
+    /// Claims that an app mounts with `useClusterSpec: true`.
+    #[serde(rename = "clusterPersistentVolumeClaims")]
+    #[schemars(with = "Option<IndexMap<String, Option<IndexMap<String, Json>>>>")]
+    pub cluster_persistent_volume_claims: Option<Json>,
+    /// The context in the kubeconfig; for the GitLab agent `path/to/project:agent`.
+    pub kube_context: Option<Text>,
+    /// Return to the last good release when a deploy fails.
+    pub rollback_on_failure: Option<bool>,
+    /// Accepted, unused.
+    pub pypi_index: Option<Json>,
+}
+
+/// Where a credential comes from.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum FromEnv {
+    /// The variable's name.
+    Name(Text),
+    /// More about it.
+    More {
+        /// The variable's name.
+        env_name: Text,
+        /// What to tell those who have it not.
+        hint: Option<Text>,
+        /// Whether nothing works without; true when not given.
+        required: Option<bool>,
+    },
+}
+
+/// Queries with `{appname}`, `{proc_name}` and `{range}`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct PqlTemplate {
+    /// CPU of a process over time, in cores or millicores as the query says.
+    pub cpu: Option<Text>,
+    /// Memory of a process, one number, in bytes.
+    pub memory_quantile: Option<Text>,
 }

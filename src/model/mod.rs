@@ -1,10 +1,15 @@
 //! What values mean, typed. Pure: no files, no processes.
 
+pub mod aliases;
 pub mod app;
 pub mod cluster;
 pub mod duration;
 pub mod image;
+pub mod kubernetes;
 pub mod meta;
 pub mod name;
+pub mod proc;
 pub mod quantity;
+pub mod schedule;
+pub mod schema;
 pub mod text;

@@ -1,7 +1,11 @@
 //! Text that a values file may have written as a number or a boolean.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// Text; an unquoted number or boolean becomes what helm would print for it. lint asks for quotes.
@@ -12,6 +16,26 @@ pub struct Text(pub String);
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
     }
 }
 
@@ -41,4 +65,45 @@ impl<'de> Deserialize<'de> for Text {
         }
         deserializer.deserialize_any(Visitor)
     }
+}
+
+impl JsonSchema for Text {
+    fn schema_name() -> Cow<'static, str> {
+        "Text".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string"})
+    }
+}
+
+/// Reads a whole number that may have been written as text, which the older tool took as well.
+///
+/// # Errors
+/// Anything else.
+pub fn whole<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<Option<T>, D::Error> {
+    struct Visitor<T>(std::marker::PhantomData<T>);
+    impl<T: FromStr> de::Visitor<'_> for Visitor<T> {
+        type Value = Option<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number")
+        }
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            text.parse().map(Some).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+        }
+        fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+            number.to_string().parse().map(Some).map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
+        }
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+            number.to_string().parse().map(Some).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+        }
+    }
+    deserializer.deserialize_any(Visitor(std::marker::PhantomData))
 }

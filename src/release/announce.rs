@@ -81,7 +81,7 @@ fn webhook(session: &Session) -> Result<Option<Webhook>> {
     let Some(webhook) = &session.app()?.webhook else { return Ok(None) };
     let Some(url) = webhook.url.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
     if let (Some(clusters), Some(current)) = (&webhook.clusters, session.cluster_name())
-        && !clusters.contains(&current)
+        && !clusters.iter().any(|name| **name == *current)
     {
         return Ok(None);
     }
@@ -90,7 +90,13 @@ fn webhook(session: &Session) -> Result<Option<Webhook>> {
     session.ui.hide(&url);
     secret.iter().for_each(|secret| session.ui.hide(secret));
     let provider = Provider::of(webhook.kind.as_deref(), &url)?;
-    Ok(Some(Webhook { provider, url, secret, channel: webhook.channel.clone(), template: webhook.template.clone() }))
+    Ok(Some(Webhook {
+        provider,
+        url,
+        secret,
+        channel: webhook.channel.clone().map(String::from),
+        template: webhook.template.clone().map(String::from),
+    }))
 }
 
 /// `${NAME}` is taken from the environment; anything else is itself.

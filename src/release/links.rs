@@ -12,7 +12,7 @@ pub fn urls(app: &App, cluster: &Cluster) -> Vec<String> {
             let host = full_host(&ingress.host, cluster);
             let port = port.filter(|port| !matches!(port, 80 | 443)).map_or_else(String::new, |port| format!(":{port}"));
             let scheme = if tls { "https" } else { "http" };
-            let root = vec!["/".to_owned()];
+            let root = vec!["/".into()];
             urls.extend(ingress.paths.as_ref().unwrap_or(&root).iter().map(|path| format!("{scheme}://{host}{port}{path}")));
         }
     }
@@ -41,7 +41,7 @@ pub fn grafana(app: &App, cluster: &Cluster) -> Option<String> {
 /// Kibana's Discover for an app; the brackets at the end belong to the link.
 pub fn kibana(app: &App, cluster: &Cluster) -> Option<String> {
     let host = cluster.kibana.as_ref()?;
-    let base = if host.contains("://") { host.clone() } else { format!("http://{host}") };
+    let base = if host.contains("://") { host.to_string() } else { format!("http://{host}") };
     let query = format!("kubernetes.pod_name.keyword:{}*", app.release());
     Some(format!(
         "{base}/app/kibana#/discover?_g=(refreshInterval:(pause:!t,value:0),time:(from:now-15m,to:now))&_a=(columns:!(log),query:(language:kuery,query:'{query}'),sort:!('@timestamp',desc))"

@@ -5,6 +5,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, context};
 
 use crate::error::{Error, Result};
+use crate::model::schema;
 
 static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/chart_template");
 
@@ -30,11 +31,15 @@ pub struct ChartFile {
     pub bytes: Vec<u8>,
 }
 
-/// Everything but values: Chart.yaml, .helmignore, templates.
+/// Where editors find what values may say, beside them. Not `values.schema.json`: helm would hold values to it, with words that name no line.
+pub const EDITOR_SCHEMA: &str = ".values.schema.json";
+
+/// Everything but values: Chart.yaml, .helmignore, templates, the editors' schema. `values_from` is the version of an older chart that the values
+/// were written for.
 ///
 /// # Errors
 /// A template is broken, which tests rule out.
-pub fn without_values(appname: &str) -> Result<Vec<ChartFile>> {
+pub fn without_values(appname: &str, values_from: Option<&str>) -> Result<Vec<ChartFile>> {
     let mut files = Vec::new();
     let mut all = Vec::new();
     collect(&TEMPLATE, &mut all);
@@ -45,12 +50,15 @@ pub fn without_values(appname: &str) -> Result<Vec<ChartFile>> {
         }
         match path.strip_suffix(".j2") {
             Some(target) => {
-                let text = fill(&path, file.contents_utf8().unwrap_or_default(), appname)?;
+                let vars = context! { values_from, ..variables(appname) };
+                let text = fill_with(&path, file.contents_utf8().unwrap_or_default(), vars)?;
                 files.push(ChartFile { path: target.to_owned(), bytes: text.into_bytes() });
             }
             None => files.push(ChartFile { path, bytes: file.contents().to_vec() }),
         }
     }
+    let schema = serde_json::to_string(schema::values()).unwrap_or_default();
+    files.push(ChartFile { path: EDITOR_SCHEMA.to_owned(), bytes: format!("{schema}\n").into_bytes() });
     Ok(files)
 }
 
@@ -72,11 +80,18 @@ pub fn values(appname: &str, language: Language) -> Result<String> {
 /// # Errors
 /// The template is broken or asks for an unknown variable; the error names the line.
 pub fn fill(name: &str, template: &str, appname: &str) -> Result<String> {
+    fill_with(name, template, variables(appname))
+}
+
+fn variables(appname: &str) -> minijinja::Value {
+    context! { appname, chart_name => appname, chart_version => CHART_VERSION, lain_version => env!("CARGO_PKG_VERSION") }
+}
+
+fn fill_with(name: &str, template: &str, vars: minijinja::Value) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
     environment.set_syntax(syntax.map_err(|error| Error::failed(format!("{name}: {error}")))?);
-    let vars = context! { appname, chart_name => appname, chart_version => CHART_VERSION, lain_version => env!("CARGO_PKG_VERSION") };
     environment.render_named_str(name, template, vars).map_err(|error| {
         let line = error.line().map_or_else(String::new, |line| format!(":{line}"));
         Error::failed(format!("{name}{line}: {error}")).hint("a template knows appname, chart_version and lain_version")

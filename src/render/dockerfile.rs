@@ -107,7 +107,7 @@ fn release_stage(file: &mut Dockerfile, build: &Build, release: &Release, facts:
             Copy::To { src, dest } => (src, dest.as_ref().unwrap_or(src)),
         };
         // A relative source of `COPY --from` counts from `/`; users mean the build stage's working directory.
-        let from = if from.starts_with('/') { from.clone() } else { format!("{}/{from}", build_dir.trim_end_matches('/')) };
+        let from = if from.starts_with('/') { from.to_string() } else { format!("{}/{from}", build_dir.trim_end_matches('/')) };
         if from.contains(' ') || to.contains(' ') {
             file.line(&format!("COPY --chown={OWNER} --from=build {}", serde_json::json!([one_line(&from)?, one_line(to)?])));
         } else {

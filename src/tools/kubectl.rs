@@ -105,6 +105,16 @@ impl<'a> Kubectl<'a> {
     }
 }
 
+impl Kubectl<'_> {
+    /// The API server's version, for those who can do without: none when kubectl is missing or the server takes longer than `bound`.
+    pub fn server_version(&self, bound: Duration) -> Option<Version> {
+        let flag = format!("--request-timeout={}ms", bound.as_millis());
+        let call = self.call(["get", "--raw", "/version"]).arg(flag).lookup().timeout(bound);
+        let value: Json = serde_json::from_slice(&call.capture().ok()?.stdout).ok()?;
+        Version::parse(value["gitVersion"].as_str()?)
+    }
+}
+
 /// The error of a failed kubectl, in the words of someone who knows the usual reasons.
 pub fn explain(call: &Call<'_>, out: &Captured) -> Error {
     let error = call.failure(out.code, &out.stderr);

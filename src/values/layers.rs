@@ -83,21 +83,28 @@ impl Layers {
     /// # Errors
     /// A missing key or a value of another type.
     pub fn typed<T: DeserializeOwned>(&self) -> Result<T> {
-        let json = self.merged.to_json();
-        serde_path_to_error::deserialize(json).map_err(|error| {
-            let path: Vec<String> = error.path().iter().map(ToString::to_string).collect();
-            let node = self.merged.nearest(path.iter().map(String::as_str));
-            let at = path.join(".");
-            let reason = plain_reason(&error.inner().to_string());
-            let at = at.trim_matches('.');
-            let hint = match reason.strip_prefix("missing key `") {
-                Some(key) => format!("{}: ... # below `{at}`", key.trim_end_matches('`')).replace(" # below ``", ""),
-                None => format!("lain values --explain {at} # which file says so"),
-            };
-            let reason = if at.is_empty() { reason } else { format!("`{at}`: {reason}") };
-            node.span.error(reason).hint(hint)
-        })
+        typed(&self.merged)
     }
+}
+
+/// Reads values as a type; a type error points to the line it comes from.
+///
+/// # Errors
+/// A missing key or a value of another type.
+pub fn typed<T: DeserializeOwned>(root: &Node) -> Result<T> {
+    serde_path_to_error::deserialize(root.to_json()).map_err(|error| {
+        let path: Vec<String> = error.path().iter().map(ToString::to_string).collect();
+        let node = root.nearest(path.iter().map(String::as_str));
+        let at = path.join(".");
+        let reason = plain_reason(&error.inner().to_string());
+        let at = at.trim_matches('.');
+        let hint = match reason.strip_prefix("missing key `") {
+            Some(key) => format!("{}: ... # below `{at}`", key.trim_end_matches('`')).replace(" # below ``", ""),
+            None => format!("lain values --explain {at} # which file says so"),
+        };
+        let reason = if at.is_empty() { reason } else { format!("`{at}`: {reason}") };
+        node.span.error(reason).hint(hint)
+    })
 }
 
 /// serde's words for a person: "invalid type: string \"two\", expected u32" becomes "expected a whole number, found text \"two\"".

@@ -84,7 +84,7 @@ impl App {
 
     /// The chart that lain writes, without its values.
     pub fn chart(self) -> Self {
-        let files = lain::render::chart::without_values("shop").expect("the chart");
+        let files = lain::render::chart::without_values("shop", None).expect("the chart");
         for file in files {
             write(&self.dir().join("chart").join(file.path), &file.bytes);
         }

@@ -1,0 +1,37 @@
+//! `lain schema`: JSON Schema of values, for editors.
+
+use clap::{Args, ValueEnum};
+
+use crate::error::Result;
+use crate::model::schema;
+use crate::session::Session;
+
+/// Print the JSON Schema of values files, for editors
+#[derive(Args, Debug)]
+#[command(after_help = "  lain schema > ~/.config/lain/values.schema.json\n  lain schema cluster | jq '.properties | keys'\n\n\
+                              Draft 2020-12. `lain init` puts it beside the values it writes, with the line that tells editors of it.")]
+pub struct Schema {
+    /// Which file it describes
+    #[arg(value_enum, default_value_t)]
+    of: Of,
+}
+
+/// A kind of values file.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Of {
+    /// chart/values.yaml
+    #[default]
+    Values,
+    /// values-CLUSTER.yaml
+    Cluster,
+}
+
+impl Schema {
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<()> {
+        session.ui.result_json(match self.of {
+            Of::Values => schema::values(),
+            Of::Cluster => schema::cluster(),
+        })
+    }
+}

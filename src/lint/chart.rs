@@ -1,0 +1,130 @@
+//! The chart around the values: its version, and what helm says of it. Pure; the command runs helm.
+
+use std::path::{Path, PathBuf};
+
+use super::{Problem, Severity};
+use crate::error::Location;
+use crate::render::chart::CHART_VERSION;
+use crate::tools::version::Version;
+use crate::values::node::Node;
+use crate::values::parse::parse;
+
+/// The chart's description.
+pub const CHART_FILE: &str = "chart/Chart.yaml";
+/// In `Chart.yaml`: the version of the chart that the values were first written for. `lain init --template-only` keeps it.
+pub const VALUES_FROM: &str = "lain.dev/values-from";
+
+/// What `Chart.yaml` says.
+#[derive(Debug, Default)]
+pub struct Chart {
+    version: Option<Node>,
+    values_from: Option<String>,
+}
+
+impl Chart {
+    /// Reads its text; a broken one counts as empty, helm says more about it.
+    pub fn read(text: &str) -> Self {
+        let Ok(node) = parse(Path::new(CHART_FILE), text.to_owned()) else { return Self::default() };
+        let values_from = node.get("annotations").and_then(|map| map.get(VALUES_FROM)).and_then(Node::as_str).map(str::to_owned);
+        Self { version: node.get("version").cloned(), values_from }
+    }
+
+    /// The version as written.
+    pub fn version(&self) -> Option<String> {
+        let node = self.version.as_ref()?;
+        Some(node.as_str().map_or_else(|| node.to_json().to_string(), str::to_owned))
+    }
+
+    /// Which chart the values were written for: the annotation, else the chart's own version.
+    pub fn values_from(&self) -> Option<String> {
+        self.values_from.clone().or_else(|| self.version())
+    }
+
+    /// True for values that were written for the older tool's chart (0.x), which asked for less.
+    pub fn is_older(&self) -> bool {
+        self.values_from().and_then(|text| Version::parse(&text)).is_some_and(|version| version.major == 0)
+    }
+
+    /// L052: the built-in chart is newer. A larger version says "we own our chart".
+    pub fn check(&self) -> Option<Problem> {
+        let node = self.version.as_ref()?;
+        let text = self.version()?;
+        if Version::parse(&text)? >= Version::parse(CHART_VERSION)? {
+            return None;
+        }
+        Some(Problem {
+            id: "L052",
+            severity: Severity::Error,
+            message: format!("the chart has version {text}, this lain brings {CHART_VERSION}"),
+            hint: "lain init --template-only --commit # or, if the chart is your own: a larger version here".into(),
+            at: node.span.location(),
+        })
+    }
+}
+
+/// L050: the errors in what `helm lint` printed.
+pub fn helm_errors(output: &str, read: impl Fn(&Path) -> Option<String>) -> Vec<Problem> {
+    let lines = output.lines().filter_map(|line| line.trim().strip_prefix("[ERROR] "));
+    lines.map(|line| broken("L050", line, &read)).collect()
+}
+
+/// L051: a chart that renders nothing.
+pub fn renders_nothing() -> Problem {
+    Problem {
+        id: "L051",
+        severity: Severity::Error,
+        message: "the chart renders no objects at all".into(),
+        hint: "deployments: # in chart/values.yaml; or, if templates are missing: lain init --template-only".into(),
+        at: Location { path: "chart/values.yaml".into(), line: 1, column: 1, length: 1, text: String::new() },
+    }
+}
+
+/// helm's words, at the place they name: `templates/x.yaml:12:3`.
+pub fn broken(id: &'static str, words: &str, read: impl Fn(&Path) -> Option<String>) -> Problem {
+    let words = words.trim().trim_start_matches("Error: ");
+    let at = place(words).map(|(path, line, column)| {
+        let text = read(&path).and_then(|text| text.lines().nth(line.saturating_sub(1)).map(str::to_owned)).unwrap_or_default();
+        Location { path, line, column, length: 1, text }
+    });
+    let at = at.unwrap_or_else(|| Location { path: CHART_FILE.into(), line: 1, column: 1, length: 1, text: String::new() });
+    // The innermost reason comes last: "...: error calling include: ...: execution error at (x:1:2): REASON".
+    let words = words.split("\n\nUse --debug").next().unwrap_or_default();
+    let reason = words.rsplit_once("): ").map_or(words, |(_, reason)| reason).trim();
+    Problem { id, severity: Severity::Error, message: reason.to_owned(), hint: "lain template --debug".into(), at }
+}
+
+/// The last `CHART/templates/FILE:LINE[:COLUMN]` in helm's words: the nearest to the reason.
+fn place(words: &str) -> Option<(PathBuf, usize, usize)> {
+    let start = words.rfind("templates/")?;
+    let rest = &words[start..];
+    let end = rest.find([')', ' ', '"', '>']).unwrap_or(rest.len());
+    let mut parts = rest[..end].trim_end_matches(':').split(':');
+    let file = parts.next()?;
+    let line = parts.next()?.parse().ok()?;
+    let column = parts.next().and_then(|column| column.parse().ok()).unwrap_or(1);
+    Some((PathBuf::from("chart").join(file), line, column))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions() {
+        assert!(Chart::read("version: 0.1.11\n").check().is_some_and(|problem| problem.at.line == 1));
+        assert!(Chart::read("version: 5.0.0\n").check().is_none() && Chart::read("version: 99.0.0\n").check().is_none());
+        assert!(Chart::read("version: 0.1.11\n").is_older() && !Chart::read("version: 5.0.0\n").is_older());
+        assert!(Chart::read("version: 5.0.0\nannotations:\n  lain.dev/values-from: \"0.1.11\"\n").is_older());
+    }
+
+    #[test]
+    fn the_place_that_helm_names() {
+        let words = "Error: execution error at (shop/templates/ingress.yaml:4:3): ingresses: host \"a\" has no dot";
+        let problem = broken("L050", words, |_| None);
+        assert_eq!(
+            (problem.at.to_string().as_str(), problem.message.as_str()),
+            ("chart/templates/ingress.yaml:4:3", "ingresses: host \"a\" has no dot")
+        );
+        assert_eq!(broken("L050", "chart directory is missing these dependencies: redis", |_| None).at.to_string(), "chart/Chart.yaml:1:1");
+    }
+}

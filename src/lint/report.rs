@@ -1,0 +1,138 @@
+//! Problems in the shapes that other programs take.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use super::catalogue::CHECKS;
+use super::{Problem, Severity};
+
+/// A report of problems.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Report {
+    /// None
+    #[default]
+    Text,
+    /// One object with all problems
+    Json,
+    /// For GitLab's `artifacts:reports:codequality`
+    Codequality,
+    /// For `artifacts:reports:junit`
+    Junit,
+}
+
+/// The report; none for text.
+pub fn write(report: Report, problems: &[Problem]) -> Option<String> {
+    match report {
+        Report::Text => None,
+        Report::Json => Some(pretty(&as_json(problems))),
+        Report::Codequality => Some(pretty(&as_codequality(problems))),
+        Report::Junit => Some(as_junit(problems)),
+    }
+}
+
+fn pretty(json: &Json) -> String {
+    serde_json::to_string_pretty(json).unwrap_or_default()
+}
+
+fn severity(problem: &Problem) -> &'static str {
+    match problem.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+fn as_json(problems: &[Problem]) -> Json {
+    let list: Vec<Json> = problems
+        .iter()
+        .map(|problem| {
+            json!({
+                "id": problem.id,
+                "severity": severity(problem),
+                "message": problem.message,
+                "hint": problem.hint,
+                "path": problem.at.path.display().to_string(),
+                "line": problem.at.line,
+                "column": problem.at.column,
+            })
+        })
+        .collect();
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    json!({"version": 1, "errors": errors, "warnings": problems.len() - errors, "problems": list})
+}
+
+/// The fields that GitLab's widget needs (GitLab documentation, "Code Quality report format"): description, `check_name`, fingerprint, severity, `location.path`,
+/// `location.lines.begin`. The fingerprint leaves the line's number out, so that a problem stays the same one when lines above it come and go.
+fn as_codequality(problems: &[Problem]) -> Json {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let list: Vec<Json> = problems
+        .iter()
+        .map(|problem| {
+            let identity = format!("{}\0{}\0{}\0{}", problem.id, problem.at.path.display(), problem.message, problem.at.text.trim());
+            let count = seen.entry(identity.clone()).or_default();
+            *count += 1;
+            let digest = Sha256::digest(format!("{identity}\0{count}"));
+            let fingerprint = digest.iter().take(16).fold(String::new(), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            });
+            json!({
+                "description": format!("{} [{}]. Instead: {}", problem.message, problem.id, problem.hint),
+                "check_name": problem.id,
+                "fingerprint": fingerprint,
+                "severity": match problem.severity { Severity::Error => "major", Severity::Warning => "minor" },
+                "location": {"path": problem.at.path.display().to_string(), "lines": {"begin": problem.at.line}},
+            })
+        })
+        .collect();
+    Json::Array(list)
+}
+
+/// One test case a check: failed when it found an error; warnings are its output.
+fn as_junit(problems: &[Problem]) -> String {
+    let errors: std::collections::HashSet<&str> =
+        problems.iter().filter(|problem| problem.severity == Severity::Error).map(|problem| problem.id).collect();
+    let mut out = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"lain lint\" tests=\"{}\" failures=\"{}\">\n",
+        CHECKS.len(),
+        errors.len()
+    );
+    for check in CHECKS {
+        let name = xml(&format!("{} {}", check.id, check.title));
+        let found: Vec<&Problem> = problems.iter().filter(|problem| problem.id == check.id).collect();
+        let Some(first) = found.first() else {
+            let _ = writeln!(out, "<testcase classname=\"lain.lint\" name=\"{name}\"/>");
+            continue;
+        };
+        let tell = |problem: &&Problem| format!("{}: {}\ninstead: {}\n", problem.at, problem.message, problem.hint);
+        let text = xml(&found.iter().map(tell).collect::<String>());
+        let _ = writeln!(out, "<testcase classname=\"lain.lint\" name=\"{name}\" file=\"{}\">", xml(&first.at.path.display().to_string()));
+        if errors.contains(check.id) {
+            let _ = writeln!(out, "<failure type=\"{}\" message=\"{}\">{text}</failure>", check.id, xml(&first.message));
+        } else {
+            let _ = writeln!(out, "<system-out>{text}</system-out>");
+        }
+        out += "</testcase>\n";
+    }
+    out += "</testsuite>\n</testsuites>";
+    out
+}
+
+/// Text inside XML 1.0, which has no place for control characters.
+fn xml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\n' => out += "&#10;",
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,55 @@
+//! Other names of keys, as the older tool took them.
+
+use crate::values::merge::overlay;
+use crate::values::node::{Node, Value};
+
+/// A key, then its aliases. Of maps later ones win, lists are put together: as in the chart's templates.
+pub const ALIASES: &[(&str, &[&str])] = &[
+    ("deployments", &["deploy", "deployment"]),
+    ("statefulSets", &["sts", "statefulSet", "statefulset"]),
+    ("cronjobs", &["cronjob"]),
+    ("jobs", &["job"]),
+    ("ingresses", &["ingress", "ing"]),
+    ("externalIngresses", &["externalIngress", "externalIng"]),
+];
+
+/// The values with everything under the key itself. Positions stay.
+pub fn canonical(root: &Node) -> Node {
+    let mut root = root.clone();
+    let Value::Map(map) = &mut root.value else { return root };
+    for (key, aliases) in ALIASES {
+        for alias in *aliases {
+            let Some(entry) = map.shift_remove(*alias) else { continue };
+            match (map.get_mut(*key), &entry.node.value) {
+                (_, Value::Null) => {}
+                (Some(known), Value::Seq(more)) if matches!(known.node.value, Value::Seq(_)) => {
+                    if let Value::Seq(items) = &mut known.node.value {
+                        items.extend(more.iter().cloned());
+                    }
+                }
+                (Some(known), _) => overlay(&mut known.node, &entry.node),
+                (None, _) => {
+                    map.insert((*key).to_owned(), entry);
+                }
+            }
+        }
+    }
+    root
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::parse::parse;
+    use std::path::Path;
+
+    #[test]
+    fn aliases_become_their_key() {
+        let text = "appname: a\ndeployments: {web: {replicaCount: 1}}\ndeploy: {web: {replicaCount: 2}, api: {}}\ning: [{host: b}]\nsts:\n";
+        let node = parse(Path::new("v.yaml"), text.to_owned()).expect("parses");
+        assert_eq!(
+            canonical(&node).to_json().to_string(),
+            r#"{"appname":"a","deployments":{"web":{"replicaCount":2},"api":{}},"ingresses":[{"host":"b"}]}"#
+        );
+    }
+}

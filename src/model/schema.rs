@@ -1,0 +1,56 @@
+//! JSON Schema (draft 2020-12) of values, derived from the model.
+//!
+//! Beside the standard's keywords, `format` names a grammar of ours (`label`, `quantity`, `duration`, `schedule`, `keep`: annotations to any validator) and
+//! `x-lint` the check that a range belongs to.
+
+use std::sync::OnceLock;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde_json::Value as Json;
+
+use super::aliases::ALIASES;
+use super::app::App;
+use super::cluster::Cluster;
+
+/// The schema of `chart/values.yaml`.
+pub fn values() -> &'static Json {
+    static SCHEMA: OnceLock<Json> = OnceLock::new();
+    SCHEMA.get_or_init(|| of::<App>("chart/values.yaml of an app"))
+}
+
+/// The schema of `values-CLUSTER.yaml`.
+pub fn cluster() -> &'static Json {
+    static SCHEMA: OnceLock<Json> = OnceLock::new();
+    SCHEMA.get_or_init(|| of::<Cluster>("values-CLUSTER.yaml of a cluster"))
+}
+
+/// The properties of a schema's definition: `Proc`, or `None` for the root.
+pub fn keys(schema: &'static Json, definition: Option<&str>) -> impl Iterator<Item = &'static str> {
+    let at = definition.map_or(schema, |name| &schema["$defs"][name]);
+    at["properties"].as_object().into_iter().flat_map(|map| map.keys().map(String::as_str))
+}
+
+/// Gives every alias the schema of its key.
+pub fn add_aliases(schema: &mut Schema) {
+    let Some(properties) = schema.get_mut("properties").and_then(Json::as_object_mut) else { return };
+    for (key, aliases) in ALIASES {
+        let Some(known) = properties.get(*key).cloned() else { continue };
+        for alias in *aliases {
+            let mut own = known.clone();
+            own["description"] = format!("Another name of `{key}`.").into();
+            properties.insert((*alias).to_owned(), own);
+        }
+    }
+}
+
+fn of<T: JsonSchema>(title: &str) -> Json {
+    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value();
+    // What it is comes first.
+    let head = serde_json::json!({"$schema": schema["$schema"], "title": title, "description": schema["description"]});
+    let mut all = head.as_object().cloned().unwrap_or_default();
+    for (key, value) in schema.as_object().cloned().unwrap_or_default() {
+        all.entry(key).or_insert(value);
+    }
+    Json::Object(all)
+}
