@@ -116,6 +116,7 @@ impl Error {
                 Some(parent) => made.hint(format!("ls {} # is it there under another name?", parent.display())),
                 None => made.hint("ls # is it there under another name?"),
             },
+            io::ErrorKind::IsADirectory => made.hint(format!("ls {} # name a file in it", path.display())),
             io::ErrorKind::StorageFull => made.hint("df -h # and make room"),
             _ => made,
         }

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::files::Generated;
 use crate::model::app::{App, Build, Release};
 use crate::model::image::repository_in;
@@ -232,7 +232,13 @@ impl Plan<'_> {
             Some(build) => format!("lain dockerfile --stage {name} --name {build} |"),
             None => format!("lain dockerfile --stage {name} |"),
         };
-        call.args(["--file", "-", "."]).stdin(file.text).shown_before(&pipe).run()
+        let built = call.args(["--file", "-", "."]).stdin(file.text).shown_before(&pipe).run();
+        built.map_err(|error| match error.kind() {
+            Kind::Failed if error.hints().is_empty() => {
+                error.hint(format!("{} # its steps; docker names the one that failed above", pipe.trim_end_matches(" |")))
+            }
+            _ => error,
+        })
     }
 }
 

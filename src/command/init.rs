@@ -125,7 +125,11 @@ fn replace(chart_dir: &Path, files: &[ChartFile], clean: bool) -> Result<()> {
     let new = staged.path().join("chart");
     let write = |path: &Path, bytes: &[u8]| {
         let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).and_then(|()| fs::write(path, bytes)).map_err(|error| Error::io("write", path, &error))
+        fs::create_dir_all(folder).and_then(|()| fs::write(path, bytes)).map_err(|error| {
+            // As the user knows the place, not where it is put together.
+            let shown = path.strip_prefix(staged.path()).unwrap_or(path);
+            Error::io("write", shown, &error)
+        })
     };
     if chart_dir.is_dir() {
         for (relative, path) in existing(chart_dir)? {

@@ -238,6 +238,7 @@ impl App {
     pub fn run_command(&self, mut command: Command) -> Ran {
         let (out, err) = (tempfile::NamedTempFile::new().expect("a file"), tempfile::NamedTempFile::new().expect("a file"));
         command.stdout(out.reopen().expect("a file")).stderr(err.reopen().expect("a file"));
+        let line = typed(&command);
         let before = listing(&self.dir());
         let started = Instant::now();
         let mut child = command.spawn().expect("it starts");
@@ -252,6 +253,8 @@ impl App {
             std::thread::sleep(Duration::from_millis(10));
         };
         Ran {
+            line,
+            root: self.root.path().to_path_buf(),
             code: status.code().unwrap_or(-1),
             stdout: text_of(out.path()),
             stderr: text_of(err.path()),
@@ -265,6 +268,8 @@ impl App {
 
 /// What one run did. Each check returns the run, so that checks can be chained.
 pub struct Ran {
+    line: String,
+    root: PathBuf,
     /// The exit code; -1 when a signal ended it.
     pub code: i32,
     /// The result.
@@ -318,6 +323,7 @@ impl Ran {
         let belongs = |line: &str| line.starts_with(' ') || line.starts_with("next: ");
         assert!(lines[errors[0] + 1..].iter().all(|line| belongs(line)), "nothing comes after the reason\n{}", self.said());
         assert!(!self.stderr.contains("(os error") && !self.stderr.contains("panicked"), "plain words\n{}", self.said());
+        self.show();
         self
     }
 
@@ -343,6 +349,16 @@ impl Ran {
     pub fn within(self, seconds: u64) -> Self {
         assert!(self.took < Duration::from_secs(seconds), "it took {:?}\n{}", self.took, self.said());
         self
+    }
+
+    /// For docs/errors.md (tests/gallery.rs): what was typed and what was said, under the test's name.
+    fn show(&self) {
+        let Ok(folder) = std::env::var("LAIN_GALLERY") else { return };
+        let test = std::thread::current().name().expect("a test's thread has its name").replace("::", " ");
+        let errors: Vec<&str> = self.stderr.lines().skip_while(|line| !line.starts_with("error: ")).collect();
+        let shown = format!("$ {}\n{}\n", self.line, errors.join("\n")).replace(&self.root.display().to_string(), "/home/you");
+        let path = (0..100).map(|number| Path::new(&folder).join(format!("{test}-{number:02}"))).find(|path| !path.exists());
+        fs::write(path.expect("a number is free"), shown).expect("the gallery");
     }
 
     fn lines(&self) -> Vec<&str> {
@@ -380,6 +396,13 @@ pub fn listing(dir: &Path) -> Listing {
         }
     }
     found
+}
+
+/// A command as it would be typed.
+fn typed(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let args = command.get_args().map(|arg| arg.to_string_lossy().into_owned());
+    shell_words::join(std::iter::once(program).chain(args))
 }
 
 fn text_of(path: &Path) -> String {
