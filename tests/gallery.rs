@@ -1,4 +1,4 @@
-//! `docs/errors.md` is what lain says in tests/bad_input.rs, word for word.
+//! `docs/errors.md` is what lain says in `tests/bad_input.rs`, word for word.
 //!
 //! `UPDATE_DOCS=1 cargo test --test gallery` writes it anew.
 
@@ -47,12 +47,12 @@ fn the_gallery_is_what_the_tests_saw() {
     for path in files {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         let (test, _) = name.rsplit_once('-').expect("a number");
-        let text = steady(&fs::read_to_string(&path).expect("text"));
-        let last = text.lines().last().expect("words");
-        assert!(last.starts_with("next: ") || last == "error: interrupted", "{test}: every error ends with what to type next\n{text}");
+        let said = steady(&fs::read_to_string(&path).expect("text"));
+        let last = said.lines().last().expect("words");
+        assert!(last.starts_with("next: ") || last == "error: interrupted", "{test}: every error ends with what to type next\n{said}");
         let texts = shown.entry(test.replace('_', " ")).or_default();
-        if !texts.contains(&text) {
-            texts.push(text);
+        if !texts.contains(&said) {
+            texts.push(said);
         }
     }
     assert!(shown.len() > 20, "{} tests", shown.len());
