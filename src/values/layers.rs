@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use super::merge::{coalesce, overlay};
-use super::node::Node;
+use super::node::{Map, Node, Value};
 use super::parse::{parse, read_file};
-use super::set::parse_set;
+use super::set::{apply_set, parse_set};
 use crate::error::{Error, Result};
 
 /// The app's own values file.
@@ -21,6 +21,8 @@ pub struct Layer {
     pub path: Option<PathBuf>,
     /// What it says.
     pub node: Node,
+    /// A `--set`, as it was given.
+    set: Option<String>,
 }
 
 /// All values that apply, in order, and their merge.
@@ -64,12 +66,12 @@ impl Layers {
         let mut layers = Vec::with_capacity(paths.len() + wanted.set.len());
         for path in paths {
             let node = read_relative(dir, &path)?;
-            layers.push(Layer { path: Some(path), node });
+            layers.push(Layer { path: Some(path), node, set: None });
         }
         for argument in wanted.set {
-            layers.push(Layer { path: None, node: parse_set(argument, false)? });
+            layers.push(Layer { path: None, node: parse_set(argument, false)?, set: Some(argument.clone()) });
         }
-        let merged = merge(&layers);
+        let merged = merge(&layers)?;
         Ok(Self { layers, merged })
     }
 
@@ -134,14 +136,16 @@ fn plain_reason(reason: &str) -> String {
     }
 }
 
-fn merge(layers: &[Layer]) -> Node {
+fn merge(layers: &[Layer]) -> Result<Node> {
     let (first, rest) = layers.split_first().expect("the app's own file is always the first layer");
-    let Some((second, rest)) = rest.split_first() else { return first.node.clone() };
-    let mut given = second.node.clone();
+    let mut given = Node { value: Value::Map(Map::new()), span: first.node.span.clone() };
     for layer in rest {
-        overlay(&mut given, &layer.node);
+        match &layer.set {
+            Some(argument) => apply_set(&mut given, argument, false)?,
+            None => overlay(&mut given, &layer.node),
+        }
     }
-    coalesce(&first.node, &given)
+    Ok(if rest.is_empty() { first.node.clone() } else { coalesce(&first.node, &given) })
 }
 
 fn read_relative(dir: &Path, path: &Path) -> Result<Node> {

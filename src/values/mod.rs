@@ -7,4 +7,5 @@ pub mod node;
 pub mod parse;
 pub mod scalar;
 pub mod set;
+mod strict;
 pub mod write;

@@ -1,5 +1,6 @@
 //! A values tree in which every node still knows where it was written.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -14,6 +15,35 @@ pub struct Source {
     pub path: PathBuf,
     /// The whole text, after a byte order mark was taken off.
     pub text: String,
+    /// Where each line begins, in bytes; found when first asked for.
+    lines: OnceCell<Vec<usize>>,
+}
+
+impl Source {
+    /// A source of this text.
+    pub fn new(path: PathBuf, text: String) -> Self {
+        Self { path, text, lines: OnceCell::new() }
+    }
+
+    /// A line, from 1, without its end; empty when there is no such line.
+    pub fn line(&self, number: usize) -> &str {
+        let start = self.line_start(number);
+        let rest = self.text.get(start..).unwrap_or_default();
+        let line = rest.split('\n').next().unwrap_or_default();
+        line.strip_suffix('\r').unwrap_or(line)
+    }
+
+    /// The byte at a line and a column, both from 1, the column in characters.
+    pub fn offset(&self, line: usize, column: usize) -> usize {
+        let start = self.line_start(line);
+        let rest = self.text.get(start..).unwrap_or_default();
+        start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
+    }
+
+    fn line_start(&self, number: usize) -> usize {
+        let starts = self.lines.get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(|(at, _)| at + 1)).collect());
+        starts.get(number.saturating_sub(1)).copied().unwrap_or(self.text.len())
+    }
 }
 
 /// A position in a source. Lines and columns count characters from 1.
@@ -37,7 +67,7 @@ impl Span {
             line: self.line,
             column: self.column,
             length: self.length,
-            text: self.source.text.lines().nth(self.line.saturating_sub(1)).unwrap_or("").to_owned(),
+            text: self.source.line(self.line).to_owned(),
         }
     }
 

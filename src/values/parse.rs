@@ -1,7 +1,7 @@
 //! Text to a tree with positions, seeing what helm sees or refusing with the line.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -9,7 +9,8 @@ use indexmap::IndexMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput, Tag};
 
 use super::node::{Entry, Map, Node, Source, Span, Value};
-use super::scalar::resolve_plain;
+use super::scalar::{resolve_plain, whole_number};
+use super::strict::{self, Tabs};
 use crate::error::{Error, Result};
 
 /// Largest values file, in bytes.
@@ -43,8 +44,16 @@ pub fn read_file(path: &Path) -> Result<Node> {
 /// As [`read_file`], but for reading.
 pub fn parse(path: &Path, text: String) -> Result<Node> {
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    let source = Rc::new(Source { path: path.to_path_buf(), text });
-    let mut builder = Builder { source: Rc::clone(&source), anchors: HashMap::new(), nodes: 0 };
+    let source = Rc::new(Source::new(path.to_path_buf(), text));
+    strict::whole_text(&source)?;
+    let mut builder = Builder {
+        source: Rc::clone(&source),
+        anchors: HashMap::new(),
+        nodes: 0,
+        flow: 0,
+        tabs: Tabs::find(&source.text),
+        slashes: source.text.contains("\\/"),
+    };
     let mut parser = Parser::new_from_str(&source.text);
     let root = builder.document(&mut parser)?;
     match root.value {
@@ -58,6 +67,11 @@ struct Builder {
     source: Rc<Source>,
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
+    /// How many `[` and `{` are open.
+    flow: usize,
+    tabs: Tabs,
+    /// Whether `\/` stands anywhere.
+    slashes: bool,
 }
 
 type Events<'a> = Parser<'a, StrInput<'a>>;
@@ -83,6 +97,7 @@ impl Builder {
                 other => return Err(self.span(span).error(format!("unexpected {other:?}"))),
             }
         }
+        self.tabs.none_left(&self.source)?;
         Ok(root.unwrap_or_else(|| Node { value: Value::Null, span: self.span(ParserSpan::default()) }))
     }
 
@@ -112,25 +127,42 @@ impl Builder {
         if depth > MAX_DEPTH {
             return Err(span.error(format!("nested deeper than {MAX_DEPTH} levels")));
         }
+        if self.flow == 0 {
+            self.tabs.check(&span)?;
+        }
         let before = self.nodes;
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             return Err(too_many(&span));
         }
         let (value, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => (scalar(&text, style, tag.as_deref(), &span)?, anchor),
+            Event::Scalar(text, style, anchor, tag) => {
+                match style {
+                    ScalarStyle::Literal | ScalarStyle::Folded => self.tabs.allow_block(&span.source, at.start.line(), at.end.line()),
+                    _ => self.tabs.allow(at.start.line(), at.end.line()),
+                }
+                strict::scalar(&text, style, &span, self.flow > 0, self.slashes.then_some(at))?;
+                (scalar(&text, style, tag.as_deref(), &span)?, anchor)
+            }
             Event::SequenceStart(anchor, _) => {
+                let opened = self.open(at);
                 let mut items = Vec::new();
                 loop {
-                    let (event, at) = self.next(parser)?;
+                    let (event, end) = self.next(parser)?;
                     if matches!(event, Event::SequenceEnd) {
+                        self.close(opened, at, end);
                         break;
                     }
-                    items.push(self.node(parser, event, at, depth + 1)?);
+                    items.push(self.node(parser, event, end, depth + 1)?);
                 }
                 (Value::Seq(items), anchor)
             }
-            Event::MappingStart(anchor, _) => (Value::Map(self.map(parser, depth)?), anchor),
+            Event::MappingStart(anchor, _) => {
+                let opened = self.open(at);
+                let (map, end) = self.map(parser, depth)?;
+                self.close(opened, at, end);
+                (Value::Map(map), anchor)
+            }
             Event::Alias(anchor) => {
                 let Some((node, size)) = self.anchors.get(&anchor) else {
                     return Err(span.error("an alias inside its own anchor").hint("write the block out instead of pointing at itself"));
@@ -153,24 +185,42 @@ impl Builder {
         Ok(node)
     }
 
-    fn map(&mut self, parser: &mut Events<'_>, depth: usize) -> Result<Map> {
+    /// Counts a `[` or `{`: the parser gives those a place of their own, and block collections the empty one before their first item.
+    fn open(&mut self, at: ParserSpan) -> usize {
+        let is_flow = self.flow > 0 || (!at.is_empty() && at.start.line() == at.end.line());
+        self.flow += usize::from(is_flow);
+        usize::from(is_flow)
+    }
+
+    fn close(&mut self, opened: usize, at: ParserSpan, end: ParserSpan) {
+        if opened > 0 {
+            self.flow -= opened;
+            self.tabs.allow(at.start.line(), end.end.line());
+        }
+    }
+
+    fn map(&mut self, parser: &mut Events<'_>, depth: usize) -> Result<(Map, ParserSpan)> {
         let mut map: Map = IndexMap::new();
-        let mut merged: Map = IndexMap::new();
+        let mut merged: HashSet<String> = HashSet::new();
         loop {
             let (event, at) = self.next(parser)?;
             if matches!(event, Event::MappingEnd) {
-                break;
+                return Ok((map, at));
             }
             let is_merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, _) if text == "<<");
+            let plain = match &event {
+                Event::Scalar(text, ScalarStyle::Plain, _, None) => Some(text.to_string()),
+                _ => None,
+            };
             let key = self.node(parser, event, at, depth + 1)?;
             let (event, at) = self.next(parser)?;
             let node = self.node(parser, event, at, depth + 1)?;
             if is_merge {
-                merge_into(&mut merged, &node)?;
+                merge_into(&mut map, &mut merged, &node)?;
                 continue;
             }
-            let name = key_name(&key)?;
-            if let Some(earlier) = map.get(&name) {
+            let name = key_name(&key, plain.as_deref())?;
+            if let Some(earlier) = map.get(&name).filter(|_| !merged.remove(&name)) {
                 return Err(key
                     .span
                     .error(format!(
@@ -181,10 +231,6 @@ impl Builder {
             }
             map.insert(name, Entry { key_span: key.span, node });
         }
-        for (name, entry) in merged {
-            map.entry(name).or_insert(entry);
-        }
-        Ok(map)
     }
 }
 
@@ -192,25 +238,31 @@ fn too_many(span: &Span) -> Error {
     span.error(format!("anchors expand to more than {MAX_NODES} values")).hint("write the repeated blocks out")
 }
 
-/// `<<: *base` and `<<: [*a, *b]`: the earlier of a list wins, and a key written out wins over both.
-fn merge_into(merged: &mut Map, node: &Node) -> Result<()> {
+/// `<<: *base` and `<<: [*a, *b]`: the earlier of a list wins. What stands above the `<<` is overridden, what stands below it overrides: go-yaml
+/// goes through a map in its order.
+fn merge_into(map: &mut Map, merged: &mut HashSet<String>, node: &Node) -> Result<()> {
     match &node.value {
-        Value::Map(map) => {
-            for (name, entry) in map {
-                merged.entry(name.clone()).or_insert_with(|| entry.clone());
+        Value::Map(more) => {
+            for (name, entry) in more {
+                merged.insert(name.clone());
+                map.insert(name.clone(), entry.clone());
             }
             Ok(())
         }
-        Value::Seq(items) => items.iter().try_for_each(|item| merge_into(merged, item)),
-        other => Err(node.span.error(format!("`<<` merges maps, this is {}", other.kind()))),
+        Value::Seq(items) => items.iter().rev().try_for_each(|item| merge_into(map, merged, item)),
+        other => Err(node.span.error(format!("`<<` merges maps, this is {}", other.kind())).hint("<<: *anchor")),
     }
 }
 
-fn key_name(key: &Node) -> Result<String> {
+/// A key as helm has it: text. Whole numbers are written out; helm shortens others to 32 bits (`1e308` becomes `.inf`), so they are refused.
+fn key_name(key: &Node, plain: Option<&str>) -> Result<String> {
     match &key.value {
         Value::String(text) => Ok(text.clone()),
         Value::Bool(flag) => Ok(flag.to_string()),
-        Value::Number(_) => Ok(key.to_json().to_string()),
+        Value::Number(_) => plain.and_then(whole_number).map(|number| number.to_string()).ok_or_else(|| {
+            let shown = plain.map_or_else(|| key.to_json().to_string(), str::to_owned);
+            key.span.error(format!("helm changes the number {shown} when it is a key")).hint(format!("quote it: \"{shown}\":"))
+        }),
         other => Err(key.span.error(format!("a key must be text, this is {}", other.kind())).hint("quote it")),
     }
 }
@@ -258,7 +310,7 @@ mod tests {
     #[test]
     fn reads_what_helm_reads() {
         assert_eq!(json("a: on\nb: 0777\n\"c\": '1'\non: x\n"), r#"{"a":true,"b":511,"c":"1","true":"x"}"#);
-        assert_eq!(json("base: &b {x: 1, k: 2}\nz:\n  <<: *b\n  k: 3\n"), r#"{"base":{"x":1,"k":2},"z":{"k":3,"x":1}}"#);
+        assert_eq!(json("base: &b {x: 1, k: 2}\nz:\n  <<: *b\n  k: 3\n"), r#"{"base":{"x":1,"k":2},"z":{"x":1,"k":3}}"#);
         assert_eq!(json("\u{feff}a: 1\r\nb: |\r\n  x\r\n  y\r\n"), r#"{"a":1,"b":"x\ny\n"}"#);
         assert_eq!(json("# nothing\n"), "{}");
     }

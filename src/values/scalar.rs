@@ -53,12 +53,24 @@ fn resolve_number(text: &str) -> Option<f64> {
         return None;
     }
     let plain = text.replace('_', "");
-    parse_go_int(&plain).or_else(|| if is_yaml_float(&plain) { plain.parse().ok() } else { None })
+    parse_go_int(&plain).or_else(|| parse_go_float(&plain))
+}
+
+/// A plain scalar that is a whole number of 64 bits with a sign.
+pub fn whole_number(text: &str) -> Option<i64> {
+    if !text.starts_with(|c: char| c.is_ascii_digit() || c == '+' || c == '-') {
+        return None;
+    }
+    i64::try_from(go_int(&text.replace('_', ""))?).ok()
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn parse_go_int(text: &str) -> Option<f64> {
+    go_int(text).map(|number| number as f64)
 }
 
 /// Go's `strconv.ParseInt(text, 0, 64)` and `ParseUint`: the base follows from the prefix.
-#[allow(clippy::cast_precision_loss)]
-fn parse_go_int(text: &str) -> Option<f64> {
+fn go_int(text: &str) -> Option<i128> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -87,7 +99,7 @@ fn parse_go_int(text: &str) -> Option<f64> {
     if text.starts_with('+') && magnitude > i64::MAX.unsigned_abs() {
         return None;
     }
-    let number = magnitude as f64;
+    let number = i128::from(magnitude);
     Some(if negative { -number } else { number })
 }
 
@@ -107,9 +119,10 @@ fn is_yaml_float(text: &str) -> bool {
     mantissa_ok && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
 }
 
-/// Go's `strconv.ParseFloat` for a scalar that starts with a dot.
+/// Go's `strconv.ParseFloat` on what looks like a YAML float.
 fn parse_go_float(text: &str) -> Option<f64> {
-    is_yaml_float(text).then(|| text.parse().ok()).flatten()
+    // Go calls what is too large an error, and go-yaml then leaves it text.
+    is_yaml_float(text).then(|| text.parse().ok()).flatten().filter(|number: &f64| number.is_finite())
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use super::merge::overlay;
 use super::node::{Entry, Map, Node, Source, Span, Value};
 use crate::error::{Error, Result};
 
@@ -15,13 +14,17 @@ use crate::error::{Error, Result};
 /// # Errors
 /// A part without `=`, an empty key, or an unclosed `{` or `[`.
 pub fn parse_set(argument: &str, as_text: bool) -> Result<Node> {
-    let span = Span {
-        source: Rc::new(Source { path: PathBuf::from("--set"), text: argument.to_owned() }),
-        line: 1,
-        column: 1,
-        length: argument.chars().count().max(1),
-    };
-    let mut root = Node { value: Value::Map(Map::new()), span: span.clone() };
+    let mut root = Node { value: Value::Map(Map::new()), span: span_of(argument) };
+    apply_set(&mut root, argument, as_text)?;
+    Ok(root)
+}
+
+/// Applies one `--set` argument to what files gave, as helm does: `a[0]=x` changes the first item of a list that is there.
+///
+/// # Errors
+/// As [`parse_set`].
+pub fn apply_set(root: &mut Node, argument: &str, as_text: bool) -> Result<()> {
+    let span = span_of(argument);
     let mut rest = argument.chars().peekable();
     while rest.peek().is_some() {
         let (key, stop) = until(&mut rest, &['=', ',']);
@@ -44,22 +47,51 @@ pub fn parse_set(argument: &str, as_text: bool) -> Result<Node> {
             let (text, _) = until(&mut rest, &[',']);
             typed(&plain(&text), as_text)
         };
-        let leaf = path.into_iter().rev().fold(Node { value, span: span.clone() }, |node, step| match step {
-            Step::Key(key) => {
-                let mut map = Map::new();
-                map.insert(key, Entry { key_span: span.clone(), node });
-                Node { value: Value::Map(map), span: span.clone() }
-            }
-            Step::Index(index) => {
-                let null = Node { value: Value::Null, span: span.clone() };
-                let mut items = vec![null; index];
-                items.push(node);
-                Node { value: Value::Seq(items), span: span.clone() }
-            }
-        });
-        overlay(&mut root, &leaf);
+        put(root, &path, Node { value, span: span.clone() });
     }
-    Ok(root)
+    Ok(())
+}
+
+fn span_of(argument: &str) -> Span {
+    Span {
+        source: Rc::new(Source::new(PathBuf::from("--set"), argument.to_owned())),
+        line: 1,
+        column: 1,
+        length: argument.chars().count().max(1),
+    }
+}
+
+/// Puts a value at a path; what is on the way and no map or list gives way to one.
+fn put(at: &mut Node, path: &[Step], value: Node) {
+    let Some((step, rest)) = path.split_first() else {
+        *at = value;
+        return;
+    };
+    let span = value.span.clone();
+    let null = || Node { value: Value::Null, span: span.clone() };
+    match step {
+        Step::Key(key) => {
+            if at.as_map().is_none() {
+                *at = Node { value: Value::Map(Map::new()), span: span.clone() };
+            }
+            if let Value::Map(map) = &mut at.value {
+                let entry = map.entry(key.clone()).or_insert_with(|| Entry { key_span: span.clone(), node: null() });
+                entry.key_span = span.clone();
+                put(&mut entry.node, rest, value);
+            }
+        }
+        Step::Index(index) => {
+            if !matches!(at.value, Value::Seq(_)) {
+                *at = Node { value: Value::Seq(vec![]), span: span.clone() };
+            }
+            if let Value::Seq(items) = &mut at.value {
+                while items.len() <= *index {
+                    items.push(null());
+                }
+                put(&mut items[*index], rest, value);
+            }
+        }
+    }
 }
 
 /// Escapes text so that `--set-string KEY=` takes it as one value, whatever it holds.
@@ -85,10 +117,7 @@ fn until(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, stops: &[char]) ->
     let mut taken = Vec::new();
     while let Some(c) = rest.next() {
         if c == '\\' {
-            match rest.next() {
-                Some(escaped) => taken.push((escaped, true)),
-                None => taken.push(('\\', false)),
-            }
+            taken.extend(rest.next().map(|escaped| (escaped, true))); // at the very end it stands for nothing
         } else if stops.contains(&c) {
             return (taken, Some(c));
         } else {
@@ -110,11 +139,10 @@ fn split_key(key: &[(char, bool)]) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     for part in split_unescaped(key, '.') {
         let (name, indexes) = part.split_once('[').map_or((part.as_str(), None), |(name, rest)| (name, Some(rest)));
-        if !name.is_empty() {
-            steps.push(Step::Key(name.to_owned()));
-        } else if indexes.is_none() {
-            return None;
+        if name.is_empty() {
+            return None; // helm takes `a.[0]=x` and does nothing
         }
+        steps.push(Step::Key(name.to_owned()));
         for index in indexes.into_iter().flat_map(|rest| rest.split('[')) {
             let index: usize = index.strip_suffix(']')?.parse().ok()?;
             if index > 65_536 {
