@@ -11,7 +11,7 @@
 //! - [`kubeconfig`]: which cluster.
 //! - [`files`]: writing all or nothing, and removing what was generated.
 //! - [`tools`]: the only place that starts processes: docker, helm, kubectl, git, an editor.
-//! - [`http`]: the only place with sockets: registries, webhooks.
+//! - [`http`]: the only place with sockets: registries, Prometheus, webhooks.
 //! - [`render`]: model to artefacts in memory: Dockerfile, compose file, chart, messages.
 //! - [`model`]: the typed app and cluster, image references, names. Pure.
 //! - [`values`]: YAML text to a tree with positions, merged as helm merges.

@@ -20,6 +20,8 @@ pub struct Client {
     tries: u32,
     /// How long to wait before the second try; doubles.
     pause: Duration,
+    /// Largest body that is read, in bytes.
+    max_body: u64,
 }
 
 /// What came back.
@@ -47,14 +49,12 @@ pub enum Method<'a> {
 impl Client {
     /// A client; `timeout` bounds each try, `insecure` skips certificate checks (for registries marked so).
     pub fn new(timeout: Duration, tries: u32, pause: Duration, insecure: bool) -> Self {
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).disable_verification(insecure).build();
-        let config = Agent::config_builder()
-            .timeout_global(Some(timeout))
-            .http_status_as_error(false)
-            .tls_config(tls)
-            .user_agent(concat!("lain/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Self { agent: config.into(), tries, pause }
+        Self { agent: agent(timeout, None, insecure), tries, pause, max_body: MAX_BODY }
+    }
+
+    /// A client that tries once: `timeout` bounds all of it, `connect` the connection, `max_body` what is read, in bytes.
+    pub fn once_within(timeout: Duration, connect: Duration, max_body: u64) -> Self {
+        Self { agent: agent(timeout, Some(connect), false), tries: 1, pause: Duration::ZERO, max_body }
     }
 
     /// Sends a request, again on 429, 5xx and broken connections.
@@ -95,11 +95,23 @@ impl Client {
         let body = response
             .body_mut()
             .with_config()
-            .limit(MAX_BODY)
+            .limit(self.max_body)
             .read_to_vec()
             .map_err(|error| Error::failed(format!("{}: the reply broke off: {}", host_of(url), plain(&error))))?;
         Ok(Reply { status: response.status(), headers: response.headers().clone(), body })
     }
+}
+
+fn agent(timeout: Duration, connect: Option<Duration>, insecure: bool) -> Agent {
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).disable_verification(insecure).build();
+    let config = Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .timeout_connect(connect)
+        .http_status_as_error(false)
+        .tls_config(tls)
+        .user_agent(concat!("lain/", env!("CARGO_PKG_VERSION")))
+        .build();
+    config.into()
 }
 
 impl Reply {
@@ -121,6 +133,8 @@ fn plain(error: &ureq::Error) -> String {
         ureq::Error::Timeout(_) => "no answer in time".to_owned(),
         ureq::Error::HostNotFound => "no such host".to_owned(),
         ureq::Error::ConnectionFailed => "the connection failed".to_owned(),
+        ureq::Error::BodyExceedsLimit(bytes) => format!("it has more than {bytes} bytes"),
+        ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
         ureq::Error::Io(error) => crate::error::describe_io(error),
         other => other.to_string(),
     }

@@ -2,5 +2,6 @@
 
 pub mod client;
 pub mod credentials;
+pub mod prometheus;
 pub mod registry;
 pub mod webhook;
