@@ -3,10 +3,12 @@
 //! [`types`] walks the values along the model's schema. What it finds wrong is taken out, and the rest is typed, so that one slip does not hide the others
 //! from the checks that need a typed app.
 
+pub mod advice;
 pub mod api_versions;
 mod build;
 pub mod catalogue;
 pub mod chart;
+pub mod fix;
 mod ingress;
 pub mod layers;
 mod names;
@@ -14,6 +16,7 @@ mod procs;
 pub mod report;
 mod resources;
 mod secrets;
+pub mod sizing;
 mod types;
 
 use std::collections::HashSet;

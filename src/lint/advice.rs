@@ -1,0 +1,302 @@
+//! Resource advice: what the values ask for, against what Prometheus saw in use.
+//!
+//! L060 CPU limit, L061 CPU request, L062 memory request, L063 memory limit; L069 Prometheus gave no answer, or none that
+//! helps: one warning, whatever happened, and never more.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::fix::{Finding, Fix};
+use super::sizing::{self, Declared, Part, Used};
+use super::{Problem, Severity};
+use crate::error::Result;
+use crate::http::prometheus::{self, Query, Series};
+use crate::model::aliases::{ALIASES, canonical};
+use crate::model::app::{App, ProcKind};
+use crate::model::duration;
+use crate::model::name::is_label;
+use crate::model::proc::Proc;
+use crate::model::quantity::Quantity;
+use crate::values::layers::Layers;
+use crate::values::node::{Node, Span};
+
+/// All answers together may take so long.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What is looked at when `prometheus_query_range` does not say.
+const RANGE: &str = "7d";
+/// A range is looked at in so many steps.
+const STEPS: u64 = 1440;
+/// The longest start of a pod's name that Kubernetes keeps before its own random end.
+const NAME_KEPT: usize = 58;
+
+/// Asks Prometheus, where the cluster has one, and compares. `now` is the time since 1970; files in the folders
+/// `protected` are the administrators', so that there is no [`Fix`] for them.
+///
+/// # Errors
+/// Ctrl-C alone; everything else that goes wrong becomes one warning.
+pub fn check(layers: &Layers, protected: &[PathBuf], now: Duration) -> Result<Vec<Finding>> {
+    let root = canonical(&layers.merged);
+    let Some(base) = root.get("prometheus").and_then(Node::as_str).filter(|base| !base.trim().is_empty()) else { return Ok(vec![]) };
+    let (app, _) = super::types::check(&root);
+    let advisor = Advisor { layers, root: &root, app: &app, protected };
+    let warn = |why: &str| advisor.no_answer(base, why).into_iter().collect::<Vec<_>>();
+    let (range, length, step) = match advisor.range() {
+        Ok(range) => range,
+        Err(why) => return Ok(warn(&format!("`prometheus_query_range`: {why}"))),
+    };
+    let procs = advisor.procs();
+    let mut queries = vec![];
+    for proc in &procs {
+        let expression = advisor.expression("cpu", proc, &range, step);
+        queries.push(Query::Over { expression, start: now.saturating_sub(length), end: now, step });
+        queries.push(Query::Now(advisor.expression("memory_quantile", proc, &range, step)));
+    }
+    let answers = match prometheus::ask(base.trim(), queries, PATIENCE) {
+        Ok(answers) => answers,
+        Err(error) if crate::tools::interrupt::received() => return Err(error),
+        Err(error) => return Ok(warn(&error.to_string())),
+    };
+    let mut problems = vec![];
+    let mut unknown = vec![];
+    for (proc, answers) in procs.iter().zip(answers.chunks(2)) {
+        let used = match used(answers) {
+            Ok(used) => used,
+            Err(why) => return Ok(warn(&format!("{}: {why}", proc.name))),
+        };
+        let expected = proc.kind != ProcKind::CronJob && proc.proc.replica_count != Some(0);
+        if expected && (used.memory.is_none() || answers[0].is_empty()) {
+            unknown.push(proc.name);
+        }
+        problems.extend(advisor.advise(proc, used));
+    }
+    if !unknown.is_empty() {
+        problems.extend(warn(&format!("no usage of {} in the last {range}", unknown.join(", "))));
+    }
+    Ok(problems)
+}
+
+fn used(answers: &[Vec<Series>]) -> Result<Used, String> {
+    let [cpu, memory] = answers else { return Ok(Used::default()) };
+    Ok(Used { cpu: sizing::cpu_percentile(cpu)?, memory: sizing::memory_top(memory)? })
+}
+
+/// A process that is looked at.
+struct Candidate<'a> {
+    kind: ProcKind,
+    name: &'a str,
+    proc: &'a Proc,
+}
+
+struct Advisor<'a> {
+    layers: &'a Layers,
+    /// The merged values with every alias under its key.
+    root: &'a Node,
+    app: &'a App,
+    protected: &'a [PathBuf],
+}
+
+impl<'a> Advisor<'a> {
+    /// Everything that runs long or again and again and says what it needs. Jobs and tests run too rarely to learn from.
+    fn procs(&self) -> Vec<Candidate<'a>> {
+        let learns = |kind: ProcKind| matches!(kind, ProcKind::Deployment | ProcKind::StatefulSet | ProcKind::CronJob);
+        let procs = self.app.procs().filter(|(kind, _, _)| learns(*kind)).map(|(kind, name, proc)| Candidate { kind, name, proc });
+        // Other names are errors of their own, and nothing to put into a query.
+        procs
+            .filter(|one| {
+                one.proc.resources.as_ref().is_some_and(serde_json::Value::is_object) && is_label(one.name) && is_label(self.app.release())
+            })
+            .collect()
+    }
+
+    /// The range as written, its length, and how far apart the samples are.
+    fn range(&self) -> Result<(String, Duration, Duration), String> {
+        let text = match self.root.get("prometheus_query_range") {
+            None => RANGE.to_owned(),
+            Some(node) => match node.to_json() {
+                serde_json::Value::Null => RANGE.to_owned(),
+                serde_json::Value::String(text) => text,
+                other => other.to_string(),
+            },
+        };
+        let range = duration::parse(&text)?;
+        if range.is_zero() {
+            return Err(format!("`{text}` is nothing to look back on: write {RANGE}"));
+        }
+        let step = Duration::from_secs((range.as_secs() / STEPS).max(1));
+        Ok((text, range, step))
+    }
+
+    /// The cluster's own query, or one for cAdvisor's metrics, for this process.
+    fn expression(&self, what: &str, proc: &Candidate<'_>, range: &str, step: Duration) -> String {
+        let own = self.root.get("pql_template").and_then(|templates| templates.get(what)).and_then(Node::as_str);
+        match own.map(str::trim).filter(|own| !own.is_empty()) {
+            Some(template) => fill(template, &[("appname", self.app.release()), ("proc_name", proc.name), ("range", range)]),
+            None => self.default_expression(what, proc, range, step),
+        }
+    }
+
+    /// CPU in thousandths of a core, memory in bytes; of the pod that uses most, so that one that is out of step counts.
+    fn default_expression(&self, what: &str, proc: &Candidate<'_>, range: &str, step: Duration) -> String {
+        let pods = self.pods(proc);
+        if what == "cpu" {
+            return format!("max(rate(container_cpu_usage_seconds_total{{{pods}}}[5m])) * 1000");
+        }
+        format!("quantile_over_time(0.95, max(container_memory_working_set_bytes{{{pods}}})[{range}:{}s])", step.as_secs())
+    }
+
+    /// The label matchers of a process' containers. Names are DNS labels, see [`Advisor::procs`], so they need no escapes.
+    fn pods(&self, proc: &Candidate<'_>) -> String {
+        let full = format!("{}-{}", self.app.release(), proc.name);
+        let pattern = match proc.kind {
+            ProcKind::StatefulSet => format!("{full}-[0-9]+"),
+            // Here Kubernetes may cut the name to make room for `-HASH-` and its random end.
+            _ if full.len() > NAME_KEPT - 12 => format!("{}[0-9a-z-]*", &full[..full.len().min(NAME_KEPT)]),
+            ProcKind::CronJob => format!("{full}-[0-9]+-[0-9a-z]+"),
+            _ => format!("{full}-[0-9a-z]+(-[0-9a-z]+)?"),
+        };
+        let mut matchers = vec![format!("pod=~\"{pattern}\"")];
+        // `web` is not `web-api`, whose pods start alike.
+        let longer: Vec<&str> = self
+            .app
+            .procs()
+            .filter_map(|(_, name, _)| name.strip_prefix(proc.name)?.strip_prefix('-').filter(|_| is_label(name)))
+            .collect();
+        if !longer.is_empty() {
+            matchers.push(format!("pod!~\"{full}-({})(-.*)?\"", longer.join("|")));
+        }
+        if let Some(namespace) = self.root.get("namespace").and_then(Node::as_str).filter(|namespace| is_label(namespace)) {
+            matchers.push(format!("namespace=\"{namespace}\""));
+        }
+        matchers.push("container!=\"\",container!=\"POD\"".to_owned());
+        matchers.join(",")
+    }
+
+    fn advise(&self, proc: &Candidate<'_>, used: Used) -> Vec<Finding> {
+        let leaf = |part: Part| -> Option<&Node> {
+            let [group, what] = part.keys();
+            below(self.root, [proc.kind.key(), proc.name, "resources", group, what])
+        };
+        let quantity = |part: Part| Quantity::of_json(&leaf(part)?.to_json()).ok();
+        let least = proc.proc.hpa.as_ref().and_then(|hpa| hpa["minReplicas"].as_u64()).and_then(|least| u32::try_from(least).ok());
+        let declared = Declared {
+            cpu_limit: quantity(Part::CpuLimit),
+            cpu_request: quantity(Part::CpuRequest),
+            memory_request: quantity(Part::MemoryRequest),
+            memory_limit: quantity(Part::MemoryLimit),
+            replicas: proc.proc.replica_count.unwrap_or(1).max(least.unwrap_or(0)),
+        };
+        // Whose file stands in the way of writing it: its own, or that of a limit that must rise first.
+        let blocked = |part: Part, better: Quantity| {
+            let limit = match part {
+                Part::CpuRequest => declared.cpu_limit.filter(|limit| better > *limit).map(|_| Part::CpuLimit),
+                Part::MemoryRequest => declared.memory_limit.filter(|limit| better > *limit).map(|_| Part::MemoryLimit),
+                Part::CpuLimit | Part::MemoryLimit => None,
+            };
+            let files = [Some(part), limit].into_iter().flatten().filter_map(leaf).map(|leaf| &leaf.span.source.path);
+            files.into_iter().find(|file| !super::fix::editable(file, self.protected))
+        };
+        let problem = |(part, better): (Part, Quantity)| {
+            let leaf = leaf(part)?;
+            let [group, what] = part.keys();
+            let value = part.write(better);
+            let current = match leaf.to_json() {
+                serde_json::Value::String(text) => text,
+                other => other.to_string(),
+            };
+            let (id, severity) = match part {
+                Part::CpuLimit => ("L060", Severity::Warning),
+                Part::CpuRequest => ("L061", Severity::Error),
+                Part::MemoryRequest => ("L062", Severity::Error),
+                Part::MemoryLimit => ("L063", Severity::Error),
+            };
+            let message = format!("{} {what} {group}: current {current}, suggestion {value}", proc.name);
+            let path = self.written(leaf, [proc.kind.key(), proc.name, "resources", group, what]);
+            let (hint, fix) = match blocked(part, better) {
+                None => (format!("lain lint --fix # or {what}: {value}"), Some(Fix { path, value })),
+                Some(file) => (format!("{group}.{what}: {value} # by hand: lain does not edit {}", file.display()), None),
+            };
+            told(id, severity, &leaf.span, message, hint, fix)
+        };
+        sizing::advise(&declared, used).into_iter().filter_map(problem).collect()
+    }
+
+    /// The path of a leaf as its own file writes it: `deploy.web...` may be what this file calls `deployments.web...`.
+    fn written(&self, leaf: &Node, path: [&str; 5]) -> Vec<String> {
+        let same = |node: &Node| {
+            let (one, other) = (&node.span, &leaf.span);
+            one.source.path == other.source.path && (one.line, one.column) == (other.line, other.column)
+        };
+        let aliases = ALIASES.iter().find(|(key, _)| *key == path[0]).map_or(&[][..], |(_, aliases)| aliases);
+        let keys = [path[0]].into_iter().chain(aliases.iter().copied());
+        let mut paths = keys.map(|key| [key, path[1], path[2], path[3], path[4]]);
+        let found = paths.find(|path| self.layers.layers.iter().any(|layer| below(&layer.node, *path).is_some_and(same)));
+        found.unwrap_or(path).map(str::to_owned).to_vec()
+    }
+
+    /// The one warning.
+    fn no_answer(&self, base: &str, why: &str) -> Option<Finding> {
+        let span = &self.root.nearest(["prometheus"]).span;
+        let message = format!("no resource advice from Prometheus: {why}");
+        let mut finding = told("L069", Severity::Warning, span, message, "lain lint --simple # leaves Prometheus out".to_owned(), None)?;
+        // The address may hold a password, and this line is shown.
+        if let Some((login, _)) = base.split_once("://").map_or(base, |(_, rest)| rest).rsplit_once('@') {
+            finding.problem.at.text = finding.problem.at.text.replace(login, "***");
+        }
+        Some(finding)
+    }
+}
+
+/// The node at a path of keys.
+fn below<'a>(node: &'a Node, path: [&str; 5]) -> Option<&'a Node> {
+    path.iter().try_fold(node, |node, key| node.get(key))
+}
+
+/// None when the line says `# lain:ignore ID`.
+fn told(id: &'static str, severity: Severity, span: &Span, message: String, hint: String, fix: Option<Fix>) -> Option<Finding> {
+    let problem = Problem { id, severity, message, hint, at: span.location() };
+    (!problem.is_ignored()).then_some(Finding { problem, fix })
+}
+
+/// Fills `{name}` in. Cluster files of the older tool write other braces twice (`{{pod="x"}}`): they mean one.
+fn fill(template: &str, names: &[(&str, &str)]) -> String {
+    let doubled = template.contains("{{");
+    let mut out = String::new();
+    let mut rest = template;
+    'next: while let Some(first) = rest.chars().next() {
+        if doubled && (rest.starts_with("{{") || rest.starts_with("}}")) {
+            out.push(first);
+            rest = &rest[2..];
+            continue;
+        }
+        for (name, value) in names {
+            if let Some(after) = rest.strip_prefix('{').and_then(|rest| rest.strip_prefix(name)).and_then(|rest| rest.strip_prefix('}')) {
+                out += value;
+                rest = after;
+                continue 'next;
+            }
+        }
+        out.push(first);
+        rest = &rest[first.len_utf8()..];
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_of_both_manners() {
+        let names = [("appname", "shop"), ("proc_name", "web"), ("range", "7d")];
+        for (template, filled) in [
+            ("max(x{pod=~\"{appname}-{proc_name}-.+\"}[{range}])", "max(x{pod=~\"shop-web-.+\"}[7d])"),
+            ("max(x{{pod=~\"{appname}-{proc_name}-.+\"}}[{range}])", "max(x{pod=~\"shop-web-.+\"}[7d])"),
+            ("x{pod=~\"{appname}[a-z]{5}\"}", "x{pod=~\"shop[a-z]{5}\"}"),
+            ("x{{a=\"{proc_name}\"}} * 1", "x{a=\"web\"} * 1"),
+            ("sum(all)", "sum(all)"),
+            ("{other} 中 {", "{other} 中 {"),
+        ] {
+            assert_eq!(fill(template, &names), filled, "{template}");
+        }
+    }
+}
