@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use include_dir::{Dir, include_dir};
@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Location, Result};
 use crate::lint::api_versions::{self, objects};
 use crate::lint::catalogue::{CHECKS, find};
 use crate::lint::chart::{self, CHART_FILE, Chart};
+use crate::lint::fix::{self, Finding};
 use crate::lint::layers::cluster_of;
 use crate::lint::report::{self, Report};
 use crate::lint::{self, Problem, Severity, Surroundings};
@@ -21,7 +22,7 @@ use crate::model::name::nearest;
 use crate::session::Session;
 use crate::tools::version::Version;
 use crate::ui::Format;
-use crate::values::layers::known_clusters;
+use crate::values::layers::{Layers, known_clusters};
 use crate::values::node::Node;
 
 /// The pages of all checks.
@@ -38,6 +39,9 @@ pub struct Lint {
     /// Without resource advice from Prometheus
     #[arg(long)]
     simple: bool,
+    /// Write the advice into the values files; comments and layout stay
+    #[arg(long, conflicts_with = "simple")]
+    fix: bool,
     /// A report on stdout besides the words on stderr
     #[arg(long, value_enum, default_value_t)]
     format: Report,
@@ -49,7 +53,7 @@ pub struct Lint {
 impl Lint {
     /// `lain lint --simple`, for commands that check before they act.
     pub fn simple() -> Self {
-        Self { simple: true, format: Report::Text, explain: None }
+        Self { simple: true, fix: false, format: Report::Text, explain: None }
     }
 
     /// Runs the command.
@@ -58,7 +62,7 @@ impl Lint {
             return explain(session, id);
         }
         let format = if self.format == Report::Text && session.ui.format() == Format::Json { Report::Json } else { self.format };
-        let (problems, broken) = match Self::problems(session) {
+        let (problems, broken) = match self.problems(session) {
             Ok(found) => found,
             Err(error) => {
                 // A report is whole even when the values cannot be read: the job that publishes it has nothing else to show.
@@ -88,7 +92,7 @@ impl Lint {
     }
 
     /// What was found, and why the chart could not be looked at.
-    fn problems(session: &Session) -> Result<(Vec<Problem>, Option<Error>)> {
+    fn problems(&self, session: &Session) -> Result<(Vec<Problem>, Option<Error>)> {
         let layers = session.layers()?;
         let chart = Chart::read(&fs::read_to_string(session.dir.join(CHART_FILE)).unwrap_or_default());
         let surroundings = Surroundings {
@@ -98,6 +102,15 @@ impl Lint {
             older_chart: chart.is_older(),
         };
         let mut problems = lint::check(layers, &surroundings);
+        if !self.simple {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let advice = lint::advice::check(layers, &session.env.cluster_values_dirs(), now)?;
+            problems.extend(if self.fix {
+                write_advice(session, layers, advice)?
+            } else {
+                advice.into_iter().map(|one| one.problem).collect()
+            });
+        }
         let values_are_fine = problems.iter().all(|problem| problem.severity == Severity::Warning);
         problems.extend(chart.check().filter(|problem| !problem.is_ignored()));
         let (found, broken) = match check_chart(session, &canonical(&layers.merged)) {
@@ -110,6 +123,15 @@ impl Lint {
         problems.extend(found.into_iter().filter(|problem| !problem.is_ignored() && (values_are_fine || !helms_own(problem))));
         Ok((lint::sorted(problems), broken))
     }
+}
+
+/// Writes what can be written, shows it line by line, and returns the problems that are left.
+fn write_advice(session: &Session, layers: &Layers, advice: Vec<Finding>) -> Result<Vec<Problem>> {
+    let outcome = fix::apply(&session.dir, layers, advice)?;
+    for change in &outcome.changes {
+        session.ui.say(&format!("{}:{}\n  - {}\n  + {}", change.path.display(), change.line, change.before, change.after));
+    }
+    Ok(outcome.left)
 }
 
 fn tell(session: &Session, problems: &[Problem]) {

@@ -40,10 +40,10 @@ pub fn check(layers: &Layers, protected: &[PathBuf], now: Duration) -> Result<Ve
     let (app, _) = super::types::check(&root);
     let advisor = Advisor { layers, root: &root, app: &app, protected };
     let warn = |why: &str| advisor.no_answer(base, why).into_iter().collect::<Vec<_>>();
-    let (range, length, step) = match advisor.range() {
-        Ok(range) => range,
-        Err(why) => return Ok(warn(&format!("`prometheus_query_range`: {why}"))),
-    };
+    let Some((range, length, step)) = advisor.range() else { return Ok(vec![]) };
+    if length.is_zero() {
+        return Ok(warn(&format!("`prometheus_query_range`: `{range}` is nothing to look back on: write {RANGE}")));
+    }
     let procs = advisor.procs();
     let mut queries = vec![];
     for proc in &procs {
@@ -108,8 +108,8 @@ impl<'a> Advisor<'a> {
             .collect()
     }
 
-    /// The range as written, its length, and how far apart the samples are.
-    fn range(&self) -> Result<(String, Duration, Duration), String> {
+    /// The range as written, its length, and how far apart the samples are. None for one that L024 finds fault with.
+    fn range(&self) -> Option<(String, Duration, Duration)> {
         let text = match self.root.get("prometheus_query_range") {
             None => RANGE.to_owned(),
             Some(node) => match node.to_json() {
@@ -118,12 +118,9 @@ impl<'a> Advisor<'a> {
                 other => other.to_string(),
             },
         };
-        let range = duration::parse(&text)?;
-        if range.is_zero() {
-            return Err(format!("`{text}` is nothing to look back on: write {RANGE}"));
-        }
+        let range = duration::parse(&text).ok()?;
         let step = Duration::from_secs((range.as_secs() / STEPS).max(1));
-        Ok((text, range, step))
+        Some((text, range, step))
     }
 
     /// The cluster's own query, or one for cAdvisor's metrics, for this process.

@@ -1,0 +1,567 @@
+//! Resource advice from a real Prometheus that holds known usage, and from everything that may stand in its place.
+
+mod support;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use support::{App, Ran};
+
+const MI: f64 = 1024.0 * 1024.0;
+/// Seconds between samples.
+const EVERY: u64 = 145;
+const WEEK: u64 = 7 * 86400;
+
+/// A Prometheus of its own on a free port, ended when dropped.
+struct Prometheus {
+    child: Child,
+    address: String,
+    data: tempfile::TempDir,
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn program(name: &str) -> std::path::PathBuf {
+    which::which(name).unwrap_or_else(|_| panic!("this test needs {name}: tests/rig/rig up installs it"))
+}
+
+/// What one pod used: at each point of a week (0 its start, 1 now), in bytes and thousandths of a core.
+struct Pod {
+    labels: String,
+    memory: fn(f64) -> f64,
+    cpu: fn(f64) -> f64,
+}
+
+fn pod(name: &str, memory: fn(f64) -> f64, cpu: fn(f64) -> f64) -> Pod {
+    Pod { labels: format!("namespace=\"shop\",pod=\"{name}\",container=\"main\""), memory, cpu }
+}
+
+impl Prometheus {
+    fn with(pods: &[Pod]) -> Self {
+        let data = tempfile::tempdir().expect("a folder");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        // A little into the future, so that now is never at the edge.
+        let start = now - WEEK - 600;
+        let times = || (0..(WEEK + 1200) / EVERY).map(move |step| start + step * EVERY);
+        #[allow(clippy::cast_precision_loss)]
+        let part = |time: u64| (time as f64 - (now - WEEK) as f64) / WEEK as f64;
+        let mut text = String::from("# TYPE container_memory_working_set_bytes gauge\n");
+        for pod in pods {
+            for time in times() {
+                let value = (pod.memory)(part(time));
+                if value >= 0.0 {
+                    writeln!(text, "container_memory_working_set_bytes{{{}}} {value} {time}", pod.labels).expect("text");
+                }
+            }
+        }
+        text += "# TYPE container_cpu_usage_seconds counter\n";
+        for pod in pods {
+            let mut seconds = 0.0;
+            for time in times() {
+                #[allow(clippy::cast_precision_loss)]
+                let more = (pod.cpu)(part(time)) / 1000.0 * EVERY as f64;
+                seconds += more;
+                writeln!(text, "container_cpu_usage_seconds_total{{{}}} {seconds} {time}", pod.labels).expect("text");
+            }
+        }
+        text += "# EOF\n";
+        let path = |name: &str| data.path().join(name);
+        fs::write(path("usage.om"), text).expect("the data");
+        fs::write(path("prometheus.yml"), "global: {}\n").expect("its configuration");
+        let made = Command::new(program("promtool"))
+            .args(["tsdb", "create-blocks-from", "openmetrics"])
+            .args([path("usage.om"), path("tsdb")])
+            .output()
+            .expect("promtool runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let address = format!("127.0.0.1:{}", free_port());
+        let child = Command::new(program("prometheus"))
+            .arg(format!("--config.file={}", path("prometheus.yml").display()))
+            .arg(format!("--storage.tsdb.path={}", path("tsdb").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--storage.tsdb.retention.time=1y")
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(path("log")).expect("its log"))
+            .spawn()
+            .expect("prometheus starts");
+        let mut prometheus = Self { child, address, data };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !prometheus.is_ready() {
+            let ended = prometheus.child.try_wait().expect("a state");
+            let log = fs::read_to_string(prometheus.data.path().join("log")).unwrap_or_default();
+            assert!(ended.is_none() && Instant::now() < deadline, "prometheus does not answer: {log}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        prometheus
+    }
+
+    fn is_ready(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect(&self.address) else { return false };
+        let mut reply = String::new();
+        let asked = write!(stream, "GET /-/ready HTTP/1.0\r\nHost: {}\r\n\r\n", self.address);
+        asked.is_ok() && stream.read_to_string(&mut reply).is_ok() && reply.contains(" 200 ")
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port()
+}
+
+/// One proc: name, pods, then requests and limits as `CPU/MEMORY`.
+fn proc(name: &str, replicas: u32, requests: &str, limits: &str) -> String {
+    let part = |text: &str| text.split_once('/').map(|(cpu, memory)| format!("{{cpu: {cpu}, memory: {memory}}}")).expect("CPU/MEMORY");
+    format!(
+        "  {name}: # about {name}\n    replicaCount: {replicas}\n    command: [sleep, \"1000\"]\n    livenessProbe: {{exec: {{command: [ls]}}}}\n    resources:\n      \
+         requests: {}   # what it gets\n      limits: {}\n",
+        part(requests),
+        part(limits)
+    )
+}
+
+fn values(procs: &[String]) -> String {
+    format!("# The shop.\nappname: shop\nbuild: {{base: \"alpine:3\", script: [\"true\"]}}\ndeployments:\n{}", procs.concat())
+}
+
+fn app(address: &str, values: &str, cluster: &str) -> App {
+    let cluster = format!("registry: 127.0.0.1:5000/dev\nprometheus: http://{address}\n{cluster}");
+    App::new().chart().values(values).cluster("test", &cluster).using("test").tools(&["helm"])
+}
+
+/// What was advised, in order.
+fn advice(ran: &Ran) -> Vec<String> {
+    let told = ran.stderr.lines().filter(|line| line.contains("suggestion"));
+    told.map(|line| line.rsplit_once(".yaml:").and_then(|(_, rest)| rest.split_once(": ")).expect("a place and words").1.to_owned())
+        .collect()
+}
+
+fn count(ran: &Ran, start: &str) -> usize {
+    ran.stderr.lines().filter(|line| line.starts_with(start)).count()
+}
+
+const IDLE: fn(f64) -> f64 = |_| 20.0;
+const SMALL: fn(f64) -> f64 = |_| 60.0 * MI;
+
+#[test]
+fn known_usage_gives_exactly_the_advice() {
+    let prometheus = Prometheus::with(&[
+        pod("shop-cpu-limit-7d9f-abcde", SMALL, IDLE),
+        pod("shop-cpu-under-7d9f-abcde", SMALL, |_| 800.0),
+        pod("shop-cpu-over-7d9f-abcde", SMALL, |_| 100.0),
+        pod("shop-cpu-near-7d9f-abcde", SMALL, |_| 590.0),
+        // A P95 that neither the mean nor the top is: 90% at 100m, the last 10% at 700m.
+        pod("shop-cpu-p95-7d9f-abcde", SMALL, |at| if at < 0.9 { 100.0 } else { 700.0 }),
+        // 4% of a week are above the 95th percentile.
+        pod("shop-cpu-spike-7d9f-abcde", SMALL, |at| if at < 0.96 { 20.0 } else { 950.0 }),
+        pod("shop-cpu-zeros-7d9f-abcde", SMALL, |at| if at < 0.75 { 0.0 } else { 900.0 }),
+        pod("shop-cpu-busy-7d9f-abcde", SMALL, |at| if at < 0.65 { 0.0 } else { 900.0 }),
+        pod("shop-mem-under-7d9f-abcde", |_| 450.0 * MI, IDLE),
+        pod("shop-mem-over-7d9f-abcde", |_| 300.0 * MI, IDLE),
+        pod("shop-mem-near-7d9f-abcde", |_| 330.0 * MI, IDLE),
+        pod("shop-mem-small-7d9f-abcde", SMALL, IDLE),
+        // Two pods after one another, as after a deploy: one quantile over both.
+        pod("shop-mem-moved-7d9f-abcde", |at| if at < 0.5 { 500.0 * MI } else { -1.0 }, IDLE),
+        pod("shop-mem-moved-6c5b-vwxyz", |at| if at < 0.5 { -1.0 } else { 500.0 * MI }, IDLE),
+        pod("shop-lim-under-7d9f-abcde", |_| 1000.0 * MI, IDLE),
+        pod("shop-lim-over-7d9f-abcde", |_| 1024.0 * MI, IDLE),
+        pod("shop-lim-near-7d9f-abcde", |_| 300.0 * MI, IDLE),
+        pod("shop-web-7d9f-abcde", |_| 346.0 * MI, IDLE),
+        pod("shop-many-over-7d9f-abcde", |_| 200.0 * MI, IDLE),
+        // Must not be taken for `web`: a longer name, another namespace, the pause container.
+        pod("shop-web-api-0", |_| 5000.0 * MI, |_| 3000.0),
+        Pod {
+            labels: "namespace=\"other\",pod=\"shop-web-7d9f-abcde\",container=\"main\"".into(),
+            memory: |_| 9000.0 * MI,
+            cpu: |_| 9000.0,
+        },
+        Pod { labels: "namespace=\"shop\",pod=\"shop-web-7d9f-abcde\",container=\"\"".into(), memory: |_| 9000.0 * MI, cpu: |_| 9000.0 },
+    ]);
+    let mut text = values(&[
+        proc("cpu-limit", 1, "10m/80Mi", "500m/80Mi"),
+        proc("cpu-under", 1, "10m/80Mi", "1000m/80Mi"),
+        proc("cpu-over", 1, "900m/80Mi", "1000m/80Mi"),
+        proc("cpu-near", 1, "300m/80Mi", "1000m/80Mi"),
+        proc("cpu-p95", 1, "100m/80Mi", "1000m/80Mi"),
+        proc("cpu-spike", 1, "10m/80Mi", "1000m/80Mi"),
+        proc("cpu-zeros", 1, "10m/80Mi", "1000m/80Mi"),
+        proc("cpu-busy", 1, "10m/80Mi", "1000m/80Mi"),
+        proc("mem-under", 1, "10m/300Mi", "1000m/1Gi"),
+        proc("mem-over", 1, "10m/600Mi", "1000m/1Gi"),
+        proc("mem-near", 1, "10m/300Mi", "1000m/1Gi"),
+        proc("mem-small", 1, "10m/200Mi", "1000m/200Mi"),
+        proc("mem-moved", 1, "10m/300Mi", "1000m/1Gi"),
+        proc("lim-under", 1, "10m/1000Mi", "1000m/1Gi"),
+        proc("lim-over", 1, "10m/1Gi", "1000m/8Gi"),
+        proc("lim-near", 1, "10m/300Mi", "1000m/300Mi"),
+        proc("web", 6, "10m/256Mi", "1000m/256Mi"),
+        proc("many-over", 6, "10m/200Mi", "1000m/512Mi"),
+    ]);
+    text += &format!("statefulSets:\n{}", proc("web-api", 1, "3000m/5000Mi", "4000m/12500Mi"));
+    let app = app(&prometheus.address, &text, "namespace: shop\n");
+    let ran = app.run(&["lint"]).exits(3).never_says("L069");
+    assert_eq!(
+        advice(&ran),
+        [
+            "cpu-limit cpu limits: current 500m, suggestion 1000m [L060]",
+            "cpu-under cpu requests: current 10m, suggestion 800m [L061]",
+            "cpu-over cpu requests: current 900m, suggestion 100m [L061]",
+            "cpu-p95 cpu requests: current 100m, suggestion 700m [L061]",
+            "cpu-busy cpu requests: current 10m, suggestion 900m [L061]",
+            "mem-under memory requests: current 300Mi, suggestion 450Mi [L062]",
+            "mem-over memory requests: current 600Mi, suggestion 300Mi [L062]",
+            "mem-moved memory requests: current 300Mi, suggestion 500Mi [L062]",
+            "lim-under memory limits: current 1Gi, suggestion 2500Mi [L063]",
+            "lim-over memory limits: current 8Gi, suggestion 2560Mi [L063]",
+            "web memory requests: current 256Mi, suggestion 346Mi [L062]",
+            "web memory limits: current 256Mi, suggestion 450Mi [L063]",
+            "many-over memory limits: current 512Mi, suggestion 260Mi [L063]",
+        ],
+        "{}",
+        ran.stderr
+    );
+    assert_eq!((count(&ran, "warning:"), count(&ran, "error:")), (1, 13), "the CPU limit alone is a warning\n{}", ran.stderr);
+    // A deploy's lint asks nobody.
+    app.run(&["lint", "--simple"]).exits(0).never_says("suggestion");
+
+    let fixed = app.run(&["lint", "--fix"]).exits(0).never_says("suggestion").never_says("warning:");
+    let shown = "chart/values.yaml:11\n  - limits: {cpu: 500m, memory: 80Mi}\n  + limits: {cpu: 1000m, memory: 80Mi}\n";
+    assert!(fixed.stderr.starts_with(shown), "{}", fixed.stderr);
+    let mut expected = text.clone();
+    for (name, before, after) in [
+        ("cpu-limit", "500m", "1000m"),
+        ("cpu-under", "{cpu: 10m", "{cpu: 800m"),
+        ("cpu-over", "900m", "100m"),
+        ("cpu-p95", "{cpu: 100m", "{cpu: 700m"),
+        ("cpu-busy", "{cpu: 10m", "{cpu: 900m"),
+        ("mem-under", "300Mi", "450Mi"),
+        ("mem-over", "600Mi", "300Mi"),
+        ("mem-moved", "300Mi", "500Mi"),
+        ("lim-under", "1Gi", "2500Mi"),
+        ("lim-over", "8Gi", "2560Mi"),
+        ("web", "{cpu: 10m, memory: 256Mi", "{cpu: 10m, memory: 346Mi"),
+        ("web", "{cpu: 1000m, memory: 256Mi", "{cpu: 1000m, memory: 450Mi"),
+        ("many-over", "512Mi", "260Mi"),
+    ] {
+        let at = expected.find(&format!("  {name}: #")).expect("the proc");
+        let found = at + expected[at..].find(before).expect("what it said");
+        expected.replace_range(found..found + before.len(), after);
+    }
+    assert_eq!(fs::read_to_string(app.dir().join("chart/values.yaml")).expect("values"), expected);
+    let again = app.run(&["lint"]).exits(0).never_says("suggestion").never_says("warning:");
+    assert_eq!(again.stdout, "");
+    app.run(&["lint", "--fix"]).exits(0).never_says("  + ");
+}
+
+#[test]
+fn the_clusters_own_queries_are_asked() {
+    let prometheus = Prometheus::with(&[
+        pod("shop-web-7d9f-abcde", |at| if at < 0.5 { 300.0 * MI } else { 700.0 * MI }, |at| if at < 0.5 { 900.0 } else { 500.0 }),
+        pod("shop-worker-7d9f-abcde", |_| 400.0 * MI, |_| 600.0),
+    ]);
+    let text = values(&[proc("web", 1, "10m/300Mi", "1000m/1536Mi"), proc("worker", 1, "10m/400Mi", "1000m/1Gi")]);
+    let lint = |templates: &str, more: &str| {
+        let ran = app(&prometheus.address, &format!("{text}{more}"), &format!("pql_template:\n{templates}")).run(&["lint"]);
+        (advice(&ran), ran)
+    };
+    // Braces written twice, as the older tool wants them, and once.
+    let doubled = "  cpu: 'max(rate(container_cpu_usage_seconds_total{{pod=~\"{appname}-{proc_name}-.+\"}}[5m])) * 1000'\n  \
+        memory_quantile: 'max(quantile_over_time(0.4, container_memory_working_set_bytes{{pod=~\"{appname}-{proc_name}-.+\"}}[{range}]))'\n";
+    for templates in [doubled.to_owned(), doubled.replace("{{", "{").replace("}}", "}")] {
+        let (advice, ran) = lint(&templates, "");
+        assert_eq!(
+            advice,
+            ["web cpu requests: current 10m, suggestion 900m [L061]", "worker cpu requests: current 10m, suggestion 600m [L061]"],
+            "{}",
+            ran.stderr
+        );
+        // The last day alone.
+        let (advice, ran) = lint(&templates, "prometheus_query_range: 1d\n");
+        assert_eq!(
+            advice,
+            [
+                "web cpu requests: current 10m, suggestion 500m [L061]",
+                "web memory requests: current 300Mi, suggestion 700Mi [L062]",
+                "worker cpu requests: current 10m, suggestion 600m [L061]",
+            ],
+            "{}",
+            ran.stderr
+        );
+    }
+    // No placeholders: every process gets the same answer.
+    let (advice, _) = lint("  memory_quantile: vector(524288000)\n  cpu: scalar(vector(5))\n", "");
+    assert_eq!(
+        advice,
+        ["web memory requests: current 300Mi, suggestion 500Mi [L062]", "worker memory requests: current 400Mi, suggestion 500Mi [L062]"]
+    );
+    // A query that Prometheus does not understand, and a range that is none.
+    let (_, ran) = lint("  cpu: 'max('\n", "");
+    one_warning(ran).says("it refuses the query: ");
+    let (_, ran) = lint("  cpu: vector(1)\n", "prometheus_query_range: 7 days\n");
+    ran.exits(3).says("[L024]").never_says("L069");
+    let (_, ran) = lint("  cpu: vector(1)\n", "prometheus_query_range: 0d\n");
+    one_warning(ran).says("`prometheus_query_range`: `0d` is nothing to look back on: write 7d");
+}
+
+#[test]
+fn files_are_written_whole_or_not_at_all() {
+    let prometheus = Prometheus::with(&[
+        pod("shop-web-7d9f-abcde", |_| 600.0 * MI, IDLE),
+        pod("shop-worker-7d9f-abcde", |_| 600.0 * MI, IDLE),
+        pod("shop-cron-28000000-abcde", |_| 600.0 * MI, IDLE),
+    ]);
+    // The worker's block is shared: neither of its values may change, though the request alone could.
+    let shared = "appname: shop\r\nbuild: {base: \"alpine:3\", script: [\"true\"]}\r\nbig: &big {cpu: '1', memory: '300Mi'}\r\ndeployments:\r\n  \
+        web:\r\n    replicaCount: 1\r\n    command: [sleep, '9']\r\n    resources: {requests: {cpu: 10m, memory: '80Mi'}, limits: {cpu: 1, memory: \"80Mi\"}}\r\n  \
+        worker:\r\n    replicaCount: 1\r\n    command: [sleep, '9']\r\n    resources: {requests: {cpu: 10m, memory: 80Mi}, limits: *big}\r\n\
+        cronjobs:\r\n  cron: {schedule: '0 1 * * *', command: [ls], resources: {requests: {cpu: 10m, memory: 600Mi}, limits: {cpu: 900m, memory: 1Gi}}} # lain:ignore L060\r\n";
+    let app_with = app;
+    let setup = || app_with(&prometheus.address, &format!("\u{feff}{shared}"), "");
+    let read = |app: &App, name: &str| fs::read_to_string(app.dir().join(name)).expect("a file");
+
+    let app = setup();
+    let ran = app.run(&["lint", "--fix"]).exits(3);
+    assert_eq!(
+        advice(&ran),
+        ["worker memory limits: current 300Mi, suggestion 1500Mi [L063]", "worker memory requests: current 80Mi, suggestion 600Mi [L062]"]
+    );
+    let ran = ran.says("next: limits.memory: 1500Mi # by hand: chart/values.yaml:12: `deployments.worker.resources.limits` is an alias");
+    let expected = shared.replace("memory: '80Mi'}", "memory: '600Mi'}").replace("memory: \"80Mi\"}", "memory: \"1500Mi\"}");
+    assert_eq!(read(&app, "chart/values.yaml"), format!("\u{feff}{expected}"), "{}", ran.stderr);
+
+    // Under the older names of its keys as well.
+    let older = |text: &str| format!("\u{feff}{}", text.replace("deployments:", "deploy:").replace("cronjobs:", "cronjob:"));
+    let app = app_with(&prometheus.address, &older(shared), "");
+    app.run(&["lint", "--fix"]).exits(3);
+    assert_eq!(read(&app, "chart/values.yaml"), older(&expected));
+
+    // What the cluster's own layer of the app says is changed there; a link stays a link, a mode stays.
+    let own = "deployments:\n  web: {resources: {limits: {memory: 90Mi}}}\n";
+    let app = setup().file("chart/values-test.yaml", own).file("real.yaml", "");
+    let (link, target) = (app.dir().join("chart/values-test.yaml"), app.dir().join("real.yaml"));
+    fs::rename(&link, &target).expect("moved");
+    std::os::unix::fs::symlink("../real.yaml", &link).expect("a link");
+    fs::set_permissions(&target, std::os::unix::fs::PermissionsExt::from_mode(0o640)).expect("a mode");
+    app.run(&["lint", "--fix"]).exits(3).says("chart/values-test.yaml:2\n  - web:");
+    assert_eq!(read(&app, "real.yaml"), own.replace("90Mi", "1500Mi"));
+    assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&target).expect("there").permissions()) & 0o777, 0o640);
+    assert!(read(&app, "chart/values.yaml").contains("memory: \"80Mi\""), "what is overridden stays");
+
+    // The administrators' file is never edited, and no request that needs its limit raised.
+    let cluster = "deployments: {web: {resources: {limits: {memory: 100Mi}}}, worker: null}\n";
+    let app = app_with(&prometheus.address, shared, cluster);
+    let ran = app.run(&["lint", "--fix"]).exits(3).says("limits.memory: 1500Mi # by hand: lain does not edit ");
+    assert_eq!(advice(&ran).len(), 2, "{}", ran.stderr);
+    ran.changed_nothing();
+
+    // A full disk: `-f` files are edited too, and this one cannot be.
+    let app = app_with(&prometheus.address, shared, "").file("more/v.yaml", "");
+    let _mount = Mount::new(&app.dir().join("more"));
+    let more = format!("deployments: {{web: {{resources: {{limits: {{memory: 90Mi}}}}}}, worker: null}} # {}\n", "x".repeat(5000));
+    fs::write(app.dir().join("more/v.yaml"), &more).expect("it fits once");
+    let ran = app.run(&["lint", "--fix", "-f", "more/v.yaml"]).exits(1).reason("cannot write ").says("no space left on device");
+    ran.changed_nothing();
+}
+
+#[test]
+fn a_file_that_changed_meanwhile_is_left_alone() {
+    let text = values(&[proc("web", 1, "10m/300Mi", "1000m/2Gi")]);
+    let server = Server::start(|_| reply("200 OK", ""));
+    let app = app(&server.address, &text, "");
+    let file = app.dir().join("chart/values.yaml");
+    let changed = text.replace("300Mi", "301Mi");
+    let answer = changed.clone();
+    let server = Server::start(move |request| {
+        fs::write(&file, &answer).expect("someone's editor");
+        let range = request.contains("query_range");
+        reply(
+            "200 OK",
+            if range {
+                EMPTY_MATRIX
+            } else {
+                "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"value\":[1,\"6e8\"]}]}}"
+            },
+        )
+    });
+    let app = app.cluster("test", &format!("registry: 127.0.0.1:5000/dev\nprometheus: http://{}\n", server.address));
+    app.run(&["lint", "--fix"]).exits(3).reason("chart/values.yaml changed while lain looked at it").next("lain lint --fix");
+    assert_eq!(fs::read_to_string(app.dir().join("chart/values.yaml")).expect("values"), changed);
+}
+
+/// A small file system in a folder, until it is dropped.
+struct Mount(std::path::PathBuf);
+
+impl Mount {
+    fn new(folder: &std::path::Path) -> Self {
+        let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8k", "none"]).arg(folder).status();
+        assert!(done.is_ok_and(|status| status.success()), "this test mounts a file system: run it as root");
+        Self(folder.to_path_buf())
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+const EMPTY_MATRIX: &str = "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[]}}";
+
+/// Something that stands where Prometheus should be.
+struct Server {
+    address: String,
+}
+
+impl Server {
+    /// Answers every request with these bytes.
+    fn start(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::serve(move |mut stream, request| {
+            let _ = stream.write_all(&answer(request));
+        })
+    }
+
+    fn serve(work: impl Fn(TcpStream, &str) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address").to_string();
+        let work = std::sync::Arc::new(work);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, work) = (stream.expect("a connection"), std::sync::Arc::clone(&work));
+                std::thread::spawn(move || {
+                    let mut request = [0; 16 * 1024];
+                    let length = stream.read(&mut request).unwrap_or(0);
+                    work(stream, &String::from_utf8_lossy(&request[..length]));
+                });
+            }
+        });
+        Self { address }
+    }
+}
+
+fn reply(status: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+        .into_bytes()
+}
+
+/// It went well but for one warning, which says why there is no advice.
+#[track_caller]
+fn one_warning(ran: Ran) -> Ran {
+    let warnings = count(&ran, "warning:");
+    let ran = ran.exits(0).says("no resource advice from Prometheus: ").says("[L069]").never_says("suggestion").never_says("panicked");
+    assert_eq!((warnings, count(&ran, "error:")), (1, 0), "{}", ran.stderr);
+    ran.within(60)
+}
+
+fn two_procs(address: &str) -> App {
+    app(address, &values(&[proc("web", 1, "10m/80Mi", "1000m/80Mi"), proc("worker", 2, "10m/80Mi", "1000m/80Mi")]), "")
+}
+
+#[test]
+fn whatever_goes_wrong_is_one_warning() {
+    let number = |text: &str| {
+        let vector = format!("{{\"status\":\"success\",\"data\":{{\"resultType\":\"vector\",\"result\":[{{\"value\":[1,\"{text}\"]}}]}}}}");
+        move |_: &str| reply("200 OK", &vector)
+    };
+    let fixed = |status: &'static str, body: &'static str| Server::start(move |_| reply(status, body));
+    let closed = Server { address: format!("127.0.0.1:{}", free_port()) };
+    let hangs_up = Server::serve(|stream, _| drop(stream));
+    for (server, words) in [
+        (closed, "connection refused"),
+        (hangs_up, "the connection was closed"),
+        (fixed("500 Internal Server Error", "oops"), "it answered 500 Internal Server Error"),
+        (
+            fixed("503 Service Unavailable", "{\"status\":\"error\",\"errorType\":\"timeout\",\"error\":\"query timed out\"}"),
+            "query timed out",
+        ),
+        (fixed("401 Unauthorized", "who are you"), "it wants a login (401 Unauthorized)"),
+        (fixed("404 Not Found", "404 page not found"), "no Prometheus answers under this address"),
+        (fixed("200 OK", ""), "no JSON"),
+        (fixed("200 OK", "<!DOCTYPE html><title>Login</title>"), "a web page"),
+        (fixed("200 OK", "{\"status\":\"success\"}"), "JSON that is no answer of Prometheus'"),
+        (fixed("200 OK", "[[[[[[[["), "no JSON"),
+        (fixed("200 OK", EMPTY_MATRIX), "no usage of web, worker in the last 7d"),
+        (fixed("302 Found", ""), "location"),
+        (Server::start(number("NaN")), "`NaN` is no amount of memory"),
+        (Server::start(number("+Inf")), "`inf` is no amount of CPU"),
+        (Server::start(number("-5")), "`-5.0` is no amount of CPU"),
+        (Server::start(number("1e300")), "`1e300` is no amount of CPU"),
+        (Server::start(number("many")), "JSON that is no answer of Prometheus'"),
+    ] {
+        one_warning(two_procs(&server.address).run(&["lint"])).says(words).changed_nothing();
+    }
+    // A password in the address is not shown, though the line is.
+    let wants = fixed("401 Unauthorized", "");
+    let ran = one_warning(two_procs(&format!("tester:hunter2@{}", wants.address)).run(&["lint"]));
+    ran.says("prometheus: http://***@").never_says("hunter2");
+    // It is sent: base64 of tester:hunter2.
+    let asks = Server::start(|request| {
+        let known = request.to_lowercase().contains("authorization: basic dgvzdgvyomh1bnrlcji=");
+        if known { reply("200 OK", EMPTY_MATRIX) } else { reply("401 Unauthorized", "") }
+    });
+    one_warning(two_procs(&format!("tester:hunter2@{}", asks.address)).run(&["lint"])).says("no usage of web, worker");
+    // Nor is anyone asked who is not named.
+    app("", &values(&[proc("web", 1, "10m/80Mi", "1000m/80Mi")]), "prometheus_x: 1\n")
+        .cluster("test", "registry: 127.0.0.1:5000/dev\n")
+        .run(&["lint"])
+        .exits(0)
+        .never_says("Prometheus");
+}
+
+#[test]
+fn what_never_ends_is_given_up() {
+    let silent = Server::serve(|stream, _| {
+        std::thread::sleep(Duration::from_secs(120));
+        drop(stream);
+    });
+    let dribbling = Server::serve(|mut stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{");
+        while stream.write_all(b" ").is_ok() {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    });
+    let slow_head = Server::serve(|mut stream, _| {
+        for byte in b"HTTP/1.1 200 OK\r\nX-Long: ".iter().chain(std::iter::repeat(&b'x')) {
+            if stream.write_all(&[*byte]).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    });
+    let endless = Server::serve(|mut stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n");
+        while stream.write_all(&[b' '; 4096]).is_ok() {}
+    });
+    let redirects = Server::start(|_| b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec());
+    std::thread::scope(|scope| {
+        for (server, words) in [
+            (&silent, "no answer within 20 s"),
+            (&dribbling, "no answer within 20 s"),
+            (&slow_head, "no answer within 20 s"),
+            (&endless, "more than 4194304 bytes"),
+            (&redirects, "too many redirects"),
+        ] {
+            scope.spawn(move || one_warning(two_procs(&server.address).run(&["lint"])).says(words).changed_nothing());
+        }
+        // Ctrl-C does not wait for anyone.
+        scope.spawn(|| {
+            let app = two_procs(&silent.address);
+            let mut command = app.command(std::path::Path::new(env!("CARGO_BIN_EXE_lain")));
+            let mut lain = command.arg("lint").stderr(Stdio::null()).spawn().expect("lain starts");
+            std::thread::sleep(Duration::from_secs(3));
+            assert!(lain.try_wait().expect("a state").is_none(), "it waits for the answer");
+            let told = Command::new("kill").args(["-INT", &lain.id().to_string()]).status().expect("kill runs");
+            assert!(told.success());
+            let asked = Instant::now();
+            assert_eq!(lain.wait().expect("it ends").code(), Some(130));
+            assert!(asked.elapsed() < Duration::from_secs(12), "it waited for the answer all the same");
+        });
+    });
+}
