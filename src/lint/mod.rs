@@ -1,6 +1,6 @@
 //! Checks of values, each with a stable id (see [`catalogue`]). All problems of one run are found, not the first alone.
 //!
-//! [`types`] walks the values along the model's schema. What it finds wrong is taken out, and the rest is typed, so that one slip does not hide the others
+//! `types` walks the values along the model's schema. What it finds wrong is taken out, and the rest is typed, so that one slip does not hide the others
 //! from the checks that need a typed app.
 
 pub mod advice;
