@@ -15,4 +15,5 @@ venv() {
 # The older tool, as a black box; pinned, because a fresh install of it no longer starts.
 old_lain() { venv old-lain lain lain 'marshmallow<4' 'click<8.2' setuptools; }
 
-schemas() { venv kubernetes-validate kubernetes-validate kubernetes-validate; }
+# The schemas of Kubernetes 1.25 to 1.37; pinned, because each release drops an old version and adds a new one.
+schemas() { venv kubernetes-validate kubernetes-validate 'kubernetes-validate==1.37.0'; }
