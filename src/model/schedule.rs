@@ -119,15 +119,12 @@ fn number(text: &str) -> Option<u64> {
 
 fn descriptor(text: &str) -> Result<(), String> {
     if let Some(every) = text.strip_prefix("@every ") {
-        return match is_go_duration(every) {
-            true => Ok(()),
-            false => Err(format!("`{every}` after @every is no duration; write it like 1h30m")),
-        };
+        return if is_go_duration(every) { Ok(()) } else { Err(format!("`{every}` after @every is no duration; write it like 1h30m")) };
     }
-    match DESCRIPTORS.contains(&text) {
-        true => Ok(()),
-        false => Err(format!("`{text}` is none of {}, @every DURATION", DESCRIPTORS.join(", "))),
+    if DESCRIPTORS.contains(&text) {
+        return Ok(());
     }
+    Err(format!("`{text}` is none of {}, @every DURATION", DESCRIPTORS.join(", ")))
 }
 
 /// Go's `time.ParseDuration`: an optional sign, then numbers with a unit each; `0` alone needs none.
