@@ -130,7 +130,7 @@ pub fn taught(folder: &Path) -> Vec<Chart> {
         let values = chart::values("shop", language).expect("values");
         for (how, values) in [("", values.clone()), (", all of it", take_in(&values))] {
             let chart = folder.join(format!("{word}{how}"));
-            for file in chart::without_values("shop").expect("a chart") {
+            for file in chart::without_values("shop", None).expect("a chart") {
                 let path = chart.join(&file.path);
                 fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
                 fs::write(path, &file.bytes).expect("a file");
