@@ -1,12 +1,14 @@
 //! Images: which one runs, and how it is made.
 
+use std::rc::Rc;
+
 use super::Input;
 use crate::model::image::ImageReference;
 use crate::model::name::nearest;
 
 /// L014 one image, L020 nothing to build, L028 builds that are not there, L040 `latest`.
 pub fn check(input: &mut Input<'_>) {
-    let app = input.app.clone();
+    let app = Rc::clone(&input.app);
     let builds: Vec<&str> = app.builds.iter().flatten().map(|(name, _)| name.as_str()).collect();
     for (kind, name, proc) in app.procs() {
         let path = [kind.key(), name];

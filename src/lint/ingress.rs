@@ -1,5 +1,7 @@
 //! What stands behind ingresses, and canaries.
 
+use std::rc::Rc;
+
 use super::Input;
 use crate::model::app::ProcKind;
 use crate::model::name::nearest;
@@ -11,7 +13,7 @@ const PREFIX: &str = "nginx.ingress.kubernetes.io/";
 
 /// L015 deployName, L026 canary annotations, L044 one replica behind an ingress.
 pub fn check(input: &mut Input<'_>) {
-    let app = input.app.clone();
+    let app = Rc::clone(&input.app);
     // A proc that could not be typed is there all the same.
     let mut deployments: Vec<String> = Vec::new();
     for kind in [ProcKind::Deployment, ProcKind::StatefulSet] {

@@ -19,8 +19,10 @@ mod secrets;
 pub mod sizing;
 mod types;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use crate::error::{Error, Location};
 use crate::model::aliases::canonical;
@@ -87,9 +89,9 @@ pub(crate) struct Input<'a> {
     layers: &'a Layers,
     surroundings: &'a Surroundings,
     /// The merged values with every alias under its key.
-    root: Node,
+    root: Cow<'a, Node>,
     /// What could be typed.
-    app: App,
+    app: Rc<App>,
     problems: Vec<Problem>,
 }
 
@@ -129,7 +131,7 @@ impl Input<'_> {
 pub fn check(layers: &Layers, surroundings: &Surroundings) -> Vec<Problem> {
     let root = canonical(&layers.merged);
     let (app, problems) = types::check(&root);
-    let mut input = Input { layers, surroundings, root, app, problems: vec![] };
+    let mut input = Input { layers, surroundings, root, app: Rc::new(app), problems: vec![] };
     problems.into_iter().for_each(|problem| input.keep(problem));
     names::check(&mut input);
     procs::check(&mut input);

@@ -1,5 +1,7 @@
 //! Requests and limits.
 
+use std::rc::Rc;
+
 use serde_json::Value as Json;
 
 use super::{Input, Severity};
@@ -11,7 +13,7 @@ const LEAST_MEMORY: &str = "4Mi";
 
 /// L012 incomplete, L021 requests above limits, L022 too little memory, L042 limits without requests.
 pub fn check(input: &mut Input<'_>) {
-    let app = input.app.clone();
+    let app = Rc::clone(&input.app);
     for (kind, name, proc) in app.procs() {
         let path = [kind.key(), name, "resources"];
         if let Some(resources) = proc.resources.as_ref().filter(|resources| !resources.is_null()) {

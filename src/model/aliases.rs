@@ -1,5 +1,7 @@
 //! Other names of keys, as the older tool took them.
 
+use std::borrow::Cow;
+
 use crate::values::merge::overlay;
 use crate::values::node::{Node, Value};
 
@@ -13,10 +15,15 @@ pub const ALIASES: &[(&str, &[&str])] = &[
     ("externalIngresses", &["externalIngress", "externalIng"]),
 ];
 
-/// The values with everything under the key itself. Positions stay.
-pub fn canonical(root: &Node) -> Node {
+/// The values with everything under the key itself. Positions stay. Most files have no alias, and are not copied.
+pub fn canonical(root: &Node) -> Cow<'_, Node> {
+    let has_alias =
+        root.as_map().is_some_and(|map| ALIASES.iter().any(|(_, aliases)| aliases.iter().any(|alias| map.contains_key(*alias))));
+    if !has_alias {
+        return Cow::Borrowed(root);
+    }
     let mut root = root.clone();
-    let Value::Map(map) = &mut root.value else { return root };
+    let Value::Map(map) = &mut root.value else { return Cow::Owned(root) };
     for (key, aliases) in ALIASES {
         for alias in *aliases {
             let Some(entry) = map.shift_remove(*alias) else { continue };
@@ -34,7 +41,7 @@ pub fn canonical(root: &Node) -> Node {
             }
         }
     }
-    root
+    Cow::Owned(root)
 }
 
 #[cfg(test)]
