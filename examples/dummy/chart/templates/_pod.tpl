@@ -103,14 +103,15 @@ volumes:
 
 {{/*
 Environment: what lain tells every container, then the app's env and the container's own, sorted. Each name once: the container's
-value wins over the app's, either wins over lain's. A null says nothing: the wider value stays. Takes root, container.
+value wins over the app's, either wins over lain's. A null is no value, as helm 4 takes nulls out of chart/values.yaml and helm 3 does not.
+Takes root, container.
 */}}
 {{- define "lain.env" -}}
 {{- $values := .root.Values -}}
 {{- $env := dict -}}
 {{- range $layer := list $values.env .container.env -}}
 {{- range $name, $value := $layer -}}
-{{- if not (and (kindIs "invalid" $value) (hasKey $env $name)) -}}
+{{- if not (kindIs "invalid" $value) -}}
 {{- $_ := set $env $name $value -}}
 {{- end -}}
 {{- end -}}
