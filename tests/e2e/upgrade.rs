@@ -1,9 +1,10 @@
 //! Releases of the older tool's chart, and values files of its users, live on here.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use crate::support::Place;
+use crate::support::{Place, Ran};
 
 /// The older tool's own chart, made by the older tool.
 fn older_chart(place: &Place) {
@@ -117,4 +118,123 @@ fn an_older_chart_deploys_unchanged_and_upgrades_in_place() {
     place.edit("chart/values.yaml", |text| text.replace("FOO: BAR", "FOO: BAZ"));
     place.lain(&["deploy", "--wait"]).ok();
     place.answers(&format!("{app}-web"), "BAZ");
+}
+
+/// An app of every kind of object, none of whose pods the list of differences names as replaced.
+fn every_kind(place: &Place) -> String {
+    let sleeper = "image: \"python:3.13-slim\"\n    imagePullPolicy: IfNotPresent\n    command: [sleep, \"100000\"]\n    \
+                   terminationGracePeriodSeconds: 1\n    \
+                   resources: {limits: {cpu: 1, memory: 80Mi}, requests: {cpu: 1m, memory: 8Mi}}\n";
+    format!(
+        "appname: {app}
+registry: {registry}
+domain: rig.example.com
+imageTag: v1
+cluster: test
+namespace: {namespace}
+ingressAnnotations: {{nginx.ingress.kubernetes.io/ssl-redirect: \"true\"}}
+persistentVolumeClaims:
+  data: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 10Mi}}}}}}
+volumeMounts:
+  - {{name: data, mountPath: /data}}
+networkPolicy:
+  spec: {{podSelector: {{matchLabels: {{app.kubernetes.io/name: nobody}}}}, policyTypes: [Ingress]}}
+deployments:
+  web:
+    replicaCount: 2
+    containerPort: 5000
+    env: {{WORD: one}}
+    {sleeper}
+  scaled:
+    replicaCount: 1
+    hpa: {{maxReplicas: 2}}
+    {sleeper}
+statefulSets:
+  store:
+    replicaCount: 1
+    {sleeper}
+cronjobs:
+  nightly:
+    schedule: \"0 17 1 1 *\"
+    {sleeper}
+jobs:
+  once:
+    {sleeper}
+ingresses:
+  - {{host: {app}, deployName: web, paths: [/]}}
+",
+        app = place.appname,
+        namespace = place.namespace,
+        registry = Place::registry(),
+    )
+}
+
+/// helm in a version of the rig's.
+fn helm(place: &Place, version: &str, args: &[&str]) -> Ran {
+    let tools = std::env::var("LAIN_RIG_TOOLS").expect("LAIN_RIG_TOOLS");
+    let mut command = Command::new(format!("{tools}/helm-{version}/helm"));
+    command.current_dir(&place.app).env("HOME", place.home()).args(args).args(["--namespace", &place.namespace, "--kubeconfig"]);
+    Ran::of(&command.arg(place.home().join(".kube/kubeconfig-test")).output().expect("helm runs"))
+}
+
+/// Every object of the release, and every pod: its id.
+fn ids(place: &Place) -> BTreeMap<String, String> {
+    let kinds = "deployments,replicasets,statefulsets,cronjobs,jobs,services,ingresses,horizontalpodautoscalers,persistentvolumeclaims,\
+                 networkpolicies,pods";
+    let path = "jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.uid}{\"\\n\"}{end}";
+    let text = place.kubectl(&["get", kinds, "-o", path]).ok().stdout;
+    text.lines().filter_map(|line| line.split_once(' ')).map(|(name, id)| (name.to_owned(), id.to_owned())).collect()
+}
+
+/// The older tool's chart in older/, ours in chart/, with the same values; both Secrets.
+fn both_charts(place: &Place) {
+    older_chart(place);
+    fs::rename(place.app.join("chart"), place.app.join("older")).expect("the older chart");
+    place.lain(&["init", "--appname", &place.appname]).ok();
+    for chart in ["older", "chart"] {
+        fs::write(place.app.join(chart).join("values.yaml"), every_kind(place)).expect("values");
+    }
+    for secret in ["env", "secret"] {
+        place.kubectl(&["create", "secret", "generic", &format!("{}-{secret}", place.appname), "--from-literal=A=b"]).ok();
+    }
+}
+
+#[test]
+fn every_kind_of_object_outlives_the_change_of_charts() {
+    // helm 3 goes on as before; helm 4 of itself does as the release was made, and with server-side apply when told to.
+    for (version, more) in [("3.17.3", &[][..]), ("4.3.1", &[]), ("4.3.1", &["--server-side=true"])] {
+        let place = Place::new("3.17.3");
+        let app = place.appname.clone();
+        both_charts(&place);
+        helm(&place, "3.9.4", &["install", &app, "older", "--wait", "--timeout", "3m"]).ok();
+        let before = ids(&place);
+        for kind in [
+            "Deployment/APP-web",
+            "Deployment/APP-scaled",
+            "StatefulSet/APP-store",
+            "CronJob/APP-nightly",
+            "Job/APP-once",
+            "Service/APP-web",
+            "Ingress/APP-rig-example-com-APP-web",
+            "HorizontalPodAutoscaler/APP-scaled",
+            "PersistentVolumeClaim/APP-data",
+            "NetworkPolicy/APP",
+            "Pod/APP-store-0",
+        ] {
+            assert!(before.contains_key(&kind.replace("APP", &app)), "{kind} in {before:?}");
+        }
+        let upgrade = |more: &[&str]| helm(&place, version, &[&["upgrade", &app, "chart", "--wait", "--timeout", "3m"], more].concat());
+        upgrade(more).ok();
+        let mut after = ids(&place);
+        // The one thing that is new, as docs/chart-differences.md says.
+        assert!(after.remove(&format!("Service/{app}-store")).is_some(), "{after:?}");
+        assert_eq!(after, before, "helm {version} {more:?}: nothing was made anew, no pod was replaced");
+        assert_eq!(place.field(&format!("deployment/{app}-scaled"), "{.spec.replicas}"), "1");
+
+        // And on from there, with a change.
+        upgrade(&[more, &["--set", "deployments.web.env.WORD=two,deployments.web.replicaCount=1"]].concat()).ok();
+        let web = format!("deployment/{app}-web");
+        assert_eq!(place.field(&web, "{.spec.template.spec.containers[0].env[?(@.name==\"WORD\")].value}"), "two");
+        assert_eq!(place.field(&web, "{.spec.replicas}"), "1");
+    }
 }

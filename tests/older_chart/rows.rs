@@ -71,7 +71,7 @@ pub const VALUES: &str = r#"
 appname: dummy
 registry: r.example.com
 domain: example.com
-imageTag: "1"
+imageTag: v1
 cluster: test
 namespace: shops
 deployments:
@@ -83,6 +83,8 @@ deployments:
 
 /// Every key that the older chart knows.
 pub const EVERYTHING: &str = r#"
+imageTag: "1000"
+cluster: y
 internalRegistry: i.example.com/team
 serviceAccountName: apps
 ingressClass: inner
@@ -219,7 +221,7 @@ deployments: {web: {hpa: {maxReplicas: 3}}}",
     row(
         "env that names `LAIN_CLUSTER`, `K8S_NAMESPACE` or `IMAGE_TAG`",
         "env: {LAIN_CLUSTER: mine}",
-        &[r#"Deployment/dummy-web spec.template.spec.containers[web].env[0]: {"name":"LAIN_CLUSTER","value":"test"} -> nothing"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[1]: {"name":"K8S_NAMESPACE","value":"shops"} -> nothing"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[2]: {"name":"IMAGE_TAG","value":1} -> nothing"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[3]: {"name":"LAIN_CLUSTER","value":"mine"} -> nothing"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[IMAGE_TAG]: nothing -> {"name":"IMAGE_TAG","value":"1"}"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[K8S_NAMESPACE]: nothing -> {"name":"K8S_NAMESPACE","value":"shops"}"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[LAIN_CLUSTER]: nothing -> {"name":"LAIN_CLUSTER","value":"mine"}"#],
+        &[r#"Deployment/dummy-web spec.template.spec.containers[web].env[0]: {"name":"LAIN_CLUSTER","value":"test"} -> nothing"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[1]: {"name":"K8S_NAMESPACE","value":"shops"} -> nothing"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[2]: {"name":"IMAGE_TAG","value":"v1"} -> nothing"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[3]: {"name":"LAIN_CLUSTER","value":"mine"} -> nothing"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[IMAGE_TAG]: nothing -> {"name":"IMAGE_TAG","value":"v1"}"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[K8S_NAMESPACE]: nothing -> {"name":"K8S_NAMESPACE","value":"shops"}"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[LAIN_CLUSTER]: nothing -> {"name":"LAIN_CLUSTER","value":"mine"}"#],
     ),
     row(
         r#"process env `A: ""` over a global `A`"#,
@@ -333,12 +335,12 @@ externalIng: [{host: www.dummy.com, deployName: web, paths: [/]}]"#,
     row(
         "`build: NAME`",
         "deployments: {web: {build: front}}",
-        &[r#"Deployment/dummy-web spec.template.spec.containers[web].image: "r.example.com/dummy:1" -> "r.example.com/dummy-front:1""#],
+        &[r#"Deployment/dummy-web spec.template.spec.containers[web].image: "r.example.com/dummy:v1" -> "r.example.com/dummy-front:v1""#],
     ),
     row(
         "`imageRef` (passed by `lain deploy --image`)",
         "imageRef: r.example.com/dummy@sha256:0123",
-        &[r#"Deployment/dummy-web spec.template.spec.containers[web].image: "r.example.com/dummy:1" -> "r.example.com/dummy@sha256:0123""#],
+        &[r#"Deployment/dummy-web spec.template.spec.containers[web].image: "r.example.com/dummy:v1" -> "r.example.com/dummy@sha256:0123""#],
     ),
     row(
         "`useClusterSpec` of a claim",
