@@ -34,7 +34,8 @@ fn chart_of_init(place: &Place) {
     place.kubectl(&["create", "secret", "generic", &format!("{}-env", place.appname), "--from-literal=A=b"]).ok();
 }
 
-fn helm(place: &Place, version: &str, args: &[&str]) -> Ran {
+/// helm in a version of the rig's, without lain's environment.
+pub fn helm(place: &Place, version: &str, args: &[&str]) -> Ran {
     let tools = std::env::var("LAIN_RIG_TOOLS").expect("LAIN_RIG_TOOLS");
     let mut command = Command::new(format!("{tools}/helm-{version}/helm"));
     command.current_dir(&place.app).env("HOME", place.home()).args(args).args(["--namespace", &place.namespace, "--kubeconfig"]);

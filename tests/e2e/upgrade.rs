@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use crate::support::{Place, Ran};
+use crate::chart::helm;
+use crate::support::Place;
 
 /// The older tool's own chart, made by the older tool.
 fn older_chart(place: &Place) {
@@ -159,7 +160,9 @@ cronjobs:
     {sleeper}
 jobs:
   once:
-    {sleeper}
+    image: \"python:3.13-slim\"
+    imagePullPolicy: IfNotPresent
+    command: [echo, done]
 ingresses:
   - {{host: {app}, deployName: web, paths: [/]}}
 ",
@@ -167,14 +170,6 @@ ingresses:
         namespace = place.namespace,
         registry = Place::registry(),
     )
-}
-
-/// helm in a version of the rig's.
-fn helm(place: &Place, version: &str, args: &[&str]) -> Ran {
-    let tools = std::env::var("LAIN_RIG_TOOLS").expect("LAIN_RIG_TOOLS");
-    let mut command = Command::new(format!("{tools}/helm-{version}/helm"));
-    command.current_dir(&place.app).env("HOME", place.home()).args(args).args(["--namespace", &place.namespace, "--kubeconfig"]);
-    Ran::of(&command.arg(place.home().join(".kube/kubeconfig-test")).output().expect("helm runs"))
 }
 
 /// Every object of the release, and every pod: its id.
