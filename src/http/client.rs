@@ -1,27 +1,35 @@
 //! HTTP with bounds: every request has a timeout, every body a size, every failure a few plain words.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use ureq::Agent;
-use ureq::http::{HeaderMap, StatusCode};
-use ureq::tls::{RootCerts, TlsConfig};
+use ureq::config::AutoHeaderValue;
+use ureq::http::{self, HeaderMap, Request, StatusCode};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use crate::error::{Error, Result};
+use super::failure::{Failure, Trouble};
+use super::retry::Retry;
+use crate::error::Result;
 use crate::tools::interrupt;
 
 /// Largest body that is read, in bytes.
 const MAX_BODY: u64 = 32 * 1024 * 1024;
+/// The longest that a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+/// No try starts later than this after the first.
+const TOTAL: Duration = Duration::from_secs(60);
+/// Ctrl-C is noticed within this time while a server lets us wait.
+const GLANCE: Duration = Duration::from_millis(50);
 
-/// A client.
+/// A client. Connections are kept and used again.
 #[derive(Clone, Debug)]
 pub struct Client {
     agent: Agent,
-    /// How often a request is tried on 429, 5xx and broken connections.
-    tries: u32,
-    /// How long to wait before the second try; doubles.
-    pause: Duration,
-    /// Largest body that is read, in bytes.
+    timeout: Duration,
     max_body: u64,
+    retry: Retry,
 }
 
 /// What came back.
@@ -42,19 +50,47 @@ pub enum Method<'a> {
     Get,
     /// HEAD.
     Head,
+    /// DELETE.
+    Delete,
     /// POST of a JSON text.
     PostJson(&'a str),
+    /// POST of a form, encoded already.
+    PostForm(&'a str),
+}
+
+/// What differs from an ordinary client of this house.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trust {
+    /// Certificates are not checked.
+    pub insecure: bool,
+    /// The only CAs that count; the system's when there are none.
+    pub roots: Vec<Certificate<'static>>,
+    /// Redirects are replies like others, for the caller to judge.
+    pub stay: bool,
+    /// No proxy, whatever the environment says.
+    pub direct: bool,
 }
 
 impl Client {
     /// A client; `timeout` bounds each try, `insecure` skips certificate checks (for registries marked so).
     pub fn new(timeout: Duration, tries: u32, pause: Duration, insecure: bool) -> Self {
-        Self { agent: agent(timeout, None, insecure), tries, pause, max_body: MAX_BODY }
+        Self::trusting(timeout, tries, pause, Trust { insecure, ..Trust::default() })
+    }
+
+    /// As [`Client::new`], for those who need it finer.
+    pub(super) fn trusting(timeout: Duration, tries: u32, pause: Duration, trust: Trust) -> Self {
+        Self {
+            agent: agent(timeout, timeout.min(CONNECT), trust),
+            timeout,
+            max_body: MAX_BODY,
+            retry: Retry { tries, pause, total: TOTAL },
+        }
     }
 
     /// A client that tries once: `timeout` bounds all of it, `connect` the connection, `max_body` what is read, in bytes.
     pub fn once_within(timeout: Duration, connect: Duration, max_body: u64) -> Self {
-        Self { agent: agent(timeout, Some(connect), false), tries: 1, pause: Duration::ZERO, max_body }
+        let retry = Retry { tries: 1, pause: Duration::ZERO, total: timeout };
+        Self { agent: agent(timeout, connect, Trust::default()), timeout, max_body, retry }
     }
 
     /// Sends a request, again on 429, 5xx and broken connections.
@@ -62,56 +98,83 @@ impl Client {
     /// # Errors
     /// No reply came, or the body was too large. A reply of any status is no error.
     pub fn send(&self, method: Method<'_>, url: &str, headers: &[(&str, &str)]) -> Result<Reply> {
-        let mut pause = self.pause;
+        self.try_send(method, url, headers).map_err(|failure| failure.into_error(url))
+    }
+
+    /// As [`Client::send`], for callers who judge the failure themselves.
+    pub(super) fn try_send(&self, method: Method<'_>, url: &str, headers: &[(&str, &str)]) -> Result<Reply, Failure> {
+        let started = Instant::now();
         let mut attempt = 1;
         loop {
             let outcome = self.once(method, url, headers);
-            let again = match &outcome {
-                Ok(reply) => reply.status == StatusCode::TOO_MANY_REQUESTS || reply.status.is_server_error(),
-                Err(_) => true,
-            };
-            if !again || attempt >= self.tries {
-                return outcome;
-            }
-            interrupt::sleep(pause)?;
-            pause *= 2;
+            let Some(wait) = self.retry.wait(&outcome, attempt, started.elapsed()) else { return outcome };
+            interrupt::sleep(wait).map_err(|_| Failure::new(Trouble::Interrupted, "interrupted"))?;
             attempt += 1;
         }
     }
 
-    fn once(&self, method: Method<'_>, url: &str, headers: &[(&str, &str)]) -> Result<Reply> {
-        interrupt::check()?;
-        let outcome = match method {
-            Method::Get => headers.iter().fold(self.agent.get(url), |request, (name, value)| request.header(*name, *value)).call(),
-            Method::Head => headers.iter().fold(self.agent.head(url), |request, (name, value)| request.header(*name, *value)).call(),
-            Method::PostJson(body) => headers
-                .iter()
-                .fold(self.agent.post(url).header("Content-Type", "application/json; charset=utf-8"), |request, (name, value)| {
-                    request.header(*name, *value)
-                })
-                .send(body),
+    /// One try, on a thread of its own: Ctrl-C does not wait for the server, and a name server cannot hold us either.
+    fn once(&self, method: Method<'_>, url: &str, headers: &[(&str, &str)]) -> Result<Reply, Failure> {
+        let (verb, kind, body) = match method {
+            Method::Get => (http::Method::GET, None, ""),
+            Method::Head => (http::Method::HEAD, None, ""),
+            Method::Delete => (http::Method::DELETE, None, ""),
+            Method::PostJson(body) => (http::Method::POST, Some("application/json; charset=utf-8"), body),
+            Method::PostForm(body) => (http::Method::POST, Some("application/x-www-form-urlencoded"), body),
         };
-        let mut response = outcome.map_err(|error| Error::failed(format!("{}: {}", host_of(url), plain(&error))))?;
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(self.max_body)
-            .read_to_vec()
-            .map_err(|error| Error::failed(format!("{}: the reply broke off: {}", host_of(url), plain(&error))))?;
-        Ok(Reply { status: response.status(), headers: response.headers().clone(), body })
+        let mut request = Request::builder().method(verb).uri(url);
+        for (name, value) in headers.iter().copied().chain(kind.map(|kind| ("Content-Type", kind))) {
+            request = request.header(name, value);
+        }
+        let malformed = |_| Failure::new(Trouble::Other, "the address or a header is malformed");
+        let request = request.body(kind.map(|_| body.to_owned())).map_err(malformed)?;
+        let (sender, receiver) = channel();
+        let (agent, max_body) = (self.agent.clone(), self.max_body);
+        std::thread::spawn(move || {
+            let _ = sender.send(exchange(&agent, request, max_body)); // nobody may be waiting any more
+        });
+        let started = Instant::now();
+        loop {
+            interrupt::check().map_err(|_| Failure::new(Trouble::Interrupted, "interrupted"))?;
+            match receiver.recv_timeout(GLANCE) {
+                Ok(outcome) => return outcome,
+                Err(RecvTimeoutError::Disconnected) => return Err(Failure::new(Trouble::Other, "the request ended without a word")),
+                Err(RecvTimeoutError::Timeout) if started.elapsed() > self.timeout + Duration::from_secs(1) => {
+                    return Err(Failure::new(Trouble::Timeout, "no answer in time"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 }
 
-fn agent(timeout: Duration, connect: Option<Duration>, insecure: bool) -> Agent {
-    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).disable_verification(insecure).build();
-    let config = Agent::config_builder()
+fn agent(timeout: Duration, connect: Duration, trust: Trust) -> Agent {
+    let roots = if trust.roots.is_empty() { RootCerts::PlatformVerifier } else { RootCerts::Specific(Arc::new(trust.roots)) };
+    let tls = TlsConfig::builder().root_certs(roots).disable_verification(trust.insecure).build();
+    let mut config = Agent::config_builder()
         .timeout_global(Some(timeout))
-        .timeout_connect(connect)
+        .timeout_connect(Some(connect))
         .http_status_as_error(false)
         .tls_config(tls)
-        .user_agent(concat!("lain/", env!("CARGO_PKG_VERSION")))
-        .build();
-    config.into()
+        .user_agent(AutoHeaderValue::from(concat!("lain/", env!("CARGO_PKG_VERSION"))));
+    if trust.stay {
+        config = config.max_redirects(0).max_redirects_will_error(false);
+    }
+    if trust.direct {
+        config = config.proxy(None);
+    }
+    config.build().into()
+}
+
+fn exchange(agent: &Agent, request: Request<Option<String>>, max_body: u64) -> Result<Reply, Failure> {
+    let (parts, body) = request.into_parts();
+    let outcome = match body {
+        Some(body) => agent.run(Request::from_parts(parts, body)),
+        None => agent.run(Request::from_parts(parts, ())),
+    };
+    let mut response = outcome.map_err(|error| Failure::of(&error))?;
+    let body = response.body_mut().with_config().limit(max_body).read_to_vec().map_err(|error| Failure::of(&error))?;
+    Ok(Reply { status: response.status(), headers: response.headers().clone(), body })
 }
 
 impl Reply {
@@ -126,16 +189,4 @@ pub fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)
-}
-
-fn plain(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Timeout(_) => "no answer in time".to_owned(),
-        ureq::Error::HostNotFound => "no such host".to_owned(),
-        ureq::Error::ConnectionFailed => "the connection failed".to_owned(),
-        ureq::Error::BodyExceedsLimit(bytes) => format!("it has more than {bytes} bytes"),
-        ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
-        ureq::Error::Io(error) => crate::error::describe_io(error),
-        other => other.to_string(),
-    }
 }

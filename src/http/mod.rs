@@ -2,6 +2,8 @@
 
 pub mod client;
 pub mod credentials;
+mod failure;
 pub mod prometheus;
 pub mod registry;
+mod retry;
 pub mod webhook;
