@@ -84,6 +84,13 @@ impl Env {
     }
 }
 
+impl FromIterator<(String, String)> for Env {
+    /// An environment of one's own making.
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(variables: T) -> Self {
+        Self { variables: variables.into_iter().collect(), executable: None }
+    }
+}
+
 /// The account of this process: containers often set no USER.
 fn account_name() -> String {
     let uid = rustix::process::getuid().as_raw();

@@ -91,15 +91,12 @@ pub struct Cluster {
     pub registry_type: Option<Text>,
     /// Speak TLS to the registry without checking it, or plain http.
     pub registry_insecure: Option<bool>,
-    /// A command that prints a token for the registry, as for ECR.
-    #[schemars(with = "Option<Text>")]
-    pub registry_token_fetch_cmd: Option<Json>,
-    /// The scheme that token is sent with: `Basic` or `Bearer`.
-    #[schemars(with = "Option<Text>")]
-    pub registry_token_type: Option<Json>,
-    /// Whether the registry's API is spoken to over https.
-    #[schemars(with = "Option<bool>")]
-    pub registry_endpoint_use_https: Option<Json>,
+    /// A command that prints a token for the registry, as for ECR; run without a shell.
+    pub registry_token_fetch_cmd: Option<Text>,
+    /// The scheme that token is sent with: `Basic` or `Bearer`, which is meant when not given.
+    pub registry_token_type: Option<Text>,
+    /// Whether the registry's API is spoken to over https, whatever the host is called.
+    pub registry_endpoint_use_https: Option<bool>,
     /// Aliyun's and Tencent's credentials; accepted, docker's own are used.
     #[schemars(with = "Option<Text>")]
     pub access_key_id: Option<Json>,
@@ -107,14 +104,11 @@ pub struct Cluster {
     #[schemars(with = "Option<Text>")]
     pub access_key_secret: Option<Json>,
     /// Harbor's token: base64 of `user:password`.
-    #[schemars(with = "Option<Text>")]
-    pub harbor_token: Option<Json>,
+    pub harbor_token: Option<Text>,
     /// Docker Hub's user.
-    #[schemars(with = "Option<Text>")]
-    pub dockerhub_username: Option<Json>,
+    pub dockerhub_username: Option<Text>,
     /// Docker Hub's password or token.
-    #[schemars(with = "Option<Text>")]
-    pub dockerhub_password: Option<Json>,
+    pub dockerhub_password: Option<Text>,
     /// Claims that an app mounts with `useClusterSpec: true`.
     #[serde(rename = "clusterPersistentVolumeClaims")]
     #[schemars(with = "Option<IndexMap<String, Option<IndexMap<String, Json>>>>")]
@@ -139,7 +133,7 @@ pub enum FromEnv {
         env_name: Text,
         /// What to tell those who have it not.
         hint: Option<Text>,
-        /// Whether nothing works without; true when not given.
+        /// Whether a login ends when it is not set; else docker's own login does.
         required: Option<bool>,
     },
 }
