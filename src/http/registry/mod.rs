@@ -1,37 +1,64 @@
-//! The OCI distribution API, one client for every registry: Docker Registry, Harbor, Docker Hub, GitLab, ACR, TCR.
+//! The OCI distribution API, one client for every registry: Docker Registry, Harbor, Docker Hub, GitLab, ACR, TCR, ECR.
 //!
-//! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md> and, for tokens,
-//! <https://distribution.github.io/distribution/spec/auth/token/>.
+//! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>
 
-use std::cell::RefCell;
-use std::time::Duration;
+mod auth;
+mod challenge;
+mod login;
+mod reach;
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 use ureq::http::StatusCode;
 
-use super::client::{Client, Method, Reply, host_of};
-use super::credentials::{self, Credentials};
+pub(super) use self::auth::encode;
+use self::challenge::challenges;
+use self::reach::{Place, Reach};
+use super::client::{Method, Reply};
+use super::credentials::Credentials;
+use super::failure::{Failure, Trouble};
+use crate::cli::env::Env;
 use crate::error::{Error, Result};
-use crate::model::image::ImageReference;
+use crate::model::cluster::Cluster;
+use crate::model::image::is_tag;
 use crate::session::Session;
+use crate::ui::{Ui, printable};
 
 /// Tags asked for in one page.
 const PAGE: usize = 1000;
 /// Pages after which a registry is taken to run in circles.
-const MAX_PAGES: usize = 1000;
-/// What a manifest may be.
+const MAX_PAGES: usize = 2000;
+/// Pages in a row that may bring nothing new: some registries filter a page after they cut it.
+const MAX_IDLE_PAGES: usize = 20;
+/// The longest that listing all tags may take.
+const LISTING: Duration = Duration::from_secs(180);
+/// What a manifest may be: one image or an index of several, in OCI's and in docker's words.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
                          application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
 /// One repository of a registry.
 #[derive(Debug)]
-pub struct Registry {
-    client: Client,
-    base: String,
-    host: String,
-    repository: String,
-    credentials: Option<Credentials>,
-    authorization: RefCell<Option<String>>,
+pub struct Registry<'a> {
+    ui: &'a Ui,
+    env: &'a Env,
+    cluster: &'a Cluster,
+    place: Place,
+    reach: Reach,
+    credentials: OnceCell<Option<Credentials>>,
+    /// By [`Action`].
+    authorization: [RefCell<Option<String>>; 2],
+}
+
+/// What a login has to allow. Login servers give tokens for one or the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Pull,
+    Delete,
 }
 
 #[derive(Deserialize)]
@@ -39,181 +66,224 @@ struct Tags {
     tags: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
-struct Token {
-    token: Option<String>,
-    access_token: Option<String>,
-}
+impl<'a> Registry<'a> {
+    /// The repository of an image reference.
+    ///
+    /// # Errors
+    /// The name is no image reference, or the cluster values are invalid.
+    pub fn of(session: &'a Session, name: &str) -> Result<Self> {
+        Self::new(&session.ui, &session.env, session.cluster()?, name)
+    }
 
-impl Registry {
-    /// The repository of an image reference, with docker's own credentials.
+    /// As [`Registry::of`], outside a session.
     ///
     /// # Errors
     /// The name is no image reference.
-    pub fn of(session: &Session, name: &str) -> Result<Self> {
-        let image = ImageReference::parse(name)?;
-        let (host, repository) = match &image.host {
-            Some(host) => (host.clone(), image.repository.clone()),
-            None if image.repository.contains('/') => ("registry-1.docker.io".to_owned(), image.repository.clone()),
-            None => ("registry-1.docker.io".to_owned(), format!("library/{}", image.repository)),
-        };
-        let insecure = session.cluster().ok().and_then(|cluster| cluster.registry_insecure).unwrap_or(false);
-        let scheme = if is_loopback(&host) || insecure { "http" } else { "https" };
-        Ok(Self {
-            client: Client::new(Duration::from_secs(15), 4, Duration::from_millis(500), insecure),
-            base: format!("{scheme}://{host}"),
-            credentials: credentials::find(&session.ui, &session.env, &host),
-            host,
-            repository,
-            authorization: RefCell::new(None),
-        })
+    pub fn new(ui: &'a Ui, env: &'a Env, cluster: &'a Cluster, name: &str) -> Result<Self> {
+        let place = Place::of(cluster, name)?;
+        let reach = Reach::of(env, cluster, &place);
+        Ok(Self { ui, env, cluster, place, reach, credentials: OnceCell::new(), authorization: [RefCell::new(None), RefCell::new(None)] })
     }
 
-    /// All tags, in the registry's order.
+    /// All tags, in the registry's order; none for a repository that nothing was pushed to.
     ///
     /// # Errors
     /// The registry refuses, does not answer, or answers something else.
     pub fn tags(&self) -> Result<Vec<String>> {
-        let mut path = format!("/v2/{}/tags/list?n={PAGE}", self.repository);
+        let path = format!("/v2/{}/tags/list", self.place.repository);
+        let started = Instant::now();
+        let mut query = format!("n={PAGE}");
+        let mut queries = HashSet::new();
+        let mut known = HashSet::new();
         let mut tags = Vec::new();
-        for _ in 0..MAX_PAGES {
-            let reply = self.ask(Method::Get, &path, "application/json")?;
-            if reply.status == StatusCode::NOT_FOUND {
-                return Ok(tags); // a repository that nothing was pushed to
+        let mut idle = 0;
+        while queries.insert(query.clone()) && idle < MAX_IDLE_PAGES {
+            if queries.len() > MAX_PAGES || started.elapsed() > LISTING {
+                return Err(Error::failed(format!("registry {} pages through its tags without end", self.place.name()))
+                    .hint(format!("curl -v '{}{path}?n=10' # see its Link", self.reach.base())));
+            }
+            let reply = self.ask(Method::Get, &format!("{path}?{query}"), "application/json", Action::Pull)?;
+            if reply.status == StatusCode::NOT_FOUND && errors_of(&reply).is_some() {
+                break;
             }
             self.expect_ok(&reply)?;
-            let page: Tags = serde_json::from_slice(&reply.body)
-                .map_err(|error| Error::failed(format!("registry {} answered something that is no tag list: {error}", self.host)))?;
-            tags.extend(page.tags.unwrap_or_default());
-            match reply.header("link").and_then(next_page) {
-                Some(next) => path = next,
-                None => return Ok(tags),
-            }
+            let page: Tags = serde_json::from_slice(&reply.body).map_err(|_| self.garbage(&reply, "tag list"))?;
+            let names = page.tags.unwrap_or_default();
+            let (count, last) = (names.len(), names.last().cloned());
+            let before = tags.len();
+            tags.extend(names.into_iter().filter(|tag| is_tag(tag) && known.insert(tag.clone()))); // the rest could not be pulled
+            idle = if tags.len() == before { idle + 1 } else { 0 };
+            query = match (reply.headers.get_all("link").iter().find_map(|link| next_query(link.to_str().ok()?)), last) {
+                (Some(next), _) => next,
+                (None, Some(last)) if count == PAGE => format!("n={PAGE}&last={}", encode(&last)), // a full page that forgot its link
+                _ => break,
+            };
         }
-        Err(Error::failed(format!("registry {} pages through its tags without end", self.host)))
+        Ok(tags)
     }
 
-    /// The digest of a tag; none when there is no such tag.
+    /// The digest of a tag, or of a digest that the registry has; none when it has no such image.
     ///
     /// # Errors
-    /// The registry refuses or does not answer.
-    pub fn digest(&self, tag: &str) -> Result<Option<String>> {
-        let reply = self.ask(Method::Head, &format!("/v2/{}/manifests/{tag}", self.repository), MANIFESTS)?;
-        if reply.status == StatusCode::NOT_FOUND {
+    /// The registry refuses, does not answer, or answers something else.
+    pub fn digest(&self, reference: &str) -> Result<Option<String>> {
+        let path = self.manifest(reference);
+        let reply = self.ask(Method::Head, &path, MANIFESTS, Action::Pull)?;
+        if let Some(digest) = reply.header("docker-content-digest").filter(|digest| reply.status.is_success() && is_digest(digest)) {
+            return Ok(Some(digest.to_owned()));
+        }
+        if reply.status == StatusCode::NOT_FOUND && reply.header("docker-distribution-api-version").is_some() {
+            return Ok(None);
+        }
+        if !reply.status.is_success() && !matches!(reply.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
+            self.expect_ok(&reply)?;
+        }
+        // A reply to HEAD has no body: only GET tells a registry from a web page.
+        let reply = self.ask(Method::Get, &path, MANIFESTS, Action::Pull)?;
+        if reply.status == StatusCode::NOT_FOUND && errors_of(&reply).is_some() {
             return Ok(None);
         }
         self.expect_ok(&reply)?;
-        Ok(Some(reply.header("docker-content-digest").unwrap_or_default().to_owned()))
-    }
-
-    fn expect_ok(&self, reply: &Reply) -> Result<()> {
-        if reply.status.is_success() {
-            return Ok(());
+        let manifest: Option<Json> = serde_json::from_slice(&reply.body).ok();
+        if manifest.is_none_or(|manifest| manifest["schemaVersion"] != 2) {
+            return Err(self.garbage(&reply, "image manifest"));
         }
-        let what = format!("{}/{}", self.host, self.repository);
-        Err(match reply.status {
-            StatusCode::UNAUTHORIZED => {
-                Error::failed(format!("registry {} wants a login to read {what}", self.host)).hint(format!("docker login {}", self.host))
-            }
-            StatusCode::FORBIDDEN => Error::failed(format!("registry {}: this account may not read {what}", self.host))
-                .hint("ask for read access to it, or log in as someone else: docker login"),
-            status => Error::failed(format!("registry {} answered {status} for {what}", self.host)),
-        })
+        let hash = Sha256::digest(&reply.body).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        Ok(Some(format!("sha256:{hash}")))
     }
 
-    fn ask(&self, method: Method<'_>, path: &str, accept: &str) -> Result<Reply> {
-        let url = format!("{}{path}", self.base);
+    /// Deletes the image with this digest, and with it all of its tags; false when there was none.
+    ///
+    /// # Errors
+    /// The registry does not allow it, refuses, or does not answer.
+    pub fn delete(&self, digest: &str) -> Result<bool> {
+        let reply = self.ask(Method::Delete, &self.manifest(digest), "application/json", Action::Delete)?;
+        match reply.status {
+            StatusCode::NOT_FOUND if errors_of(&reply).is_some() => Ok(false),
+            StatusCode::METHOD_NOT_ALLOWED => Err(Error::failed(format!("registry {} does not let images be deleted", self.place.name()))
+                .hint("storage: {delete: {enabled: true}} # in the registry's own config.yml, or REGISTRY_STORAGE_DELETE_ENABLED=true")),
+            _ => self.expect_ok(&reply).map(|()| true),
+        }
+    }
+
+    fn manifest(&self, reference: &str) -> String {
+        format!("/v2/{}/manifests/{}", self.place.repository, encode(reference))
+    }
+
+    /// The login, found out when a registry first asks for one.
+    fn login(&self) -> Result<Option<&Credentials>> {
+        if self.credentials.get().is_none() {
+            let found = login::find(self.ui, self.env, self.cluster, &self.place)?;
+            let _ = self.credentials.set(found); // it was empty a moment ago
+        }
+        Ok(self.credentials.get().and_then(Option::as_ref))
+    }
+
+    /// Sends a request, and once more with a login when the registry wants one.
+    fn ask(&self, method: Method<'_>, path: &str, accept: &str, action: Action) -> Result<Reply> {
+        let known = &self.authorization[action as usize];
         let send = || {
-            let authorization = self.authorization.borrow();
+            let authorization = known.borrow();
             let mut headers = vec![("Accept", accept)];
             headers.extend(authorization.as_deref().map(|value| ("Authorization", value)));
-            self.client.send(method, &url, &headers).map_err(|error| {
-                error
-                    .context(format!("registry {} cannot be asked", self.host))
-                    .hint(format!("curl -v {}/v2/ # is it up, and is the address right?", self.base))
-            })
+            self.reach.send(method, path, &headers).map_err(|failure| self.unreachable(failure))
         };
         let reply = send()?;
         if reply.status != StatusCode::UNAUTHORIZED {
             return Ok(reply);
         }
-        let Some(authorization) = self.authorize(&reply)? else { return Ok(reply) };
-        *self.authorization.borrow_mut() = Some(authorization);
+        let verb = if action == Action::Delete { "pull,delete" } else { "pull" };
+        let fresh = self.authorize(&reply, &format!("repository:{}:{verb}", self.place.repository))?;
+        if fresh.is_none() || *known.borrow() == fresh {
+            return Ok(reply);
+        }
+        *known.borrow_mut() = fresh;
         send()
     }
 
-    /// Answers a `WWW-Authenticate` challenge: basic, or a token from its realm.
-    fn authorize(&self, reply: &Reply) -> Result<Option<String>> {
-        let Some(challenge) = reply.header("www-authenticate") else { return Ok(None) };
-        if challenge.to_ascii_lowercase().starts_with("basic") {
-            return Ok(self.credentials.as_ref().map(Credentials::basic));
+    fn expect_ok(&self, reply: &Reply) -> Result<()> {
+        let (name, repository) = (self.place.name(), &self.place.repository);
+        let said = errors_of(reply).filter(|said| !said.is_empty());
+        let because = |error: Error| match &said {
+            Some(said) => Error::failed(said.clone()).context(error.message()),
+            None => error,
+        };
+        Err(match reply.status {
+            status if status.is_success() => return Ok(()),
+            StatusCode::UNAUTHORIZED if !lacks_scope(reply) || self.login()?.is_none() => self.refused(self.login()?),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                because(Error::failed(format!("registry {name} does not let this account at {repository}")))
+                    .hint("ask for access to it, or log in as someone else: docker login")
+            }
+            StatusCode::NOT_FOUND => Error::failed(format!("{name} answers like no registry: 404 for {repository}"))
+                .hint(format!("curl -v {}/v2/ # is `registry` in the cluster values right?", self.reach.base())),
+            StatusCode::TOO_MANY_REQUESTS => because(Error::failed(format!("registry {name} has had too many requests (429)")))
+                .hint("try again later; some registries allow more after docker login"),
+            status if status.is_server_error() => because(Error::failed(format!("registry {name} fails with {status} for {repository}")))
+                .hint("try again later, or ask whoever runs it"),
+            status => because(Error::failed(format!("registry {name} answers {status} for {repository}")))
+                .hint(format!("curl -v {}/v2/ # is `registry` in the cluster values right?", self.reach.base())),
+        })
+    }
+
+    fn garbage(&self, reply: &Reply, wanted: &str) -> Error {
+        let kind: String = printable(reply.header("content-type").unwrap_or("of no type")).chars().take(60).collect();
+        Error::failed(format!("registry {} answers something that is no {wanted} ({kind})", self.place.name()))
+            .hint(format!("curl -v {}/v2/ # is that a registry?", self.reach.base()))
+    }
+
+    fn unreachable(&self, failure: Failure) -> Error {
+        let name = self.place.name();
+        let (trouble, base) = (failure.trouble, self.reach.base());
+        let error = failure.into_error(&base);
+        if trouble == Trouble::Interrupted {
+            return error;
         }
-        let Some(realm) = parameter(challenge, "realm") else { return Ok(None) };
-        // A registry must not send our password anywhere else in the clear.
-        if !realm.starts_with("https://") && host_of(&realm) != self.host && !is_loopback(host_of(&realm)) {
-            return Err(Error::failed(format!(
-                "registry {} sends its logins to {}, which is neither https nor itself; refused",
-                self.host,
-                host_of(&realm)
-            )));
+        let error = error.context(format!("registry {name} cannot be asked"));
+        match trouble {
+            Trouble::Certificate => error
+                .hint(format!("put its CA into /etc/docker/certs.d/{name}/ca.crt, where docker looks for it too"))
+                .hint("registry_insecure: true # in the cluster values, to do without checks"),
+            Trouble::NoTls => error.hint("registry_insecure: true # in the cluster values, when it speaks plain http"),
+            Trouble::NoSuchHost => {
+                error.hint(format!("getent hosts {} # is `registry` in the cluster values right?", reach::name_of(name)))
+            }
+            _ => error.hint(format!("curl -v {base}/v2/ # is it up, and is the address right?")),
         }
-        let scope = parameter(challenge, "scope").unwrap_or_else(|| format!("repository:{}:pull", self.repository));
-        let mut url = format!("{realm}{}scope={}", if realm.contains('?') { '&' } else { '?' }, encode(&scope));
-        if let Some(service) = parameter(challenge, "service") {
-            url += &format!("&service={}", encode(&service));
-        }
-        let basic = self.credentials.as_ref().map(Credentials::basic);
-        let headers: Vec<(&str, &str)> = basic.iter().map(|value| ("Authorization", value.as_str())).collect();
-        let reply = self
-            .client
-            .send(Method::Get, &url, &headers)
-            .map_err(|error| error.context(format!("the login server of registry {} cannot be asked", self.host)))?;
-        if !reply.status.is_success() {
-            return Err(Error::failed(format!("the login server of registry {} answered {}", self.host, reply.status))
-                .hint(format!("docker login {}", self.host)));
-        }
-        let token: Token = serde_json::from_slice(&reply.body)
-            .map_err(|error| Error::failed(format!("the login server of registry {} gave no token: {error}", self.host)))?;
-        Ok(token.token.or(token.access_token).map(|token| format!("Bearer {token}")))
     }
 }
 
-/// Registries on loopback speak plain http, as docker takes it too.
-fn is_loopback(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.bytes().all(|b| b.is_ascii_digit()) { name } else { host });
-    name == "localhost" || name == "[::1]" || name.starts_with("127.")
+/// What a registry says in its own error format; none for other texts. Its words come from outside: one short line of them.
+fn errors_of(reply: &Reply) -> Option<String> {
+    let body: Json = serde_json::from_slice(&reply.body).ok()?;
+    let words = |error: &Json| error["message"].as_str().or_else(|| error["code"].as_str()).map(str::to_owned);
+    let said: Vec<String> = body["errors"].as_array()?.iter().filter_map(words).collect();
+    Some(printable(&said.join("; ")).replace(['\n', '\t'], " ").chars().take(200).collect())
 }
 
-/// `<...>; rel="next"`; only the path and query are used, so that a page never leads to another host.
-fn next_page(link: &str) -> Option<String> {
-    let (target, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
-    if !rest.contains("next") {
-        return None;
-    }
-    let path = match target.split_once("://") {
-        Some((_, rest)) => &rest[rest.find('/')?..],
-        None => target,
-    };
-    path.starts_with("/v2/").then(|| path.to_owned())
+/// True for a login that is good, but not for this (RFC 6750, 3.1).
+fn lacks_scope(reply: &Reply) -> bool {
+    challenges(&reply.headers).iter().any(|challenge| challenge.get("error") == Some("insufficient_scope"))
 }
 
-/// One `key="value"` of a challenge.
-fn parameter(challenge: &str, key: &str) -> Option<String> {
-    let at = challenge.find(&format!("{key}=\""))? + key.len() + 2;
-    let rest = &challenge[at..];
-    Some(rest[..rest.find('"')?].to_owned())
-}
-
-pub(super) fn encode(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b':' | b'/' | b',') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
+/// The query of `<...?QUERY>; rel="next"`. Nothing else of the link counts: a page leads neither to another host nor elsewhere.
+fn next_query(link: &str) -> Option<String> {
+    let mut rest = link;
+    loop {
+        let (target, after) = rest.split_once('<')?.1.split_once('>')?;
+        let parameters = after.split('<').next().unwrap_or(after).replace([' ', '"'], "").to_ascii_lowercase();
+        if parameters.split([';', ',']).any(|word| word == "rel=next") {
+            let query = target.split_once('?')?.1.split('#').next()?;
+            return (!query.is_empty()).then(|| query.to_owned());
         }
+        rest = after;
     }
-    out
+}
+
+/// `sha256:` and the like, and hex digits.
+fn is_digest(text: &str) -> bool {
+    let hex = text.split_once(':').map_or("", |(_, hex)| hex);
+    hex.len() >= 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 #[cfg(test)]
@@ -221,13 +291,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_challenges_and_links() {
-        let challenge = r#"Bearer realm="https://auth.example.com/token",service="reg",scope="repository:a/b:pull""#;
-        assert_eq!(parameter(challenge, "realm").as_deref(), Some("https://auth.example.com/token"));
-        assert_eq!(parameter(challenge, "scope").as_deref(), Some("repository:a/b:pull"));
-        assert_eq!(next_page(r#"</v2/a/tags/list?last=x&n=5>; rel="next""#).as_deref(), Some("/v2/a/tags/list?last=x&n=5"));
-        assert_eq!(next_page(r#"<http://evil/v2/a/tags/list?last=x>; rel="next""#).as_deref(), Some("/v2/a/tags/list?last=x"));
-        assert_eq!(next_page(r#"</x>; rel="prev""#), None);
-        assert!(is_loopback("127.0.0.1:5000") && is_loopback("localhost") && !is_loopback("1270.example.com"));
+    fn links_lead_to_the_next_page_alone() {
+        assert_eq!(next_query(r#"</v2/a/tags/list?last=x&n=5>; rel="next""#).as_deref(), Some("last=x&n=5"));
+        assert_eq!(next_query(r"<http://evil/v2/b/tags/list?last=x>;rel=next").as_deref(), Some("last=x"));
+        assert_eq!(next_query(r#"</p?a=1>; rel="prev", </n?b=2,3>; rel="next""#).as_deref(), Some("b=2,3"));
+        for link in [r#"</x?a=1>; rel="prev""#, r#"</x>; rel="next""#, "<", "", r#"</x?a=1>; rel="nextish""#] {
+            assert_eq!(next_query(link), None, "{link}");
+        }
+    }
+
+    #[test]
+    fn digests_are_hex() {
+        assert!(is_digest(&format!("sha256:{}", "0a".repeat(32))));
+        for text in ["", "sha256:", "sha256:xyz", "latest"] {
+            assert!(!is_digest(text), "{text}");
+        }
     }
 }

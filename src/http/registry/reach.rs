@@ -1,0 +1,301 @@
+//! How a registry is reached: http or https, whose certificates count, and where a redirect may lead.
+
+use std::cell::{Cell, OnceCell};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ureq::http::{StatusCode, Uri};
+use ureq::tls::{Certificate, PemItem, parse_pem};
+
+use crate::cli::env::Env;
+use crate::error::Result;
+use crate::http::client::{Client, Method, Reply, Trust, host_of};
+use crate::http::failure::{Failure, Trouble};
+use crate::model::cluster::Cluster;
+use crate::model::image::{ImageReference, repository_in};
+
+/// The longest one try may take: a registry on object storage needs its time to list thousands of tags.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Tries on 429, 5xx and broken connections, and the wait before the second; it doubles.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(500);
+/// Redirects that are followed.
+const MAX_HOPS: usize = 5;
+/// Docker Hub's registry.
+pub(super) const HUB: &str = "registry-1.docker.io";
+
+/// Where an image lives, and what the cluster says of that registry.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// `host[:port]`.
+    pub host: String,
+    /// The path under the host.
+    pub repository: String,
+    /// It is the cluster's own registry: the cluster's keys speak of it, and of no other.
+    pub is_of_cluster: bool,
+}
+
+impl Place {
+    /// The place of a repository.
+    ///
+    /// # Errors
+    /// The name is no image reference.
+    pub fn of(cluster: &Cluster, name: &str) -> Result<Self> {
+        let (host, repository) = split(name)?;
+        let own = [&cluster.registry, &cluster.internal_registry];
+        let is_of_cluster = own.into_iter().flatten().any(|own| split(&repository_in(own, "x")).is_ok_and(|(own, _)| own == host));
+        Ok(Self { host, repository, is_of_cluster })
+    }
+
+    /// The registry's name as people know it.
+    pub fn name(&self) -> &str {
+        if self.host == HUB { "docker.io" } else { &self.host }
+    }
+}
+
+fn split(name: &str) -> Result<(String, String)> {
+    let image = ImageReference::parse(name)?;
+    Ok(match image.host.as_deref() {
+        None | Some("docker.io" | "index.docker.io" | HUB) => {
+            let prefix = if image.repository.contains('/') { "" } else { "library/" };
+            (HUB.to_owned(), format!("{prefix}{}", image.repository))
+        }
+        Some(host) => (host.to_owned(), image.repository),
+    })
+}
+
+/// One way to a host.
+#[derive(Debug)]
+struct Way {
+    https: bool,
+    client: OnceCell<Client>,
+}
+
+/// A host, and the ways to it in the order they are tried; the one that works is kept.
+#[derive(Debug)]
+pub(super) struct Reach {
+    host: String,
+    verified: bool,
+    roots: Vec<PathBuf>,
+    ways: Vec<Way>,
+    chosen: Cell<Option<usize>>,
+}
+
+impl Reach {
+    /// Docker's rules: https; plain http on loopback; what is marked insecure is asked by https without checks, then by http.
+    pub fn of(env: &Env, cluster: &Cluster, place: &Place) -> Self {
+        let said = |value: Option<bool>| value.filter(|_| place.is_of_cluster);
+        let insecure = said(cluster.registry_insecure).unwrap_or(false);
+        let https = match said(cluster.registry_endpoint_use_https) {
+            Some(https) => vec![https],
+            None if is_loopback(&place.host) => vec![false, true],
+            None if insecure => vec![true, false],
+            None => vec![true],
+        };
+        Self {
+            host: place.host.clone(),
+            verified: !insecure,
+            roots: certificate_folders(env, &place.host),
+            ways: https.into_iter().map(|https| Way { https, client: OnceCell::new() }).collect(),
+            chosen: Cell::new(None),
+        }
+    }
+
+    /// A login server that a registry names: https with checks, but for the registry's own host.
+    pub fn of_login_server(&self, env: &Env, host: &str, https: bool) -> Self {
+        Self {
+            host: host.to_owned(),
+            verified: self.verified || name_of(host) != name_of(&self.host),
+            roots: certificate_folders(env, host),
+            ways: vec![Way { https, client: OnceCell::new() }],
+            chosen: Cell::new(Some(0)),
+        }
+    }
+
+    /// The host.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// True when it is spoken to by https. Settled by the first reply.
+    pub fn is_https(&self) -> bool {
+        self.ways[self.chosen.get().unwrap_or(0)].https
+    }
+
+    /// `https://HOST`.
+    pub fn base(&self) -> String {
+        format!("{}://{}", if self.is_https() { "https" } else { "http" }, self.host)
+    }
+
+    /// Sends a request to a path of the host.
+    ///
+    /// # Errors
+    /// No way leads there. A reply of any status is no error.
+    pub fn send(&self, method: Method<'_>, path: &str, headers: &[(&str, &str)]) -> Result<Reply, Failure> {
+        if let Some(chosen) = self.chosen.get() {
+            return self.by(chosen, method, path, headers);
+        }
+        let mut plain: Option<Reply> = None;
+        for index in 0..self.ways.len() {
+            let last = index + 1 == self.ways.len();
+            let outcome = self.by(index, method, path, headers);
+            match (&outcome, plain.take()) {
+                // What looked like an https server is none: its 400 was meant.
+                (Err(failure), Some(reply)) if failure.trouble != Trouble::Certificate => {
+                    self.chosen.set(Some(index - 1));
+                    return Ok(reply);
+                }
+                // "Client sent an HTTP request to an HTTPS server": servers say so with 400.
+                (Ok(reply), _) if !last && !self.ways[index].https && reply.status == StatusCode::BAD_REQUEST => {
+                    plain = Some(reply.clone());
+                }
+                (Err(failure), _) if !last && self.ways[index].https && may_be_plain(failure) => {}
+                _ => {
+                    self.chosen.set(Some(index));
+                    return outcome;
+                }
+            }
+        }
+        Err(Failure::new(Trouble::Other, "there is no way to it"))
+    }
+
+    fn by(&self, index: usize, method: Method<'_>, path: &str, headers: &[(&str, &str)]) -> Result<Reply, Failure> {
+        let way = &self.ways[index];
+        let client = way.client.get_or_init(|| self.client());
+        follow(client, method, &format!("{}://{}{path}", if way.https { "https" } else { "http" }, self.host), headers)
+    }
+
+    fn client(&self) -> Client {
+        let roots = if self.verified { extra_roots(&self.roots) } else { vec![] };
+        let trust = Trust { insecure: !self.verified, roots, stay: true, direct: is_loopback(&self.host) };
+        Client::trusting(TIMEOUT, TRIES, PAUSE, trust)
+    }
+}
+
+/// A host that is marked insecure may speak plain http.
+fn may_be_plain(failure: &Failure) -> bool {
+    matches!(failure.trouble, Trouble::NoTls | Trouble::Refused | Trouble::Broken)
+}
+
+/// Follows redirects itself: a login goes to no other host, and nothing goes from https to http.
+fn follow(client: &Client, method: Method<'_>, url: &str, headers: &[(&str, &str)]) -> Result<Reply, Failure> {
+    let mut url = url.to_owned();
+    let mut headers = headers.to_vec();
+    for _ in 0..=MAX_HOPS {
+        let reply = client.try_send(method, &url, &headers)?;
+        let moved = matches!(reply.status.as_u16(), 301 | 302 | 303 | 307 | 308) && matches!(method, Method::Get | Method::Head);
+        let Some(next) = reply.header("location").filter(|_| moved).and_then(|location| resolve(&url, location)) else {
+            return Ok(reply);
+        };
+        if url.starts_with("https://") && !next.starts_with("https://") {
+            return Err(Failure::new(Trouble::Other, "it redirects from https to http, which is not followed"));
+        }
+        if host_of(&next) != host_of(&url) {
+            headers.retain(|(name, _)| !name.eq_ignore_ascii_case("authorization"));
+        }
+        url = next;
+    }
+    Err(Failure::new(Trouble::Other, "it redirects without end"))
+}
+
+/// The address a `Location` means; none for what is no address of http.
+fn resolve(url: &str, location: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let next = if location.starts_with("//") {
+        format!("{scheme}:{location}")
+    } else if location.starts_with('/') {
+        format!("{scheme}://{}{location}", host_of(url))
+    } else if location.contains("://") {
+        location.to_owned()
+    } else {
+        let path = rest.split(['?', '#']).next()?;
+        format!("{scheme}://{}/{location}", path.rsplit_once('/')?.0)
+    };
+    let uri: Uri = next.parse().ok()?; // as the client will read it
+    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    Some(format!("{scheme}://{}{path}", host_of(uri.authority()?.as_str())))
+}
+
+/// The host without its port.
+pub(super) fn name_of(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.ends_with(':') && !port.is_empty() => name,
+        _ => host,
+    }
+}
+
+/// localhost, 127.0.0.0/8 and `[::1]`: nobody can listen in on the way there.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let name = name_of(host);
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    name == "localhost"
+        || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || bare.is_some_and(|bare| bare.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback()))
+}
+
+/// Where docker keeps a registry's CA, with and without root (<https://docs.docker.com/engine/security/certificates/>).
+fn certificate_folders(env: &Env, host: &str) -> Vec<PathBuf> {
+    let config = env.get("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| env.home().map(|home| home.join(".config")));
+    let rootless = config.map(|config| config.join("docker"));
+    rootless.into_iter().chain([PathBuf::from("/etc/docker")]).map(|folder| folder.join("certs.d").join(host)).collect()
+}
+
+/// The system's CAs and those in the folders' `*.crt`; empty when the folders hold none.
+fn extra_roots(folders: &[PathBuf]) -> Vec<Certificate<'static>> {
+    let files = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten().map(|entry| entry.path());
+    let texts = files.filter(|path| path.extension().is_some_and(|kind| kind == "crt")).filter_map(|path| std::fs::read(path).ok());
+    let mut roots: Vec<Certificate<'static>> = Vec::new();
+    for text in texts {
+        roots.extend(parse_pem(&text).filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        }));
+    }
+    if !roots.is_empty() {
+        let system = rustls_native_certs::load_native_certs().certs;
+        roots.extend(system.iter().map(|certificate| Certificate::from_der(certificate).to_owned()));
+    }
+    roots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_an_address_not_a_beginning() {
+        for host in ["localhost", "localhost:5000", "127.0.0.1:5000", "127.3.2.1", "[::1]", "[::1]:5000"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["127.evil.com", "127.0.0.1.evil.com:5000", "localhost.evil.com", "10.0.0.1", "[::2]:5000", "1270.0.0.1", ""] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn redirects_resolve_as_browsers_do() {
+        let resolve = |location| resolve("https://a.example.com:5000/v2/x/tags/list?n=1", location);
+        assert_eq!(resolve("/y?z=1").as_deref(), Some("https://a.example.com:5000/y?z=1"));
+        assert_eq!(resolve("//b.example.com/y").as_deref(), Some("https://b.example.com/y"));
+        assert_eq!(resolve("http://b.example.com").as_deref(), Some("http://b.example.com/"));
+        assert_eq!(resolve("more").as_deref(), Some("https://a.example.com:5000/v2/x/tags/more"));
+        assert_eq!(resolve("https://me:secret@b.example.com/y").as_deref(), Some("https://b.example.com/y"));
+        assert_eq!(resolve("file:///etc/passwd"), None);
+        assert_eq!(resolve("https://a b/"), None);
+    }
+
+    #[test]
+    fn the_cluster_speaks_of_its_own_registry() {
+        let cluster = Cluster { registry: Some("reg.example.com:5000/team".into()), ..Cluster::default() };
+        let place = |name| Place::of(&cluster, name).expect("a place");
+        assert!(place("reg.example.com:5000/team/shop").is_of_cluster);
+        assert!(!place("reg.example.com/team/shop").is_of_cluster);
+        let hub = place("docker.io/alpine");
+        assert_eq!((hub.host.as_str(), hub.repository.as_str(), hub.name()), (HUB, "library/alpine", "docker.io"));
+        assert_eq!(place("team/shop").host, HUB);
+        let hub = Cluster { registry: Some("docker.io/team".into()), ..Cluster::default() };
+        assert!(Place::of(&hub, "team/shop").expect("a place").is_of_cluster);
+    }
+}
