@@ -8,6 +8,9 @@ use crate::model::meta::time_of_tag;
 use crate::session::Session;
 use crate::ui::Format;
 
+/// The prepare stage's image; a deploy has no use for it.
+const PREPARE_TAG: &str = "prepare";
+
 /// List the newest tags in the registry, with the line that deploys each
 #[derive(Args, Debug)]
 pub struct Tags {
@@ -20,15 +23,22 @@ impl Tags {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let repository = session.repository()?;
-        let tags = newest(session, &repository, self.count)?;
+        let all = sorted(Registry::of(session, &repository)?.tags()?);
+        let tags: Vec<&str> = all.iter().take(self.count).map(String::as_str).collect();
         match session.ui.format() {
             Format::Json => session.ui.result_json(&serde_json::json!({"version": 1, "repository": repository, "tags": tags})),
-            _ if tags.is_empty() => {
+            _ if all.is_empty() => {
                 session.ui.say(&format!("{repository} has no tags yet"));
                 session.ui.hint("lain build --push");
                 Ok(())
             }
-            _ => session.ui.result(&tags.iter().map(|tag| format!("lain deploy --set imageTag={tag}")).collect::<Vec<_>>().join("\n")),
+            _ => {
+                session.ui.result(&tags.iter().map(|tag| format!("lain deploy --set imageTag={tag}")).collect::<Vec<_>>().join("\n"))?;
+                if tags.len() < all.len() {
+                    session.ui.say(&format!("{} of {} tags; lain tags -n {} lists all", tags.len(), all.len(), all.len()));
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -38,8 +48,28 @@ impl Tags {
 /// # Errors
 /// The registry cannot be asked.
 pub fn newest(session: &Session, repository: &str, count: usize) -> Result<Vec<String>> {
-    let mut tags: Vec<(i64, String)> =
-        Registry::of(session, repository)?.tags()?.into_iter().filter_map(|tag| Some((time_of_tag(&tag)?, tag))).collect();
-    tags.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(tags.into_iter().take(count).map(|(_, tag)| tag).collect())
+    let tags = sorted(Registry::of(session, repository)?.tags()?);
+    Ok(tags.into_iter().take_while(|tag| time_of_tag(tag).is_some()).take(count).collect())
+}
+
+/// Commits' tags, newest first; then the others by name.
+fn sorted(tags: Vec<String>) -> Vec<String> {
+    let mut tags: Vec<(Option<i64>, String)> =
+        tags.into_iter().filter(|tag| tag != PREPARE_TAG).map(|tag| (time_of_tag(&tag), tag)).collect();
+    tags.sort_unstable_by(|(a_time, a), (b_time, b)| b_time.cmp(a_time).then_with(|| a.cmp(b)));
+    tags.into_iter().map(|(_, tag)| tag).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_come_first_newest_first() {
+        let commit = |time: u64, c: char| format!("{time}-{}", c.to_string().repeat(40));
+        let given =
+            ["v2", "latest", "prepare", &commit(999, 'c'), &commit(1_700_000_000, 'a'), "1700000009-short", &commit(1_700_000_001, 'b')];
+        let expected = [&commit(1_700_000_001, 'b'), &commit(1_700_000_000, 'a'), &commit(999, 'c'), "1700000009-short", "latest", "v2"];
+        assert_eq!(sorted(given.iter().map(ToString::to_string).collect()), expected);
+    }
 }

@@ -44,7 +44,7 @@ fn walk(helm: &str) {
     let pushed = place.lain(&["push", "-o", "dotenv"]).ok().stdout;
     assert!(pushed.contains(&format!("LAIN_IMAGE={image}\n")) && pushed.contains("LAIN_IMAGE_DIGEST=sha256:"), "{pushed}");
     let tag = image.rsplit_once(':').expect("a tag").1;
-    assert_eq!(place.lain(&["tags"]).ok().stdout, format!("lain deploy --set imageTag={tag}\n"));
+    assert_eq!(place.lain(&["tags"]).ok().stdout, format!("lain deploy --set imageTag={tag}\nlain deploy --set imageTag=latest\n"));
 
     place.lain(&["deploy", "--wait"]).ok().says("helm upgrade --install").says("url: http://");
     place.answers(&release("web"), tag);
