@@ -207,7 +207,15 @@ fn https_where_http_is_spoken_and_the_other_way_round() {
     let ran = app(&plain.host(), "registry_endpoint_use_https: true\n").run(&["tags"]).exits(1).reason("cannot be asked");
     ran.says("it does not speak TLS there").next("registry_insecure: true").within(30);
     let ran = app(&tls.host(), "registry_endpoint_use_https: false\n").run(&["tags"]).exits(1);
-    ran.reason("answers 400 Bad Request").next("curl -v http://").within(30);
+    ran.reason("answers 400 Bad Request to plain http").next("registry_endpoint_use_https: true").within(30);
+}
+
+#[test]
+fn no_proxy_on_the_way_to_this_machine() {
+    let registry = Registry::plain();
+    registry.put(REPOSITORY, COMMIT);
+    let app = app(&registry.host(), "").env("HTTP_PROXY", "http://127.0.0.1:1").env("HTTPS_PROXY", "http://127.0.0.1:1");
+    app.run(&["tags"]).exits(0).prints(&line(COMMIT));
 }
 
 #[test]
@@ -457,6 +465,9 @@ fn logins_from_the_environment() {
     ready.run(&["tags"]).exits(0).never_says("registry_type").never_says("access_key_id");
     let missing = app(&host, hub).env("HUB_USER", USER).run(&["tags"]).exits(1);
     missing.reason("environment variable HUB_PASSWORD is not set").next("export HUB_PASSWORD=... # ask the team");
+    // A user's name may be a part of other names; it is no secret.
+    let namesake = app(&host, hub).env("HUB_USER", "shop").env("HUB_PASSWORD", "long-forgotten").run(&["tags", "-v"]).exits(1);
+    namesake.reason("refuses the login from dockerhub_username and dockerhub_password").never_says("***");
     // Nothing says that it is required: docker's own login is as good.
     let harbor = "registry_type: harbor\nsecrets_env: {harbor_token: HARBOR_TOKEN}\n";
     app(&host, harbor).env("HARBOR_TOKEN", &basic()).run(&["tags", "-v"]).exits(0).prints(&line(COMMIT)).never_says(&basic());

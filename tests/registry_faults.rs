@@ -130,7 +130,7 @@ fn answers_that_are_no_registry_s() {
     let cases = [
         (html(200), "answers something that is no tag list (text/html)"),
         (html(404), "answers like no registry: 404 for team/shop"),
-        (html(400), "answers 400 Bad Request for team/shop"),
+        (html(400), "answers 400 Bad Request to plain http"),
         (Answer::json(200, ""), no_list),
         (Answer::json(200, "[]"), no_list),
         (Answer::json(200, "{\"tags\": \"none\"}"), no_list),

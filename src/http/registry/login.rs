@@ -64,7 +64,6 @@ fn from_environment(ui: &Ui, env: &Env, cluster: &Cluster, key: &str) -> Result<
             .hint(format!("secrets_env: {{{key}: VARIABLE}} # in the cluster values")));
     };
     if let Some(value) = env.get(name) {
-        ui.hide(value);
         return Ok(Some(value.trim().to_owned()));
     }
     if entry["required"] == Json::Bool(true) {

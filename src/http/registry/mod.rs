@@ -221,6 +221,11 @@ impl<'a> Registry<'a> {
                 .hint("try again later; some registries allow more after docker login"),
             status if status.is_server_error() => because(Error::failed(format!("registry {name} fails with {status} for {repository}")))
                 .hint("try again later, or ask whoever runs it"),
+            StatusCode::BAD_REQUEST if !self.reach.is_https() => {
+                because(Error::failed(format!("registry {name} answers {} to plain http", reply.status)))
+                    .hint(format!("curl -v {}/v2/ # is that the registry?", self.reach.base()))
+                    .hint("registry_endpoint_use_https: true # in the cluster values, when it speaks https")
+            }
             status => because(Error::failed(format!("registry {name} answers {status} for {repository}")))
                 .hint(format!("curl -v {}/v2/ # is `registry` in the cluster values right?", self.reach.base())),
         })
