@@ -31,7 +31,7 @@ impl Charts {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         older_chart(folder.path());
-        for file in lain::render::chart::without_values("dummy").expect("a chart") {
+        for file in lain::render::chart::without_values("dummy", None).expect("a chart") {
             let path = folder.path().join("ours").join(&file.path);
             fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             fs::write(path, &file.bytes).expect("a file");
