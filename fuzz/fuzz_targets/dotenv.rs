@@ -1,0 +1,11 @@
+//! `lain env addfile`: names are names, and nothing of a refused line is repeated.
+#![no_main]
+
+use std::path::Path;
+
+use lain::command::secret::parse_dotenv;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let _ = parse_dotenv(Path::new("my.env"), text);
+});
