@@ -238,3 +238,37 @@ fn every_example_lints_clean() {
     let folders = std::fs::read_dir(&examples).expect("examples").filter(|entry| entry.as_ref().expect("an entry").path().is_dir());
     assert_eq!(folders.count(), 4, "each example is listed here");
 }
+
+/// What the chart refuses, it explains: which key, and what to write.
+#[test]
+fn a_chart_that_cannot_render_says_what_to_set() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let chart = objects::taught(folder.path()).swap_remove(0);
+    for (values, words) in [
+        (
+            "ingresses: [{host: shop, deployName: web}]",
+            "ingresses: host \"shop\" has no dot, so it needs the cluster's domain: set domain or domain_suffix",
+        ),
+        (
+            "ingresses: [{host: a.b, deployName: wbe}]",
+            "ingresses: host \"a.b\" has deployName \"wbe\", which is no deployment; set it to one of: web",
+        ),
+        ("externalIngresses: [{deployName: web}]", "externalIngresses: an entry has no host"),
+        ("deployments: {web: {hpa: {minReplicas: 2}}}", "web: hpa needs maxReplicas"),
+        ("deployments: {web: {command: ./run.py}}", "the command of web must be a list, such as [\"bash\", \"-c\", \"...\"]"),
+        (
+            "persistentVolumeClaims: {data: {useClusterSpec: true}}",
+            "this cluster has no claim \"data\"; its values file must have clusterPersistentVolumeClaims.data",
+        ),
+        ("networkPolicy: {podSelector: {}}", "networkPolicy needs a spec"),
+        ("appname: null", "appname is not set; chart/values.yaml must name the app"),
+    ] {
+        let file = folder.path().join("more.yaml");
+        std::fs::write(&file, values).expect("values");
+        for helm in HELMS {
+            let mut command = Command::new(Path::new(&rig("LAIN_RIG_TOOLS")).join(format!("helm-{helm}/helm")));
+            let (done, _, stderr) = feed(command.args(["template", "shop"]).arg(&chart.folder).arg("--values").arg(&file), b"");
+            assert!(!done && stderr.contains(words), "helm {helm}, {values}: {stderr}");
+        }
+    }
+}

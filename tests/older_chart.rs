@@ -48,7 +48,7 @@ impl Charts {
         fs::write(&file, values).expect("values");
         let mut command = Command::new(Path::new(&rig("LAIN_RIG_TOOLS")).join("helm-3.17.3/helm"));
         command.args(["template", "dummy"]).arg(self.folder.path().join(chart)).arg("--values").arg(&file);
-        let (done, stdout, stderr) = feed(command.args(["--kube-version", kubernetes]), b"");
+        let (done, stdout, stderr) = feed(command.args(["--kube-version", kubernetes, "--namespace", "elsewhere"]), b"");
         if done { Ok(stdout) } else { Err(stderr) }
     }
 

@@ -118,7 +118,7 @@ Takes root, container.
 {{- end -}}
 {{- $given := list
   (list "LAIN_CLUSTER" ($values.cluster | default "UNKNOWN"))
-  (list "K8S_NAMESPACE" ($values.namespace | default "default"))
+  (list "K8S_NAMESPACE" ($values.namespace | default .root.Release.Namespace))
   (list "IMAGE_TAG" (include "lain.imageTag" .root)) -}}
 {{- range $given -}}
 {{- $name := first . -}}

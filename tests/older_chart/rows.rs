@@ -224,6 +224,11 @@ deployments: {web: {hpa: {maxReplicas: 3}}}",
         &[r#"Deployment/dummy-web spec.template.spec.containers[web].env[0]: {"name":"LAIN_CLUSTER","value":"test"} -> nothing"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[1]: {"name":"K8S_NAMESPACE","value":"shops"} -> nothing"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[2]: {"name":"IMAGE_TAG","value":"v1"} -> nothing"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[3]: {"name":"LAIN_CLUSTER","value":"mine"} -> nothing"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[IMAGE_TAG]: nothing -> {"name":"IMAGE_TAG","value":"v1"}"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[K8S_NAMESPACE]: nothing -> {"name":"K8S_NAMESPACE","value":"shops"}"#, r#"Deployment/dummy-web spec.template.spec.containers[web].env[LAIN_CLUSTER]: nothing -> {"name":"LAIN_CLUSTER","value":"mine"}"#],
     ),
     row(
+        "no `namespace`, and a release outside of `default`",
+        "namespace: null",
+        &[r#"Deployment/dummy-web spec.template.spec.containers[web].env[K8S_NAMESPACE].value: "default" -> "elsewhere""#],
+    ),
+    row(
         r#"process env `A: ""` over a global `A`"#,
         r#"env: {A: a}
 deployments: {web: {env: {A: ""}}}"#,
