@@ -1,6 +1,7 @@
 //! The chart by itself: helm and a cluster, no lain.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::support::{Place, Ran};
 
@@ -59,10 +60,16 @@ fn it_deploys_without_lain_under_every_helm_and_tags_arrive_as_written() {
         for pod in [format!("deployment/{}-web", place.appname), format!("statefulset/{}-store", place.appname)] {
             let container = "{.spec.template.spec.containers[0]";
             assert_eq!(place.field(&pod, &format!("{container}.image}}")), image);
-            let saw = place.kubectl(&["exec", &pod, "--", "printenv", "IMAGE_TAG"]).ok().stdout;
-            // A pod that is on its way out may still be the one that answers; the template is what counts then.
-            let told = place.field(&pod, &format!("{container}.env[?(@.name==\"IMAGE_TAG\")].value}}"));
-            assert_eq!(told, tag, "helm {version}; a pod saw {saw}");
+            // A pod of the tag before may answer while it is on its way out.
+            let end = Instant::now() + Duration::from_secs(60);
+            loop {
+                let saw = place.kubectl(&["exec", &pod, "--", "printenv", "IMAGE_TAG"]);
+                if saw.stdout.trim_end() == tag {
+                    break;
+                }
+                assert!(Instant::now() < end, "helm {version}, tag {tag}, {pod} saw `{}`: {}", saw.stdout, saw.stderr);
+                std::thread::sleep(Duration::from_millis(500));
+            }
         }
         place.docker(&["rmi", &image]); // its layers stay with the pod that runs it
     }

@@ -201,7 +201,7 @@ fn every_kind_of_object_outlives_the_change_of_charts() {
         let place = Place::new("3.17.3");
         let app = place.appname.clone();
         both_charts(&place);
-        helm(&place, "3.9.4", &["install", &app, "older", "--wait", "--timeout", "3m"]).ok();
+        helm(&place, "3.9.4", &["install", &app, "older", "--wait", "--wait-for-jobs", "--timeout", "3m"]).ok();
         let before = ids(&place);
         for kind in [
             "Deployment/APP-web",
