@@ -1,5 +1,6 @@
 //! Text to a tree with positions, and merging as helm does. No processes, no printing.
 
+pub mod check;
 pub mod edit;
 pub mod layers;
 pub mod merge;
@@ -7,5 +8,5 @@ pub mod node;
 pub mod parse;
 pub mod scalar;
 pub mod set;
-mod strict;
+pub mod text;
 pub mod write;

@@ -15,34 +15,26 @@ pub struct Source {
     pub path: PathBuf,
     /// The whole text, after a byte order mark was taken off.
     pub text: String,
-    /// Where each line begins, in bytes; found when first asked for.
+    /// Where each line starts, in bytes; found when the first problem is reported.
     lines: OnceCell<Vec<usize>>,
 }
 
 impl Source {
-    /// A source of this text.
-    pub fn new(path: PathBuf, text: String) -> Self {
-        Self { path, text, lines: OnceCell::new() }
+    /// A text under the name that messages give it.
+    pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        Self { path: path.into(), text: text.into(), lines: OnceCell::new() }
     }
 
-    /// A line, from 1, without its end; empty when there is no such line.
+    /// A line without its end, counted from 1; empty when there is none. Lines end as YAML's do: LF, CR LF, or CR alone.
     pub fn line(&self, number: usize) -> &str {
-        let start = self.line_start(number);
-        let rest = self.text.get(start..).unwrap_or_default();
-        let line = rest.split('\n').next().unwrap_or_default();
-        line.strip_suffix('\r').unwrap_or(line)
-    }
-
-    /// The byte at a line and a column, both from 1, the column in characters.
-    pub fn offset(&self, line: usize, column: usize) -> usize {
-        let start = self.line_start(line);
-        let rest = self.text.get(start..).unwrap_or_default();
-        start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
-    }
-
-    fn line_start(&self, number: usize) -> usize {
-        let starts = self.lines.get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(|(at, _)| at + 1)).collect());
-        starts.get(number.saturating_sub(1)).copied().unwrap_or(self.text.len())
+        let lines = self.lines.get_or_init(|| {
+            let bytes = self.text.as_bytes();
+            let ends = |at: &usize| bytes[*at] == b'\n' || (bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
+            std::iter::once(0).chain((0..bytes.len()).filter(ends).map(|at| at + 1)).collect()
+        });
+        let Some(start) = number.checked_sub(1).and_then(|index| lines.get(index)) else { return "" };
+        let end = lines.get(number).copied().unwrap_or(self.text.len());
+        self.text[*start..end].trim_end_matches(['\r', '\n'])
     }
 }
 

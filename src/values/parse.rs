@@ -6,17 +6,16 @@ use std::path::Path;
 use std::rc::Rc;
 
 use indexmap::IndexMap;
-use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput};
 
+use super::check::{check_anchor, check_flow, scalar, syntax_hint, too_many_aliases};
 use super::node::{Entry, Map, Node, Source, Span, Value};
-use super::scalar::{resolve_plain, whole_number};
-use super::strict::{self, Tabs};
+use super::scalar::number_key;
+use super::text::{self, first_line_behind, properties, tab_before_block};
 use crate::error::{Error, Result};
 
 /// Largest values file, in bytes.
 pub const MAX_BYTES: usize = 10 * 1024 * 1024;
-/// Most nodes a file may come to once its anchors are expanded ("billion laughs").
-const MAX_NODES: usize = 4_000_000;
 /// Deepest nesting.
 const MAX_DEPTH: usize = 200;
 
@@ -44,18 +43,13 @@ pub fn read_file(path: &Path) -> Result<Node> {
 /// As [`read_file`], but for reading.
 pub fn parse(path: &Path, text: String) -> Result<Node> {
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    let source = Rc::new(Source::new(path.to_path_buf(), text));
-    strict::whole_text(&source)?;
-    let mut builder = Builder {
-        source: Rc::clone(&source),
-        anchors: HashMap::new(),
-        nodes: 0,
-        flow: 0,
-        tabs: Tabs::find(&source.text),
-        slashes: source.text.contains("\\/"),
-    };
-    let mut parser = Parser::new_from_str(&source.text);
-    let root = builder.document(&mut parser)?;
+    let source = Rc::new(Source::new(path, text));
+    text::check(&source)?;
+    let mut builder = Builder::new(&source);
+    let root = builder.document(&mut Parser::new_from_str(&source.text))?;
+    if builder.has_tabs {
+        text::check_tabs(&source, &builder.scalar_lines)?;
+    }
     match root.value {
         Value::Map(_) => Ok(root),
         Value::Null => Ok(Node { value: Value::Map(Map::new()), span: root.span }),
@@ -63,20 +57,55 @@ pub fn parse(path: &Path, text: String) -> Result<Node> {
     }
 }
 
-struct Builder {
-    source: Rc<Source>,
+struct Builder<'s> {
+    source: &'s Rc<Source>,
     anchors: HashMap<usize, (Node, usize)>,
+    /// How many values were read, those that aliases stand for included.
     nodes: usize,
-    /// How many `[` and `{` are open.
-    flow: usize,
-    tabs: Tabs,
-    /// Whether `\/` stands anywhere.
-    slashes: bool,
+    /// How many of them aliases stand for.
+    aliased: usize,
+    ascii: bool,
+    has_tabs: bool,
+    /// A place that was looked up, in characters and bytes: the next one is not far.
+    cursor: (usize, usize),
+    /// First and last line that continue a scalar.
+    scalar_lines: Vec<(usize, usize)>,
+    /// Keys that were not written as text.
+    other_keys: HashSet<String>,
 }
 
 type Events<'a> = Parser<'a, StrInput<'a>>;
 
-impl Builder {
+/// Where a node stands: below how many others, and between brackets or not.
+#[derive(Clone, Copy)]
+struct Place {
+    depth: usize,
+    flow: bool,
+}
+
+/// How a scalar was written.
+struct How {
+    style: ScalarStyle,
+    anchored: bool,
+    tagged: bool,
+    flow: bool,
+}
+
+impl<'s> Builder<'s> {
+    fn new(source: &'s Rc<Source>) -> Self {
+        Self {
+            source,
+            anchors: HashMap::new(),
+            nodes: 0,
+            aliased: 0,
+            ascii: source.text.is_ascii(),
+            has_tabs: source.text.contains('\t'),
+            cursor: (0, 0),
+            scalar_lines: Vec::new(),
+            other_keys: HashSet::new(),
+        }
+    }
+
     fn document(&mut self, parser: &mut Events<'_>) -> Result<Node> {
         let mut root = None;
         loop {
@@ -91,14 +120,20 @@ impl Builder {
                 }
                 Event::DocumentStart(_) => {
                     let (event, span) = self.next(parser)?;
-                    root = Some(self.node(parser, event, span, 0)?);
+                    root = Some(self.node(parser, event, span, Place { depth: 0, flow: false })?);
                 }
                 Event::StreamEnd => break,
                 other => return Err(self.span(span).error(format!("unexpected {other:?}"))),
             }
         }
-        self.tabs.none_left(&self.source)?;
-        Ok(root.unwrap_or_else(|| Node { value: Value::Null, span: self.span(ParserSpan::default()) }))
+        if let Some(root) = root {
+            return Ok(root);
+        }
+        if let Some(index) = self.source.text.lines().position(|line| line.starts_with("...")) {
+            let span = Span { source: Rc::clone(self.source), line: index + 1, column: 1, length: 3 };
+            return Err(span.error("a document ends here before it starts").hint("remove the `...`"));
+        }
+        Ok(Node { value: Value::Null, span: self.span(ParserSpan::default()) })
     }
 
     fn next<'a>(&self, parser: &mut Events<'a>) -> Result<(Event<'a>, ParserSpan)> {
@@ -115,66 +150,74 @@ impl Builder {
     fn span(&self, span: ParserSpan) -> Span {
         let same_line = span.start.line() == span.end.line();
         Span {
-            source: Rc::clone(&self.source),
+            source: Rc::clone(self.source),
             line: span.start.line().max(1),
             column: span.start.col() + 1,
             length: if same_line { span.len().max(1) } else { 1 },
         }
     }
 
-    fn node<'a>(&mut self, parser: &mut Events<'a>, event: Event<'a>, at: ParserSpan, depth: usize) -> Result<Node> {
-        let span = self.span(at);
-        if depth > MAX_DEPTH {
-            return Err(span.error(format!("nested deeper than {MAX_DEPTH} levels")));
+    /// The text from one place to the end of the file, and how long the given number of characters is in it.
+    fn text_at(&mut self, start: usize, characters: usize) -> (&'s str, usize) {
+        let text: &'s str = &self.source.text;
+        if self.ascii {
+            return (&text[start.min(text.len())..], characters.min(text.len() - start.min(text.len())));
         }
-        if self.flow == 0 {
-            self.tabs.check(&span)?;
+        let bytes_of = |text: &str, characters: usize| text.char_indices().nth(characters).map_or(text.len(), |(at, _)| at);
+        if start < self.cursor.0 {
+            self.cursor = (0, 0);
+        }
+        self.cursor.1 += bytes_of(&text[self.cursor.1..], start - self.cursor.0);
+        self.cursor.0 = start;
+        let rest = &text[self.cursor.1..];
+        (rest, bytes_of(rest, characters))
+    }
+
+    fn node<'a>(&mut self, parser: &mut Events<'a>, event: Event<'a>, at: ParserSpan, place: Place) -> Result<Node> {
+        let span = self.span(at);
+        if place.depth > MAX_DEPTH {
+            return Err(span.error(format!("nested deeper than {MAX_DEPTH} levels")).hint("flatten it; no chart reads values this deep"));
         }
         let before = self.nodes;
         self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            return Err(too_many(&span));
-        }
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                match style {
-                    ScalarStyle::Literal | ScalarStyle::Folded => self.tabs.allow_block(&span.source, at.start.line(), at.end.line()),
-                    _ => self.tabs.allow(at.start.line(), at.end.line()),
-                }
-                strict::scalar(&text, style, &span, self.flow > 0, self.slashes.then_some(at))?;
-                (scalar(&text, style, tag.as_deref(), &span)?, anchor)
+                let text =
+                    self.check_scalar(text, How { style, anchored: anchor != 0, tagged: tag.is_some(), flow: place.flow }, at, &span)?;
+                let written = if tag.is_some() { self.written_tag(at) } else { "" };
+                (scalar(&text, style, tag.as_deref(), written, &span)?, anchor)
             }
             Event::SequenceStart(anchor, _) => {
-                let opened = self.open(at);
+                let place = self.inside(at, anchor, place, &span)?;
                 let mut items = Vec::new();
                 loop {
-                    let (event, end) = self.next(parser)?;
+                    let (event, at) = self.next(parser)?;
                     if matches!(event, Event::SequenceEnd) {
-                        self.close(opened, at, end);
                         break;
                     }
-                    items.push(self.node(parser, event, end, depth + 1)?);
+                    items.push(self.node(parser, event, at, place)?);
                 }
                 (Value::Seq(items), anchor)
             }
             Event::MappingStart(anchor, _) => {
-                let opened = self.open(at);
-                let (map, end) = self.map(parser, depth)?;
-                self.close(opened, at, end);
-                (Value::Map(map), anchor)
+                let place = self.inside(at, anchor, place, &span)?;
+                (Value::Map(self.map(parser, place)?), anchor)
             }
             Event::Alias(anchor) => {
+                let (text, length) = self.text_at(at.start.index(), at.len());
+                check_anchor(text[..length].trim_start_matches('*'), &span)?;
                 let Some((node, size)) = self.anchors.get(&anchor) else {
                     return Err(span.error("an alias inside its own anchor").hint("write the block out instead of pointing at itself"));
                 };
-                let (value, size) = (&node.value, *size);
                 // Counted before it is copied: the check bounds memory, not only the result.
-                if self.nodes + size > MAX_NODES {
-                    return Err(too_many(&span));
-                }
-                let value = value.clone();
                 self.nodes += size;
-                return Ok(Node { value, span });
+                self.aliased += size;
+                if too_many_aliases(self.nodes, self.aliased) {
+                    return Err(span
+                        .error(format!("aliases stand for {} of {} values so far; helm refuses so many", self.aliased, self.nodes))
+                        .hint("write the repeated blocks out, or repeat less"));
+                }
+                return Ok(Node { value: node.value.clone(), span });
             }
             other => return Err(span.error(format!("unexpected {other:?}"))),
         };
@@ -185,42 +228,101 @@ impl Builder {
         Ok(node)
     }
 
-    /// Counts a `[` or `{`: the parser gives those a place of their own, and block collections the empty one before their first item.
-    fn open(&mut self, at: ParserSpan) -> usize {
-        let is_flow = self.flow > 0 || (!at.is_empty() && at.start.line() == at.end.line());
-        self.flow += usize::from(is_flow);
-        usize::from(is_flow)
+    /// The place of what a list or map holds.
+    fn inside(&mut self, at: ParserSpan, anchor: usize, place: Place, span: &Span) -> Result<Place> {
+        let (text, length) = self.text_at(at.start.index(), at.len());
+        let own = &text[..length];
+        if anchor != 0 {
+            check_anchor(properties(own).0.unwrap_or_default(), span)?;
+        }
+        Ok(Place { depth: place.depth + 1, flow: place.flow || own.ends_with(['[', '{']) })
     }
 
-    fn close(&mut self, opened: usize, at: ParserSpan, end: ParserSpan) {
-        if opened > 0 {
-            self.flow -= opened;
-            self.tabs.allow(at.start.line(), end.end.line());
+    /// Refuses a scalar that helm's reader takes for another one, or for none; the text as helm sees it.
+    fn check_scalar<'a>(&mut self, text: Cow<'a, str>, how: How, at: ParserSpan, span: &Span) -> Result<Cow<'a, str>> {
+        let How { style, anchored, tagged, flow } = how;
+        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if !(block || flow || anchored || self.has_tabs || style == ScalarStyle::DoubleQuoted) {
+            return Ok(text);
+        }
+        if self.has_tabs && (block || at.end.line() > at.start.line()) {
+            // The end of a block is the start of the line behind it.
+            let last = if at.end.col() == 0 || block { at.end.line() - 1 } else { at.end.line() };
+            // The place of a block is that of its first word, unless something stands before its header.
+            let first = if block && !anchored && !tagged { at.start.line() } else { at.start.line() + 1 };
+            self.scalar_lines.push((first, last));
+        }
+        let (rest, length) = self.text_at(at.start.index(), at.len());
+        let (name, _, taken) = if anchored || tagged { properties(&rest[..length]) } else { (None, None, 0) };
+        if anchored {
+            check_anchor(name.unwrap_or_default(), span)?;
+        }
+        let written = &rest[taken.min(length)..length];
+        match style {
+            ScalarStyle::DoubleQuoted if text::has_slash_escape(written) => {
+                Err(span.error("the escape `\\/` is JSON's; helm does not know it").hint("write / without the backslash"))
+            }
+            ScalarStyle::Plain if flow => {
+                check_flow(&text, tagged, &rest[length..], span)?;
+                Ok(text)
+            }
+            ScalarStyle::Literal | ScalarStyle::Folded => {
+                let first = if taken > 0 { first_line_behind(written, span.line) } else { span.line };
+                if let Some((line, column)) = tab_before_block(self.source, first).filter(|_| self.has_tabs) {
+                    let place = Span { line, column, length: 1, ..span.clone() };
+                    return Err(place
+                        .error("a tab where the indentation of this text is set")
+                        .hint("indent with spaces, or say how deep: `|2`"));
+                }
+                if length == rest.len() && !rest.ends_with(['\n', '\r']) {
+                    let last = self.source.text.rsplit(['\n', '\r']).next().unwrap_or_default();
+                    if text.ends_with('\n') || last.trim_matches(' ').is_empty() {
+                        let line = at.end.line();
+                        let place = Span { line, column: 1, length: last.chars().count().max(1), ..span.clone() };
+                        return Err(place
+                            .error("the file ends inside this text, without a line end; helm 3 adds none, helm 4 does")
+                            .hint("end the file with a line end"));
+                    }
+                }
+                Ok(text)
+            }
+            _ => Ok(text),
         }
     }
 
-    fn map(&mut self, parser: &mut Events<'_>, depth: usize) -> Result<(Map, ParserSpan)> {
+    fn written_tag(&mut self, at: ParserSpan) -> &'s str {
+        let (text, length) = self.text_at(at.start.index(), at.len());
+        properties(&text[..length]).1.unwrap_or_default()
+    }
+
+    fn map(&mut self, parser: &mut Events<'_>, place: Place) -> Result<Map> {
         let mut map: Map = IndexMap::new();
-        let mut merged: HashSet<String> = HashSet::new();
+        let mut merged: Map = IndexMap::new();
         loop {
             let (event, at) = self.next(parser)?;
             if matches!(event, Event::MappingEnd) {
-                return Ok((map, at));
+                break;
             }
-            let is_merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, _) if text == "<<");
-            let plain = match &event {
-                Event::Scalar(text, ScalarStyle::Plain, _, None) => Some(text.to_string()),
-                _ => None,
-            };
-            let key = self.node(parser, event, at, depth + 1)?;
-            let (event, at) = self.next(parser)?;
-            let node = self.node(parser, event, at, depth + 1)?;
-            if is_merge {
-                merge_into(&mut map, &mut merged, &node)?;
+            if matches!(&event, Event::Scalar(text, ScalarStyle::Plain, 0, None) if text == "<<") {
+                let key = self.span(at);
+                let (event, at) = self.next(parser)?;
+                let aliased = matches!(event, Event::Alias(_));
+                let node = self.node(parser, event, at, place)?;
+                self.merge(&mut merged, &node, aliased, &map, &key)?;
                 continue;
             }
-            let name = key_name(&key, plain.as_deref())?;
-            if let Some(earlier) = map.get(&name).filter(|_| !merged.remove(&name)) {
+            let raw = match &event {
+                Event::Scalar(text, _, _, tag) => Some((text.clone().into_owned(), tag.as_ref().is_some_and(|tag| tag.suffix == "float"))),
+                _ => None,
+            };
+            let key = self.node(parser, event, at, place)?;
+            let (event, at) = self.next(parser)?;
+            let node = self.node(parser, event, at, place)?;
+            let name = key_name(&key, raw)?;
+            if !matches!(key.value, Value::String(_)) {
+                self.other_keys.insert(name.clone());
+            }
+            if let Some(earlier) = map.get(&name) {
                 return Err(key
                     .span
                     .error(format!(
@@ -229,69 +331,75 @@ impl Builder {
                     ))
                     .hint(format!("keep one `{name}:`")));
             }
+            if merged.contains_key(&name) {
+                self.check_override(&name, &key.span)?;
+            }
             map.insert(name, Entry { key_span: key.span, node });
         }
+        for (name, entry) in merged {
+            map.entry(name).or_insert(entry);
+        }
+        Ok(map)
     }
-}
 
-fn too_many(span: &Span) -> Error {
-    span.error(format!("anchors expand to more than {MAX_NODES} values")).hint("write the repeated blocks out")
-}
-
-/// `<<: *base` and `<<: [*a, *b]`: the earlier of a list wins. What stands above the `<<` is overridden, what stands below it overrides: go-yaml
-/// goes through a map in its order.
-fn merge_into(map: &mut Map, merged: &mut HashSet<String>, node: &Node) -> Result<()> {
-    match &node.value {
-        Value::Map(more) => {
-            for (name, entry) in more {
-                merged.insert(name.clone());
-                map.insert(name.clone(), entry.clone());
+    /// `<<: *base` and `<<: [*a, *b]`: the earlier of a list wins, and a key written out behind wins over both. helm lets `<<` win over
+    /// what stands before it, which no other reader does, so that is refused.
+    fn merge(&self, merged: &mut Map, node: &Node, aliased: bool, before: &Map, key: &Span) -> Result<()> {
+        let maps: Vec<&Map> = match &node.value {
+            Value::Map(map) => vec![map],
+            Value::Seq(items) if !aliased => items.iter().map(|item| only_map(item)).collect::<Result<_>>()?,
+            _ => return only_map(node).map(|_| ()),
+        };
+        let mut found = Map::new();
+        for (name, entry) in maps.into_iter().flatten() {
+            if found.contains_key(name) {
+                self.check_override(name, key)?;
+            } else {
+                found.insert(name.clone(), entry.clone());
             }
-            Ok(())
         }
-        Value::Seq(items) => items.iter().rev().try_for_each(|item| merge_into(map, merged, item)),
-        other => Err(node.span.error(format!("`<<` merges maps, this is {}", other.kind())).hint("<<: *anchor")),
+        for (name, entry) in found {
+            if before.contains_key(&name) || merged.contains_key(&name) {
+                return Err(key
+                    .error(format!("`<<` brings `{name}`, which is there already; helm lets the later one win, other readers the earlier"))
+                    .hint(if before.contains_key(&name) {
+                        "put `<<` first in its map"
+                    } else {
+                        "keep one `<<`: `<<: [*first, *second]`"
+                    }));
+            }
+            merged.insert(name, entry);
+        }
+        Ok(())
+    }
+
+    /// helm keeps `1:` and `"1":` apart until both are text; then chance decides.
+    fn check_override(&self, name: &str, span: &Span) -> Result<()> {
+        if !self.other_keys.contains(name) {
+            return Ok(());
+        }
+        Err(span
+            .error(format!("`<<` brings `{name}` too, and it was written without quotes as no text; helm may pick either"))
+            .hint(format!("write \"{name}\" everywhere")))
     }
 }
 
-/// A key as helm has it: text. Whole numbers are written out; helm shortens others to 32 bits (`1e308` becomes `.inf`), so they are refused.
-fn key_name(key: &Node, plain: Option<&str>) -> Result<String> {
-    match &key.value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(flag) => Ok(flag.to_string()),
-        Value::Number(_) => plain.and_then(whole_number).map(|number| number.to_string()).ok_or_else(|| {
-            let shown = plain.map_or_else(|| key.to_json().to_string(), str::to_owned);
-            key.span.error(format!("helm changes the number {shown} when it is a key")).hint(format!("quote it: \"{shown}\":"))
+fn only_map(node: &Node) -> Result<&Map> {
+    match &node.value {
+        Value::Map(map) => Ok(map),
+        other => Err(node.span.error(format!("`<<` merges maps, this is {}", other.kind())).hint("<<: *NAME, of an anchor before a map")),
+    }
+}
+
+/// helm makes a text of every key. `raw` is what was written, and whether it was tagged `!!float`.
+fn key_name(key: &Node, raw: Option<(String, bool)>) -> Result<String> {
+    match (&key.value, raw) {
+        (Value::String(text), _) => Ok(text.clone()),
+        (Value::Bool(flag), _) => Ok(flag.to_string()),
+        (Value::Number(_), Some((text, float))) => number_key(&text, float).ok_or_else(|| {
+            key.span.error(format!("`{text}` is too large for a key that is a number")).hint(format!("quote it: \"{text}\""))
         }),
-        other => Err(key.span.error(format!("a key must be text, this is {}", other.kind())).hint("quote it")),
-    }
-}
-
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, span: &Span) -> Result<Value> {
-    let plain = style == ScalarStyle::Plain;
-    let Some(tag) = tag else {
-        if plain && matches!(text.to_ascii_lowercase().trim_start_matches(['+', '-']), ".inf" | ".nan") {
-            return Err(span
-                .error(format!("`{text}` is no number that JSON, and so helm, can carry"))
-                .hint(format!("quote it: \"{text}\"")));
-        }
-        return Ok(if plain { resolve_plain(text) } else { Value::String(text.to_owned()) });
-    };
-    let name: Cow<'_, str> = if tag.is_yaml_core_schema() { Cow::Borrowed(&tag.suffix) } else { Cow::Owned(tag.to_string()) };
-    match (name.as_ref(), resolve_plain(text)) {
-        ("str", _) => Ok(Value::String(text.to_owned())),
-        ("int" | "float", value @ Value::Number(_)) | ("bool", value @ Value::Bool(_)) | ("null", value @ Value::Null) => Ok(value),
-        _ => Err(span.error(format!("the tag `{tag}` does not fit `{text}`")).hint("remove the tag, or quote the value to make it text")),
-    }
-}
-
-fn syntax_hint(info: &str) -> &'static str {
-    if info.contains("tab") {
-        "YAML is indented with spaces; replace the tab"
-    } else if info.contains("mapping values") || info.contains("simple key") {
-        "check the indentation of this line and the one above, and quote text that holds `: `"
-    } else {
-        "check indentation and quotes on this line and the one above"
+        (other, _) => Err(key.span.error(format!("a key must be text, this is {}", other.kind())).hint("quote it")),
     }
 }
 
@@ -310,7 +418,7 @@ mod tests {
     #[test]
     fn reads_what_helm_reads() {
         assert_eq!(json("a: on\nb: 0777\n\"c\": '1'\non: x\n"), r#"{"a":true,"b":511,"c":"1","true":"x"}"#);
-        assert_eq!(json("base: &b {x: 1, k: 2}\nz:\n  <<: *b\n  k: 3\n"), r#"{"base":{"x":1,"k":2},"z":{"x":1,"k":3}}"#);
+        assert_eq!(json("base: &b {x: 1, k: 2}\nz:\n  <<: *b\n  k: 3\n"), r#"{"base":{"x":1,"k":2},"z":{"k":3,"x":1}}"#);
         assert_eq!(json("\u{feff}a: 1\r\nb: |\r\n  x\r\n  y\r\n"), r#"{"a":1,"b":"x\ny\n"}"#);
         assert_eq!(json("# nothing\n"), "{}");
     }
@@ -331,6 +439,6 @@ mod tests {
             let alias = format!("*a{}, ", level - 1).repeat(10);
             text += &format!("a{level}: &a{level} [{}]\n", alias.trim_end_matches(", "));
         }
-        assert!(error(&text).contains("anchors expand"));
+        assert!(error(&text).contains("helm refuses so many"));
     }
 }

@@ -20,6 +20,43 @@ pub fn resolve_plain(text: &str) -> Value {
     }
 }
 
+/// A map's key as helm spells the number that was written for it: whole numbers in full, others with 32 bit precision
+/// in Go's `%g`. None for whole numbers from 2^63 on, which helm does not take for a key.
+#[allow(clippy::cast_precision_loss)] // helm's own key has 32 bits at most here
+pub fn number_key(text: &str, as_float: bool) -> Option<String> {
+    let plain = text.replace('_', "");
+    match parse_go_int(&plain) {
+        Some(whole) if !as_float => i64::try_from(whole).ok().map(|whole| whole.to_string()),
+        Some(whole) => Some(go_g32(whole as f64)),
+        None => resolve_number(text).map(go_g32),
+    }
+}
+
+/// Go's `strconv.FormatFloat(number, 'g', -1, 32)`, and helm's word where that is infinite.
+#[allow(clippy::cast_possible_truncation)]
+fn go_g32(number: f64) -> String {
+    let number = number as f32;
+    if number.is_infinite() {
+        return if number > 0.0 { ".inf".to_owned() } else { "-.inf".to_owned() };
+    }
+    let scientific = format!("{number:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    match exponent.parse::<i32>().unwrap_or(0) {
+        exponent @ -4..6 => format!("{number:.*}", usize::try_from(0.max(decimals(digits) - exponent)).unwrap_or(0)),
+        exponent => format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs()),
+    }
+}
+
+/// How many digits stand behind the point.
+fn decimals(digits: &str) -> i32 {
+    digits.split_once('.').map_or(0, |(_, fraction)| i32::try_from(fraction.len()).unwrap_or(0))
+}
+
+/// Is this a whole number to helm (for the tag `!!int`)?
+pub fn is_whole(text: &str) -> bool {
+    parse_go_int(&text.replace('_', "")).is_some()
+}
+
 /// True when text must be quoted for a YAML 1.1 reader to see text.
 pub fn needs_quotes(text: &str) -> bool {
     let Some(first) = text.chars().next() else { return true };
@@ -41,6 +78,7 @@ fn looks_numeric(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | ':' | '_' | 'e' | 'E' | 'T' | 'Z' | ' '))
 }
 
+#[allow(clippy::cast_precision_loss)] // as helm loses it: values travel as 64 bit floats
 fn resolve_number(text: &str) -> Option<f64> {
     let first = text.chars().next()?;
     if first == '.' {
@@ -53,24 +91,14 @@ fn resolve_number(text: &str) -> Option<f64> {
         return None;
     }
     let plain = text.replace('_', "");
-    parse_go_int(&plain).or_else(|| parse_go_float(&plain))
-}
-
-/// A plain scalar that is a whole number of 64 bits with a sign.
-pub fn whole_number(text: &str) -> Option<i64> {
-    if !text.starts_with(|c: char| c.is_ascii_digit() || c == '+' || c == '-') {
-        return None;
+    match parse_go_int(&plain) {
+        Some(whole) => Some(whole as f64),
+        None => parse_go_float(&plain),
     }
-    i64::try_from(go_int(&text.replace('_', ""))?).ok()
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn parse_go_int(text: &str) -> Option<f64> {
-    go_int(text).map(|number| number as f64)
 }
 
 /// Go's `strconv.ParseInt(text, 0, 64)` and `ParseUint`: the base follows from the prefix.
-fn go_int(text: &str) -> Option<i128> {
+fn parse_go_int(text: &str) -> Option<i128> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -119,10 +147,9 @@ fn is_yaml_float(text: &str) -> bool {
     mantissa_ok && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
 }
 
-/// Go's `strconv.ParseFloat` on what looks like a YAML float.
+/// Go's `strconv.ParseFloat` behind YAML's pattern; what is too large for 64 bits stays text.
 fn parse_go_float(text: &str) -> Option<f64> {
-    // Go calls what is too large an error, and go-yaml then leaves it text.
-    is_yaml_float(text).then(|| text.parse().ok()).flatten().filter(|number: &f64| number.is_finite())
+    if is_yaml_float(text) { text.parse().ok().filter(|number: &f64| number.is_finite()) } else { None }
 }
 
 #[cfg(test)]

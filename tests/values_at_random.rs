@@ -1,10 +1,7 @@
-//! lain and helm must see the same data, or lain refuses with the line.
+//! Random values: merging, `--set` and what lain writes are what helm makes of them.
 //!
-//! A probe chart prints what helm saw. Many files are asked about in one run of helm: as subcharts, whose `.Values` are their own
-//! `values.yaml`, or below a key of their own, since merging is the same at every depth.
+//! A probe chart prints what helm saw. Many files are asked about in one run of helm, each below a key of its own, since merging is the same at every depth.
 
-#[path = "values/cases.rs"]
-mod cases;
 mod support;
 
 use std::fmt::Write;
@@ -14,7 +11,6 @@ use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cases::{FILES, scalars};
 use lain::values::merge::{coalesce, overlay};
 use lain::values::node::Node;
 use lain::values::parse::parse;
@@ -101,105 +97,8 @@ fn same(one: &Json, other: &Json) -> bool {
     }
 }
 
-/// Nulls of a chart's own values file: helm 4 leaves them out, and so does any helm for subcharts; templates see no difference.
-fn without_nulls(value: Json) -> Json {
-    match value {
-        Json::Object(map) => {
-            map.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key, without_nulls(value))).collect()
-        }
-        other => other,
-    }
-}
-
 fn show(differences: &[String]) {
     assert!(differences.is_empty(), "{} differences\n{}", differences.len(), differences.join("\n"));
-}
-
-/// Asks every helm about many files at once; the ones that lain refuses are left out.
-fn compare_files(texts: &[String]) -> (usize, usize) {
-    let mut charts: Vec<(String, &String, Json)> = Vec::new();
-    let mut refused = 0;
-    for (number, text) in texts.iter().enumerate() {
-        match lain_sees(text) {
-            Ok(node) => charts.push((format!("c{number}"), text, without_nulls(node.to_json()))),
-            Err(_) => refused += 1,
-        }
-    }
-    let mut differences = Vec::new();
-    for version in HELMS {
-        let mut left: Vec<Vec<usize>> = vec![(0..charts.len()).collect()];
-        while let Some(group) = left.pop() {
-            let probe = Probe::new();
-            for at in &group {
-                let (name, text, _) = &charts[*at];
-                probe.chart(&Path::new("charts").join(name), name, text);
-            }
-            match probe.helm(version, &[]) {
-                Ok(seen) => {
-                    for at in group {
-                        let (name, text, ours) = &charts[at];
-                        let mut theirs = without_nulls(seen.get(name).cloned().unwrap_or(Json::Null));
-                        theirs.as_object_mut().map(|map| map.remove("global"));
-                        if !same(&theirs, ours) {
-                            differences.push(format!("helm {version}, {text:?}\n  helm {theirs}\n  lain {ours}"));
-                        }
-                    }
-                }
-                // One of them stops helm: the halves tell which.
-                Err(words) if group.len() == 1 => {
-                    let reason = words.lines().last().unwrap_or_default().to_owned();
-                    differences
-                        .push(format!("helm {version}, {:?}\n  helm refuses: {reason}\n  lain {}", charts[group[0]].1, charts[group[0]].2));
-                }
-                Err(_) => {
-                    let (one, other) = group.split_at(group.len() / 2);
-                    left.extend([one.to_vec(), other.to_vec()]);
-                }
-            }
-        }
-    }
-    show(&differences);
-    (charts.len(), refused)
-}
-
-#[test]
-fn scalars_as_values_items_and_keys() {
-    let scalars = scalars();
-    let mut texts: Vec<String> = Vec::new();
-    for scalar in &scalars {
-        texts.push(format!("v: {scalar}\nl:\n- {scalar}\n"));
-        texts.push(format!("f: [{scalar}]\nm: {{k: {scalar}}}\n"));
-        texts.push(format!("{scalar}: v\n"));
-        texts.push(format!("v: \"{}\"\n", scalar.replace('\\', "\\\\").replace('"', "\\\"")));
-    }
-    let (compared, refused) = compare_files(&texts);
-    assert!(scalars.len() > 300 && compared > 1000, "{} scalars, {compared} compared", scalars.len());
-    assert!(refused * 5 < compared, "{refused} of {} refused", texts.len());
-}
-
-#[test]
-fn whole_files() {
-    let texts: Vec<String> = FILES.iter().map(|text| (*text).to_owned()).collect();
-    let (compared, _) = compare_files(&texts);
-    assert!(compared > 80, "{compared} compared");
-}
-
-/// `docs/values.md` lists what lain refuses although helm reads it: each of its examples is one.
-#[test]
-fn refusals_are_documented() {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/values.md")).expect("docs/values.md");
-    let mut examples = 0;
-    for block in page.split("```yaml refused\n").skip(1) {
-        let text = block.split("```").next().expect("an end");
-        let reason = block.split("```text\n").nth(1).and_then(|rest| rest.split("\n```").next()).expect("what lain says");
-        assert_eq!(lain_sees(text).expect_err("is refused"), reason, "{text}");
-        let probe = Probe::new();
-        probe.chart(Path::new("charts/c1"), "c1", text);
-        // Some helm reads it without a word: that is why it is in the list.
-        assert!(HELMS.iter().any(|version| probe.helm(version, &[]).is_ok()), "{text}");
-        examples += 1;
-    }
-    assert!(examples >= 4, "{examples} examples");
 }
 
 fn runner() -> TestRunner {
