@@ -81,7 +81,7 @@ pub fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, written: &str, 
 }
 
 /// YAML's words for infinity and for what is no number.
-fn is_not_finite(text: &str) -> bool {
+pub(super) fn is_not_finite(text: &str) -> bool {
     matches!(text, ".nan" | ".NaN" | ".NAN") || matches!(text.strip_prefix(['+', '-']).unwrap_or(text), ".inf" | ".Inf" | ".INF")
 }
 

@@ -4,6 +4,7 @@
 //! are booleans, a leading zero makes a number octal, underscores may stand in numbers, dates stay text.
 //! The rules below restate that behaviour; `tests/` compare them with a real helm.
 
+use super::check::is_not_finite;
 use super::node::Value;
 
 /// What a plain (unquoted) scalar means to helm.
@@ -61,6 +62,7 @@ pub fn is_whole(text: &str) -> bool {
 pub fn needs_quotes(text: &str) -> bool {
     let Some(first) = text.chars().next() else { return true };
     !matches!(resolve_plain(text), Value::String(_))
+        || is_not_finite(text)
         || text.trim() != text
         || matches!(text, "=" | "<<" | "---" | "...")
         || text.starts_with("--- ")
@@ -69,8 +71,13 @@ pub fn needs_quotes(text: &str) -> bool {
         || text.contains(": ")
         || text.ends_with(':')
         || text.contains(" #")
-        || text.chars().any(|c| c.is_control() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}'))
+        || text.chars().any(needs_escape)
         || (first.is_ascii_digit() || matches!(first, '+' | '-' | '.')) && looks_numeric(text)
+}
+
+/// Characters that only an escape brings through: controls, line ends of YAML 1.1, a byte order mark, what is no character.
+pub(super) fn needs_escape(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// Dates, times and sexagesimals: text to go-yaml v2, but something else to other readers.

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::scalar::needs_quotes;
+use super::scalar::{needs_escape, needs_quotes};
 
 /// Writes a value as a YAML document, keys in their order.
 pub fn to_yaml(value: &Value) -> String {
@@ -111,11 +111,11 @@ fn write_text(out: &mut String, text: &str, depth: usize) {
 /// A block scalar shows text as it is; it cannot hold carriage returns or other control characters.
 fn fits_block(text: &str) -> bool {
     let lines = text.trim_end_matches('\n').contains('\n') || (text.ends_with('\n') && !text.trim_matches('\n').is_empty());
-    lines && !text.chars().any(|c| (c.is_control() && c != '\n') || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}'))
+    lines && !text.chars().any(|c| c != '\n' && needs_escape(c))
 }
 
 pub(super) fn quoted_if_needed(text: &str) -> String {
-    if text.chars().any(|c| c.is_control() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}')) {
+    if text.chars().any(needs_escape) {
         return double_quoted(text);
     }
     if needs_quotes(text) { format!("'{}'", text.replace('\'', "''")) } else { text.to_owned() }
@@ -130,7 +130,7 @@ pub(super) fn double_quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if c.is_control() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}') => {
+            c if needs_escape(c) => {
                 out.push_str(&format!("\\u{:04x}", u32::from(c)));
             }
             c => out.push(c),
