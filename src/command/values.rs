@@ -1,8 +1,12 @@
 //! `lain values`: the effective values, and where each came from.
 
 use clap::Args;
+use indexmap::IndexSet;
+use serde::Serialize;
+use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
+use crate::model::name::nearest;
 use crate::session::Session;
 use crate::ui::Format;
 use crate::values::layers::Layers;
@@ -40,30 +44,90 @@ impl Values {
 
 fn explain(session: &Session, layers: &Layers, key: &str) -> Result<()> {
     let path: Vec<&str> = key.split('.').filter(|step| !step.is_empty()).collect();
-    let Some(node) = find(&layers.merged, &path) else {
-        return Err(Error::failed(format!("no layer sets `{key}`")).hint("lain values"));
-    };
-    let mut leaves = Vec::new();
-    collect(node, &mut path.iter().map(|step| (*step).to_owned()).collect(), &mut leaves);
-    let mut out = String::new();
-    for leaf in leaves {
-        let steps: Vec<&str> = leaf.iter().map(String::as_str).collect();
-        let mut found: Vec<&Node> = layers.layers.iter().filter_map(|layer| find(&layer.node, &steps)).collect();
-        let Some(last) = found.pop() else { continue };
-        out += &format!("{}: {}\n  from {}\n", leaf.join("."), shown(last), last.span.location());
-        for earlier in found.iter().rev() {
-            out += &format!("  over {} ({})\n", earlier.span.location(), shown(earlier));
+    let mut leaves: IndexSet<Vec<String>> = IndexSet::new();
+    for node in std::iter::once(&layers.merged).chain(layers.layers.iter().map(|layer| &layer.node)) {
+        if let Some(node) = find(node, &path) {
+            collect(node, &mut path.iter().map(|step| (*step).to_owned()).collect(), &mut leaves);
         }
     }
-    session.ui.result(&out)
+    // A map that another layer filled is no leaf.
+    let leaves: Vec<Origin> = leaves
+        .iter()
+        .filter(|leaf| !leaves.iter().any(|other| other.len() > leaf.len() && other.starts_with(leaf)))
+        .map(|leaf| Origin::of(layers, leaf))
+        .collect();
+    if leaves.is_empty() {
+        let keys = layers.merged.as_map().into_iter().flat_map(|map| map.keys().map(String::as_str));
+        let near = nearest(path.first().copied().unwrap_or_default(), keys).map(|near| format!("lain values --explain {near}"));
+        return Err(Error::failed(format!("no layer sets `{key}`")).hint(near.unwrap_or_else(|| "lain values".to_owned())));
+    }
+    if session.ui.format() == Format::Json {
+        return session.ui.result_json(&serde_json::json!({"version": 1, "values": leaves}));
+    }
+    session.ui.result(&leaves.iter().map(Origin::shown).collect::<String>())
+}
+
+/// Where one value comes from.
+#[derive(Serialize)]
+struct Origin {
+    key: String,
+    /// None for one that a null took away.
+    value: Option<Json>,
+    removed: bool,
+    from: String,
+    over: Vec<Overridden>,
+}
+
+/// What it took the place of, nearest first.
+#[derive(Serialize)]
+struct Overridden {
+    at: String,
+    value: Json,
+}
+
+impl Origin {
+    fn of(layers: &Layers, leaf: &[String]) -> Self {
+        let steps: Vec<&str> = leaf.iter().map(String::as_str).collect();
+        let mut found: Vec<&Node> = layers.layers.iter().filter_map(|layer| find_or_null(&layer.node, &steps)).collect();
+        let value = find(&layers.merged, &steps).map(Node::to_json);
+        let last = found.pop();
+        let over = found.iter().rev().map(|node| Overridden { at: place(node), value: node.to_json() }).collect();
+        Self { key: leaf.join("."), removed: value.is_none(), value, from: last.map(place).unwrap_or_default(), over }
+    }
+
+    fn shown(&self) -> String {
+        let mut out = match &self.value {
+            Some(value) => format!("{}: {value}\n  from {}\n", self.key, self.from),
+            None => format!("{} is not there\n  removed by the null at {}\n", self.key, self.from),
+        };
+        for earlier in &self.over {
+            out += &format!("  over {} ({})\n", earlier.at, earlier.value);
+        }
+        out
+    }
+}
+
+/// `chart/values.yaml:4:9`, or `--set a.b=c`.
+fn place(node: &Node) -> String {
+    if node.span.source.path.as_os_str() == "--set" {
+        return format!("--set {}", node.span.source.text);
+    }
+    node.span.location().to_string()
 }
 
 fn find<'a>(node: &'a Node, path: &[&str]) -> Option<&'a Node> {
     path.iter().try_fold(node, |node, step| node.get(step))
 }
 
+/// The node at a path, or a null on the way, which takes everything below it away.
+fn find_or_null<'a>(node: &'a Node, path: &[&str]) -> Option<&'a Node> {
+    let Some((step, rest)) = path.split_first() else { return Some(node) };
+    let next = node.get(step)?;
+    if matches!(next.value, Value::Null) { Some(next) } else { find_or_null(next, rest) }
+}
+
 /// Lists are leaves: merging replaces them whole.
-fn collect(node: &Node, path: &mut Vec<String>, leaves: &mut Vec<Vec<String>>) {
+fn collect(node: &Node, path: &mut Vec<String>, leaves: &mut IndexSet<Vec<String>>) {
     match &node.value {
         Value::Map(map) if !map.is_empty() => {
             for (key, entry) in map {
@@ -72,10 +136,8 @@ fn collect(node: &Node, path: &mut Vec<String>, leaves: &mut Vec<Vec<String>>) {
                 path.pop();
             }
         }
-        _ => leaves.push(path.clone()),
+        _ => {
+            leaves.insert(path.clone());
+        }
     }
-}
-
-fn shown(node: &Node) -> String {
-    node.to_json().to_string()
 }
