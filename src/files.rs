@@ -21,6 +21,20 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// As [`write_new`], for what comes bit by bit.
+///
+/// # Errors
+/// As [`write_new`], or what `fill` returns; the old file stays then.
+pub fn write_stream(path: &Path, fill: impl FnOnce(&mut fs::File) -> Result<()>) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let permissions = fs::Permissions::from_mode(0o644);
+    let mut fresh = tempfile::Builder::new().permissions(permissions).tempfile_in(dir).map_err(|error| Error::io("write", path, &error))?;
+    fill(fresh.as_file_mut())?;
+    fresh.persist(path).map_err(|error| Error::io("write", path, &error.error))?;
+    Ok(())
+}
+
 /// A generated file that goes away when this is dropped; errors and signals end in drops too.
 #[derive(Debug)]
 pub struct Generated(PathBuf);

@@ -14,6 +14,8 @@ use crate::session::Session;
 use crate::tools::docker::Docker;
 use crate::ui::Format;
 
+/// The one of `builds` whose image is called after the app alone, as in the chart.
+const DEFAULT_BUILD: &str = "default";
 /// Tag of the prepare image.
 const PREPARE_TAG: &str = "prepare";
 /// First line of a `.dockerignore` of ours; a killed run may leave one, the next one takes it away.
@@ -96,10 +98,23 @@ impl Plan<'_> {
     }
 
     fn repository_in(&self, registry: &str) -> String {
-        match self.name {
-            Some(name) => repository_in(registry, &format!("{}-{name}", self.app.appname)),
-            None => repository_in(registry, &self.app.appname),
+        self.repository_of(registry, &self.app.appname)
+    }
+
+    /// As [`Plan::repository`], in another registry and under another name of the app.
+    pub fn repository_of(&self, registry: &str, appname: &str) -> String {
+        match self.name.filter(|name| *name != DEFAULT_BUILD) {
+            Some(name) => repository_in(registry, &format!("{appname}-{name}")),
+            None => repository_in(registry, appname),
         }
+    }
+
+    /// `REGISTRY/APP:TAG` of HEAD.
+    ///
+    /// # Errors
+    /// No registry is known, or git refuses the folder.
+    pub fn image(&self, session: &Session) -> Result<String> {
+        Ok(format!("{}:{}", self.repository(session)?, session.image_tag()?))
     }
 
     /// Renders a stage. `fallback` stands in for an unknown registry where the text is only shown.

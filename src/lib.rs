@@ -6,7 +6,7 @@
 //! - [`cli`]: the command lines of the five binaries and the environment, read once.
 //! - [`command`]: one file a command, named after it: its flags and its verb.
 //! - [`session`]: one run; loads values, the cluster and the tools when first needed.
-//! - [`images`], [`release`]: what several commands share of building and of looking after a release.
+//! - [`images`], [`publish`], [`release`]: what several commands share of building and of looking after a release.
 //! - [`lint`]: one check a file or a small group, each with its id.
 //! - [`kubeconfig`]: which cluster.
 //! - [`files`]: writing all or nothing, and removing what was generated.
@@ -29,6 +29,7 @@ pub mod images;
 pub mod kubeconfig;
 pub mod lint;
 pub mod model;
+pub mod publish;
 pub mod release;
 pub mod render;
 pub mod session;

@@ -59,6 +59,7 @@ commands! {
         Build(command::build::Build),
         Push(command::push::Push),
         Run(command::run::Run),
+        Save(command::save::Save),
         Image(command::image::Image),
         Tags(command::tags::Tags),
     }

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::command::deploy::Deploy;
 use crate::error::Result;
 use crate::images;
+use crate::publish::publish;
 use crate::session::Session;
 
 /// Build the app's image from `build` (and `release`) of the values
@@ -17,6 +18,9 @@ pub struct Build {
     /// Push it and deploy it
     #[arg(long)]
     deploy: bool,
+    /// Push it to the registry of every configured cluster, side by side
+    #[arg(long)]
+    publish: bool,
     /// Leave the generated Dockerfile in the folder (never over one of your own)
     #[arg(long)]
     keep_dockerfile: bool,
@@ -31,7 +35,13 @@ impl Build {
         let mut results = Vec::new();
         for plan in images::plans(session)? {
             let built = plan.build(session, !self.no_pull, self.keep_dockerfile)?;
-            results.push(if self.push || self.deploy { plan.push(session)? } else { built });
+            if self.publish {
+                results.extend(publish(session, &plan)?);
+            } else if self.push || self.deploy {
+                results.push(plan.push(session)?);
+            } else {
+                results.push(built);
+            }
         }
         images::print(session, &results)?;
         if self.deploy { Deploy::default().run(session) } else { Ok(()) }

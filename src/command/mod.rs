@@ -23,6 +23,7 @@ pub mod redeploy;
 pub mod restart;
 pub mod rollback;
 pub mod run;
+pub mod save;
 pub mod schema;
 pub mod secret;
 pub mod send_msg;

@@ -1,33 +1,50 @@
 //! `lain push`: images to the cluster's registry.
 
+use std::path::Path;
+
 use clap::Args;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::images::{self, ImageResult, push_image};
 use crate::model::image::{ImageReference, repository_in};
+use crate::publish::publish;
 use crate::session::Session;
+use crate::tools::docker::Docker;
 
 /// Push the app's image, or retag and push others into the cluster's registry
 #[derive(Args, Debug)]
 #[command(
-    after_help = "  lain push                     # this app's image, also as :latest\n  lain push redis:7 nginx:1.29  # as REGISTRY/redis:7, REGISTRY/nginx:1.29"
+    after_help = "  lain push                     # this app's image, also as :latest\n  lain push redis:7 nginx:1.29  # as REGISTRY/redis:7, REGISTRY/nginx:1.29\n  \
+                  lain push shop_1.2.tar.gz     # what lain save or docker save made"
 )]
 pub struct Push {
-    /// Other images; without any, this app's
+    /// Other images, or archives of docker save; without any, this app's
     images: Vec<String>,
     /// Pull them first
     #[arg(long)]
     pull: bool,
+    /// Push other images as :latest too
+    #[arg(long)]
+    overwrite_latest: bool,
     /// Another registry than the cluster's
     #[arg(long, value_name = "REGISTRY")]
     registry: Option<String>,
+    /// This app's image to the registry of every configured cluster, side by side
+    #[arg(long, conflicts_with_all = ["images", "registry", "overwrite_latest", "pull"])]
+    publish: bool,
 }
 
 impl Push {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let mut results = Vec::new();
-        if self.images.is_empty() {
+        if self.publish {
+            for plan in images::plans(session)? {
+                results.extend(publish(session, &plan)?);
+            }
+            return images::print(session, &results);
+        }
+        if self.images.is_empty() && self.registry.is_none() {
             for plan in images::plans(session)? {
                 results.push(plan.push(session)?);
             }
@@ -39,20 +56,49 @@ impl Push {
             Some(registry) => registry,
             None => session.registry()?,
         };
-        for image in &self.images {
-            let reference = ImageReference::parse(image)?;
+        let images = match &self.images[..] {
+            [] => images::plans(session)?.iter().map(|plan| plan.image(session)).collect::<Result<_>>()?,
+            given => Self::named(&docker, &session.dir, given)?,
+        };
+        for image in images {
+            let reference = ImageReference::parse(&image)?;
             if self.pull {
-                docker.pull(image)?;
+                docker.pull(&image)?;
+            } else if !docker.has_image(&image)? {
+                return Err(Error::failed(format!("{image} is not on this docker daemon")).hint(format!("lain push {image} --pull")));
             }
             let name = reference.repository.rsplit('/').next().unwrap_or(&reference.repository);
             let repository = repository_in(registry, name);
             let tag = reference.tag.clone().unwrap_or_else(|| "latest".to_owned());
-            let target = format!("{repository}:{tag}");
-            docker.tag(image, &target)?;
-            push_image(session, &docker, &target)?;
+            let push = |tag: &str| -> Result<String> {
+                let target = format!("{repository}:{tag}");
+                docker.tag(&image, &target)?;
+                push_image(session, &docker, &target)?;
+                Ok(target)
+            };
+            let target = push(&tag)?;
+            if self.overwrite_latest && tag != "latest" {
+                push("latest")?;
+            }
             let digest = docker.digest(&target, &repository)?;
             results.push(ImageResult { version: 1, image: target, tag, digest });
         }
         images::print(session, &results)
+    }
+
+    /// What was given, archives by the images in them.
+    fn named(docker: &Docker<'_>, dir: &Path, given: &[String]) -> Result<Vec<String>> {
+        let mut images = Vec::new();
+        for name in given {
+            let is_archive = [".tar", ".tar.gz", ".tgz"].iter().any(|end| name.ends_with(end));
+            if is_archive && dir.join(name).is_file() {
+                images.extend(docker.load(&dir.join(name))?);
+            } else if is_archive {
+                return Err(Error::usage(format!("there is no file {name}")).hint("ls *.tar*"));
+            } else {
+                images.push(name.clone());
+            }
+        }
+        Ok(images)
     }
 }

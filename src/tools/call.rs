@@ -62,6 +62,7 @@ pub struct Call<'a> {
     lookup: bool,
     install: String,
     before: Option<String>,
+    after: Option<String>,
 }
 
 impl<'a> Call<'a> {
@@ -79,6 +80,7 @@ impl<'a> Call<'a> {
             lookup: false,
             install: format!("install {program} and make sure that it is on PATH"),
             before: None,
+            after: None,
         }
     }
 
@@ -152,13 +154,20 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Words of a pipe that stand behind the command when it is echoed: where its stdout goes.
+    #[must_use]
+    pub fn shown_after(mut self, pipe: &str) -> Self {
+        self.after = Some(format!("| {pipe}"));
+        self
+    }
+
     /// The command as a shell would take it.
     pub fn line(&self) -> String {
         let env = self.shown_env.iter().map(|(name, value)| format!("{name}={}", shell_words::quote(value)));
         let program = std::iter::once(shell_words::quote(&self.program).into_owned());
         let args = self.args.iter().map(|arg| quoted(&arg.to_string_lossy()));
         let before = self.before.iter().cloned();
-        before.chain(env).chain(program).chain(args).collect::<Vec<_>>().join(" ")
+        before.chain(env).chain(program).chain(args).chain(self.after.iter().cloned()).collect::<Vec<_>>().join(" ")
     }
 
     /// The program and its first words, for messages.
@@ -198,6 +207,30 @@ impl<'a> Call<'a> {
             let tail = tail.join().unwrap_or_default();
             Ok((code?, tail))
         })
+    }
+
+    /// Runs it and pours its stdout into a writer as it comes.
+    ///
+    /// # Errors
+    /// It is missing, fails, or is interrupted; or the writer is full.
+    pub fn pour(&self, to: &mut (impl io::Write + Send)) -> Result<()> {
+        self.echo();
+        let (mut reader, writer) = io::pipe().map_err(|error| Error::failed(format!("cannot make a pipe: {}", describe_io(&error))))?;
+        let expression = self.expression()?.stdout_file(writer).stderr_capture();
+        let handle = self.start(&expression)?;
+        drop(expression); // as in stream
+        let (poured, code) = std::thread::scope(|scope| {
+            let copy = scope.spawn(move || io::copy(&mut reader, to)); // a reader that is gone ends a child that still writes
+            let code = self.wait(&handle);
+            (copy.join().unwrap_or_else(|_| Err(io::Error::other("the copy could not be waited for"))), code)
+        });
+        let code = code?;
+        if let Err(error) = poured {
+            let made = Error::failed(format!("cannot write what `{}` prints: {}", self.name(), describe_io(&error)));
+            return Err(if error.kind() == io::ErrorKind::StorageFull { made.hint("df -h # and make room") } else { made });
+        }
+        let output = handle.into_output().map_err(|error| self.broken(&error))?;
+        if code == 0 { Ok(()) } else { Err(self.failure(code, &String::from_utf8_lossy(&output.stderr))) }
     }
 
     /// Runs it and captures what it prints, whatever its exit code.

@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use super::call::Call;
 use super::interrupt;
 use crate::error::{Error, Result};
@@ -77,22 +80,77 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// docker is missing or the push fails.
     pub fn push(&self, image: &str) -> Result<()> {
-        for pause in [2, 5] {
+        self.push_with(image, Call::stream, Call::streamed_failure)
+    }
+
+    /// As [`Docker::push`], for several at once: what docker prints is kept for the error.
+    ///
+    /// # Errors
+    /// As [`Docker::push`].
+    pub fn push_quietly(&self, image: &str) -> Result<()> {
+        let captured = |call: &Call<'_>| call.capture().map(|out| (out.code, out.stderr));
+        self.push_with(image, captured, Call::failure)
+    }
+
+    fn push_with(
+        &self,
+        image: &str,
+        run: impl Fn(&Call<'a>) -> Result<(i32, String)>,
+        failure: impl Fn(&Call<'a>, i32, &str) -> Error,
+    ) -> Result<()> {
+        let mut pauses = [2, 5].into_iter();
+        loop {
             let call = self.call().args(["push", image]);
-            let (code, output) = call.stream()?;
+            let (code, output) = run(&call)?;
             if code == 0 {
                 return Ok(());
             }
-            if !is_passing_fault(&output) {
-                let error = call.streamed_failure(code, &output);
-                let refused = ["denied", "unauthorized", "authentication required"].iter().any(|word| output.contains(word));
+            let Some(pause) = pauses.next().filter(|_| is_passing_fault(&output)) else {
+                let error = failure(&call, code, &output);
+                let refused = ["denied", "unauthorized", "authentication required", "no basic auth credentials"]
+                    .iter()
+                    .any(|word| output.contains(word));
                 let registry = image.split('/').next().unwrap_or(image);
-                return Err(if refused { error.hint(format!("docker login {registry}")) } else { error });
-            }
+                return Err(error.hint(if refused {
+                    format!("docker login {registry}")
+                } else {
+                    format!("docker push {image} # by hand, when the registry is back")
+                }));
+            };
             self.ui.warn("the registry failed for a moment; pushing again");
             interrupt::sleep(Duration::from_secs(pause))?;
         }
-        self.call().args(["push", image]).run()
+    }
+
+    /// `docker save`, compressed, into a file that is whole or not there.
+    ///
+    /// # Errors
+    /// docker is missing or fails, or the folder cannot be written.
+    pub fn save(&self, image: &str, path: &Path) -> Result<()> {
+        let shown = format!("gzip > {}", path.display());
+        let call = self.call().args(["save", image]).shown_after(&shown);
+        crate::files::write_stream(path, |file| {
+            let mut gzip = GzEncoder::new(file, Compression::fast());
+            call.pour(&mut gzip)?;
+            gzip.finish().map(|_| ()).map_err(|error| Error::io("write", path, &error))
+        })
+    }
+
+    /// `docker load`; the names of what was loaded.
+    ///
+    /// # Errors
+    /// docker is missing, or the file is no archive of images.
+    pub fn load(&self, path: &Path) -> Result<Vec<String>> {
+        let call = self.call().args(["load", "--input"]).arg(path);
+        let out = call.read()?;
+        let names: Vec<String> =
+            out.text().lines().filter_map(|line| line.strip_prefix("Loaded image: ")).map(|name| name.trim().to_owned()).collect();
+        if names.is_empty() {
+            return Err(
+                Error::failed(format!("{} holds no image with a name", path.display())).hint("lain save IMAGE # makes one that does")
+            );
+        }
+        Ok(names)
     }
 
     /// `docker tag`.

@@ -3,6 +3,7 @@
 //! Results go to stdout; everything else (echoed commands, progress, warnings, errors) to stderr.
 //! Callers name what a line is (a command, a warning, a step); colours are decided here alone.
 
+mod progress;
 mod section;
 mod show_error;
 
@@ -15,6 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::{Error, Result};
 
+pub use progress::Progress;
 pub use section::Section;
 
 /// When to colour.
@@ -240,6 +242,11 @@ impl Ui {
     /// Starts a section: collapsible in GitLab, a spinner-free heading elsewhere. Ends when dropped.
     pub fn section(&self, name: &str, title: &str) -> Section {
         Section::start(self, name, title)
+    }
+
+    /// For several things at once.
+    pub fn progress(&self) -> Progress<'_> {
+        Progress::new(self)
     }
 
     /// A spinner on a terminal, a line elsewhere.
