@@ -48,12 +48,15 @@ pub struct Lint {
     /// Print the page of one check, or the list of all with `all`
     #[arg(long, value_name = "ID", exclusive = true)]
     explain: Option<String>,
+    /// Part of another command, whose result stdout belongs to.
+    #[arg(skip)]
+    within: bool,
 }
 
 impl Lint {
     /// `lain lint --simple`, for commands that check before they act.
     pub fn simple() -> Self {
-        Self { simple: true, fix: false, format: Report::Text, explain: None }
+        Self { simple: true, fix: false, format: Report::Text, explain: None, within: true }
     }
 
     /// Runs the command.
@@ -61,7 +64,8 @@ impl Lint {
         if let Some(id) = &self.explain {
             return explain(session, id);
         }
-        let format = if self.format == Report::Text && session.ui.format() == Format::Json { Report::Json } else { self.format };
+        let as_json = !self.within && session.ui.format() == Format::Json;
+        let format = if self.format == Report::Text && as_json { Report::Json } else { self.format };
         let (problems, broken) = match self.problems(session) {
             Ok(found) => found,
             Err(error) => {

@@ -45,7 +45,8 @@ impl Chart {
         self.values_from().and_then(|text| Version::parse(&text)).is_some_and(|version| version.major == 0)
     }
 
-    /// L052: the built-in chart is newer. A larger version says "we own our chart".
+    /// L052: the built-in chart is newer. A larger version says "we own our chart". A warning: what an older chart brings that the cluster does not
+    /// serve is L053, and an app that deploys today deploys tomorrow.
     pub fn check(&self) -> Option<Problem> {
         let node = self.version.as_ref()?;
         let text = self.version()?;
@@ -54,7 +55,7 @@ impl Chart {
         }
         Some(Problem {
             id: "L052",
-            severity: Severity::Error,
+            severity: Severity::Warning,
             message: format!("the chart has version {text}, this lain brings {CHART_VERSION}"),
             hint: "lain init --template-only --commit # or, if the chart is your own: a larger version here".into(),
             at: node.span.location(),
