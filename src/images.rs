@@ -9,7 +9,7 @@ use crate::files::Generated;
 use crate::model::app::{App, Build, Release};
 use crate::model::image::repository_in;
 use crate::render::dockerfile::{Dockerfile, Facts, Stage, render};
-use crate::render::dockerignore::from_gitignore;
+use crate::render::dockerignore::line_for;
 use crate::session::Session;
 use crate::tools::docker::Docker;
 use crate::ui::Format;
@@ -276,9 +276,8 @@ fn derived_dockerignore(session: &Session) -> Result<Option<Generated>> {
         }
         fs::remove_file(&path).map_err(|error| Error::io("remove", &path, &error))?;
     }
-    let gitignore = fs::read_to_string(session.dir.join(".gitignore")).unwrap_or_default();
-    let result = session.result_file().map_or_else(String::new, |path| format!("{path}\n"));
-    Generated::write(&path, format!("{DERIVED}.dockerignore\n{result}{}", from_gitignore(&gitignore)).as_bytes()).map(Some)
+    let result = session.result_file().map_or_else(String::new, |path| format!("{}\n", line_for(&path)));
+    Generated::write(&path, format!("{DERIVED}{}.dockerignore\n{result}", crate::context::ignore(session)?).as_bytes()).map(Some)
 }
 
 /// `docker push` in a section of its own.

@@ -7,6 +7,7 @@
 //! - [`command`]: one file a command, named after it: its flags and its verb.
 //! - [`session`]: one run; loads values, the cluster and the tools when first needed.
 //! - [`images`], [`publish`], [`release`]: what several commands share of building and of looking after a release.
+//! - [`context`]: what of the app's folder an image build sees.
 //! - [`lint`]: one check a file or a small group, each with its id.
 //! - [`kubeconfig`]: which cluster.
 //! - [`files`]: writing all or nothing, and removing what was generated.
@@ -22,6 +23,7 @@
 
 pub mod cli;
 pub mod command;
+pub mod context;
 pub mod error;
 pub mod files;
 pub mod http;

@@ -4,8 +4,8 @@ use std::fs;
 
 use clap::Args;
 
+use crate::context;
 use crate::error::{Error, Result};
-use crate::render::dockerignore::from_gitignore;
 use crate::session::Session;
 
 /// Print the .dockerignore that build uses: your own, or one derived from .gitignore
@@ -19,7 +19,6 @@ impl Dockerignore {
         if own.is_file() {
             return session.ui.result(&fs::read_to_string(&own).map_err(|error| Error::io("read", &own, &error))?);
         }
-        let gitignore = fs::read_to_string(session.dir.join(".gitignore")).unwrap_or_default();
-        session.ui.result(&from_gitignore(&gitignore))
+        session.ui.result(&context::ignore(session)?.to_string())
     }
 }

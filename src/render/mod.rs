@@ -4,3 +4,4 @@ pub mod chart;
 pub mod compose;
 pub mod dockerfile;
 pub mod dockerignore;
+pub mod glob;

@@ -1,6 +1,6 @@
 //! git, through its command line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::call::Call;
 use crate::error::{Error, Result};
@@ -25,6 +25,17 @@ pub struct Commit {
     pub subject: String,
     /// Author's name.
     pub author: String,
+}
+
+/// Where a folder is in its work tree.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The work tree's top.
+    pub top: PathBuf,
+    /// The way down from the top, with a slash at the end; empty at the top.
+    pub prefix: String,
+    /// The `info/exclude` of this clone.
+    pub exclude: PathBuf,
 }
 
 impl<'a> Git<'a> {
@@ -76,6 +87,43 @@ impl<'a> Git<'a> {
         let except = except.map(|path| format!(":(exclude,literal){path}"));
         let out = self.call().args(["status", "--porcelain", "--untracked-files=normal", "--", "."]).args(except).capture()?;
         Ok(out.ok() && !out.stdout.is_empty())
+    }
+
+    /// Where this folder is in its work tree; none outside one.
+    ///
+    /// # Errors
+    /// git is missing.
+    pub fn place(&self) -> Result<Option<Place>> {
+        let out = self.call().args(["rev-parse", "--show-toplevel", "--show-prefix", "--git-path", "info/exclude"]).capture()?;
+        let text = String::from_utf8_lossy(&out.stdout);
+        let mut lines = text.lines();
+        let (Some(top), Some(prefix), Some(exclude), true) = (lines.next(), lines.next(), lines.next(), out.ok()) else { return Ok(None) };
+        Ok(Some(Place { top: top.into(), prefix: prefix.to_owned(), exclude: self.dir.join(exclude) }))
+    }
+
+    /// What git keeps here: tracked files, and files that nothing ignores; none outside a work tree.
+    ///
+    /// # Errors
+    /// git is missing.
+    pub fn kept(&self) -> Result<Option<Vec<String>>> {
+        self.list(&["--cached", "--others"])
+    }
+
+    /// What git ignores here: files and, with a slash at the end, whole folders; none outside a work tree.
+    ///
+    /// # Errors
+    /// git is missing.
+    pub fn ignored(&self) -> Result<Option<Vec<String>>> {
+        self.list(&["--others", "--ignored", "--directory"])
+    }
+
+    fn list(&self, which: &[&str]) -> Result<Option<Vec<String>>> {
+        // Not the user's own excludes file: the same commit would make other images on another machine.
+        let call =
+            self.call().args(["-c", "core.excludesFile=/dev/null", "ls-files", "-z", "--exclude-standard"]).args(which.iter().copied());
+        let out = call.capture()?;
+        let paths = || out.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+        Ok(out.ok().then(|| paths().map(|path| String::from_utf8_lossy(path).into_owned()).collect()))
     }
 
     /// The address of `origin`, without any credentials in it; empty when there is none.
