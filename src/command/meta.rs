@@ -3,7 +3,10 @@
 use clap::Args;
 
 use crate::error::Result;
+use crate::model::meta::{NO_GIT_TAG, commit_tag, merged_result};
 use crate::session::Session;
+use crate::tools::git::Head;
+use crate::ui::printable;
 
 /// Print the image tag of HEAD: COMMIT_TIME-SHA, `latest` outside git
 #[derive(Args, Debug)]
@@ -12,6 +15,26 @@ pub struct Meta {}
 impl Meta {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
-        session.ui.result(session.image_tag()?)
+        let git = session.git();
+        if session.env.get("GIT_DIR").is_some() {
+            session.ui.warn("GIT_DIR is set: the tag is of that repository, wherever this folder is");
+        }
+        let tag = match git.head()? {
+            Head::Commit(commit) => {
+                if let Some(note) = merged_result(&commit.sha, |name| session.env.get(name)) {
+                    session.ui.say(&printable(&note));
+                }
+                if git.is_dirty(session.result_file().as_deref())? {
+                    session.ui.warn("the working tree has changes that are not committed: the tag names HEAD, which is without them");
+                }
+                commit_tag(&commit.time, &commit.sha)
+            }
+            Head::NoCommit => {
+                session.ui.warn("there is no commit yet, and so no tag of its own");
+                NO_GIT_TAG.to_owned()
+            }
+            Head::NoRepository => NO_GIT_TAG.to_owned(),
+        };
+        session.ui.result(&tag)
     }
 }

@@ -1,11 +1,12 @@
 //! git, through its command line.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::call::Call;
+use super::call::{Call, Captured};
 use crate::error::{Error, Result};
 use crate::model::meta::{NO_GIT_TAG, commit_tag};
-use crate::ui::Ui;
+use crate::ui::{Ui, printable};
 
 /// git in one folder.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub struct Git<'a> {
 /// What a commit says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commit {
-    /// 40 hex digits.
+    /// 40 hex digits, 64 in a SHA-256 repository.
     pub sha: String,
     /// Seconds since 1970, the committer's.
     pub time: String,
@@ -25,6 +26,17 @@ pub struct Commit {
     pub subject: String,
     /// Author's name.
     pub author: String,
+}
+
+/// What HEAD is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Head {
+    /// A commit.
+    Commit(Commit),
+    /// A branch that has no commit yet.
+    NoCommit,
+    /// There is no repository.
+    NoRepository,
 }
 
 /// Where a folder is in its work tree.
@@ -48,35 +60,49 @@ impl<'a> Git<'a> {
         Call::new(self.ui, "git").dir(self.dir).env("LC_ALL", "C").install_hint("apt-get install git # or your system's package").lookup()
     }
 
-    /// HEAD, or none outside a work tree and before the first commit.
+    /// HEAD, whatever branch, worktree or submodule this is.
     ///
     /// # Errors
-    /// git is missing, or refuses the folder (another owner).
-    pub fn head(&self) -> Result<Option<Commit>> {
-        self.commit("HEAD")
-    }
-
-    /// One commit by any name git knows.
-    ///
-    /// # Errors
-    /// As [`Git::head`].
-    pub fn commit(&self, revision: &str) -> Result<Option<Commit>> {
-        let out = self.call().args(["log", "-1", "--format=%H%x00%ct%x00%an%x00%s", revision, "--"]).capture()?;
-        if !out.ok() {
-            return self.explain(&out.stderr).map_or(Ok(None), Err);
+    /// git is missing, refuses the folder (another owner), or cannot read the repository.
+    pub fn head(&self) -> Result<Head> {
+        let out = self.log("HEAD")?;
+        if out.ok() {
+            return Ok(Head::Commit(commit_in(&out)));
         }
-        let text = out.text();
-        let mut parts = text.splitn(4, '\0').map(str::to_owned);
-        let mut part = || parts.next().unwrap_or_default();
-        Ok(Some(Commit { sha: part(), time: part(), author: part(), subject: part() }))
+        // Without LC_ALL=C these words would be translated.
+        if out.stderr.contains("bad revision 'HEAD'") {
+            return Ok(Head::NoCommit);
+        }
+        if out.stderr.contains("not a git repository (or any") {
+            return self.broken_above().map_or(Ok(Head::NoRepository), Err);
+        }
+        Err(self.explain(&out.stderr))
     }
 
-    /// The tag for HEAD's images: `<commit unix time>-<sha>`, `latest` outside git.
+    /// One commit by any name git knows; none where it is not in this clone.
+    ///
+    /// # Errors
+    /// git is missing.
+    pub fn commit(&self, revision: &str) -> Result<Option<Commit>> {
+        let out = self.log(revision)?;
+        Ok(out.ok().then(|| commit_in(&out)))
+    }
+
+    /// `git log -1`, as the commit was made: a `git replace` of one clone and a signature's check do not belong to it.
+    fn log(&self, revision: &str) -> Result<Captured> {
+        let format = "--format=%H%x00%ct%x00%an%x00%s";
+        self.call().args(["--no-replace-objects", "log", "-1", "--no-show-signature", format, revision, "--"]).capture()
+    }
+
+    /// The tag for HEAD's images: `<commit unix time>-<sha>`, `latest` outside git and before the first commit.
     ///
     /// # Errors
     /// As [`Git::head`].
     pub fn image_tag(&self) -> Result<String> {
-        Ok(self.head()?.map_or_else(|| NO_GIT_TAG.to_owned(), |commit| commit_tag(&commit.time, &commit.sha)))
+        Ok(match self.head()? {
+            Head::Commit(commit) => commit_tag(&commit.time, &commit.sha),
+            Head::NoCommit | Head::NoRepository => NO_GIT_TAG.to_owned(),
+        })
     }
 
     /// True when tracked files differ from HEAD or untracked ones are not ignored; `except` is not looked at.
@@ -161,12 +187,44 @@ impl<'a> Git<'a> {
         git().args(["commit", "-m", message, "--only", "--"]).args(paths.iter().copied()).run()
     }
 
-    fn explain(&self, stderr: &str) -> Option<Error> {
-        stderr.contains("dubious ownership").then(|| {
-            Error::failed(format!("git does not trust {}: it belongs to another user", self.dir.display()))
-                .hint(format!("git config --global --add safe.directory {}", self.dir.display()))
+    /// A `.git` here or above that git passes over, because it is no repository.
+    fn broken_above(&self) -> Option<Error> {
+        let folder = self.dir.ancestors().find(|folder| fs::symlink_metadata(folder.join(".git")).is_ok())?;
+        let place = folder.join(".git");
+        // git may have been told not to look this far up (GIT_CEILING_DIRECTORIES, another file system): then there is none.
+        let answers = Git::new(self.ui, folder).call().args(["rev-parse", "--git-dir"]).capture();
+        (!answers.is_ok_and(|out| out.ok())).then(|| {
+            Error::failed(format!("{} is there, but git finds no repository in it", place.display()))
+                .hint(format!("ls -la {} # a fresh clone mends it", quoted(&place)))
         })
     }
+
+    fn explain(&self, stderr: &str) -> Error {
+        let here = self.dir.display();
+        if stderr.contains("dubious ownership") {
+            // git's own advice names the repository's top, which may be far above.
+            let advice = stderr.lines().map(str::trim).find(|line| line.starts_with("git config "));
+            let advice = advice.map_or_else(|| format!("git config --global --add safe.directory {}", quoted(self.dir)), str::to_owned);
+            return Error::failed(format!("git does not trust {here}: it belongs to another user")).hint(advice);
+        }
+        let fatal = stderr.lines().find_map(|line| line.strip_prefix("fatal: ")).unwrap_or(stderr.trim());
+        let error = Error::failed(format!("git cannot read HEAD of {here}: {}", printable(fatal)));
+        if fatal.starts_with("not a git repository: ") {
+            return error.hint("cat .git; env | grep ^GIT_ # one of them points to a repository that is not here");
+        }
+        error.hint(format!("git -C {} fsck # what is damaged; a fresh clone mends it", quoted(self.dir)))
+    }
+}
+
+fn commit_in(out: &Captured) -> Commit {
+    let text = out.text();
+    let mut parts = text.splitn(4, '\0').map(str::to_owned);
+    let mut part = || parts.next().unwrap_or_default();
+    Commit { sha: part(), time: part(), author: part(), subject: part() }
+}
+
+fn quoted(path: &Path) -> String {
+    shell_words::quote(&path.to_string_lossy()).into_owned()
 }
 
 /// `https://user:token@host/x` without `user:token@`, as GitLab's job clones have it.
