@@ -42,7 +42,7 @@ trap clean EXIT
 say "image"
 context=$work/context
 mkdir -p "$context"
-git ls-files -z | xargs -0 cp --parents --target-directory "$context"
+git ls-files -z | xargs -0 cp --no-dereference --parents --target-directory "$context"
 mkdir -p "$context/vendor/bin"
 for name in lain lain-render lain-build lain-deploy lain-notify; do install -m 755 "$binaries/$name" "$context/vendor/bin/"; done
 for name in helm kubectl; do install -m 755 "$(readlink -f "$(command -v "$name")")" "$context/vendor/bin/$name"; done
