@@ -352,3 +352,17 @@ fn ones_own_dockerignore_is_used_as_it_is() {
     let app = app_with(&[("", "*.log\n")]).file(".dockerignore", "mine\n\n# yes\n");
     app.run(&["dockerignore"]).exits(0).changed_nothing().prints("mine\n\n# yes");
 }
+
+/// The whole way: `lain build` of an app, and what is in its image.
+#[test]
+fn a_build_has_what_git_keeps_and_leaves_no_file() {
+    let values = "appname: shop\nbuild:\n  base: debian:trixie-slim\n  workdir: /lain/app\n  script: [\"find . -type f >/tmp/list\"]\n";
+    let app = app_with(&[("", "*.log\n!important.log\nnode_modules/\n"), ("web", "/dist\n")]);
+    let app = app.values(values).cluster("test", &format!("registry: 127.0.0.1:1/none-{}\n", std::process::id())).using("test");
+    let kept = kept_by_git(&app, &app.dir());
+    let image = app.run(&["build", "--no-pull"]).exits(0).changed_nothing().stdout.trim().to_owned();
+    let list = docker(&app, &app.dir(), &["run", "--rm", "--network", "none", &image, "cat", "/tmp/list"], "", "");
+    docker(&app, &app.dir(), &["rmi", &image], "", "");
+    let sent: BTreeSet<String> = list.lines().filter_map(|line| line.strip_prefix("./")).map(str::to_owned).collect();
+    assert_eq!(sent, kept);
+}
