@@ -2,8 +2,8 @@
 
 use saphyr_parser::{ScalarStyle, Tag};
 
-use super::node::{Span, Value};
-use super::scalar::{is_whole, resolve_plain};
+use super::node::{Map, Node, Span, Value};
+use super::scalar::{is_whole, number_key, resolve_plain};
 use super::text::is_anchor_name;
 use crate::error::Result;
 
@@ -93,5 +93,31 @@ pub fn syntax_hint(info: &str) -> &'static str {
         "check the indentation of this line and the one above, and quote text that holds `: `"
     } else {
         "check indentation and quotes on this line and the one above"
+    }
+}
+
+/// What `<<` may merge.
+///
+/// # Errors
+/// Anything but a map.
+pub fn only_map(node: &Node) -> Result<&Map> {
+    match &node.value {
+        Value::Map(map) => Ok(map),
+        other => Err(node.span.error(format!("`<<` merges maps, this is {}", other.kind())).hint("<<: *NAME, of an anchor before a map")),
+    }
+}
+
+/// helm makes a text of every key. `raw` is what was written, and whether it was tagged `!!float`.
+///
+/// # Errors
+/// A key that is no text and no number, or too large a number.
+pub fn key_name(key: &Node, raw: Option<(String, bool)>) -> Result<String> {
+    match (&key.value, raw) {
+        (Value::String(text), _) => Ok(text.clone()),
+        (Value::Bool(flag), _) => Ok(flag.to_string()),
+        (Value::Number(_), Some((text, float))) => number_key(&text, float).ok_or_else(|| {
+            key.span.error(format!("`{text}` is too large for a key that is a number")).hint(format!("quote it: \"{text}\""))
+        }),
+        (other, _) => Err(key.span.error(format!("a key must be text, this is {}", other.kind())).hint("quote it")),
     }
 }

@@ -8,9 +8,8 @@ use std::rc::Rc;
 use indexmap::IndexMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput};
 
-use super::check::{check_anchor, check_flow, scalar, syntax_hint, too_many_aliases};
+use super::check::{check_anchor, check_flow, key_name, only_map, scalar, syntax_hint, too_many_aliases};
 use super::node::{Entry, Map, Node, Source, Span, Value};
-use super::scalar::number_key;
 use super::text::{self, first_line_behind, properties, tab_before_block};
 use crate::error::{Error, Result};
 
@@ -83,6 +82,10 @@ struct Place {
     flow: bool,
 }
 
+fn too_deep() -> String {
+    format!("nested deeper than {MAX_DEPTH} levels")
+}
+
 /// How a scalar was written.
 struct How {
     style: ScalarStyle,
@@ -141,6 +144,9 @@ impl<'s> Builder<'s> {
             Some(Ok(pair)) => Ok(pair),
             Some(Err(error)) => {
                 let marker = *error.marker();
+                if error.info().contains("recursion limit") {
+                    return Err(self.span(ParserSpan::empty(marker)).error(too_deep()).hint("flatten it; no chart reads values this deep"));
+                }
                 Err(self.span(ParserSpan::empty(marker)).error(format!("not valid YAML: {}", error.info())).hint(syntax_hint(error.info())))
             }
             None => Err(Error::failed(format!("{}: the YAML ends too early", self.source.path.display()))),
@@ -176,7 +182,7 @@ impl<'s> Builder<'s> {
     fn node<'a>(&mut self, parser: &mut Events<'a>, event: Event<'a>, at: ParserSpan, place: Place) -> Result<Node> {
         let span = self.span(at);
         if place.depth > MAX_DEPTH {
-            return Err(span.error(format!("nested deeper than {MAX_DEPTH} levels")).hint("flatten it; no chart reads values this deep"));
+            return Err(span.error(too_deep()).hint("flatten it; no chart reads values this deep"));
         }
         let before = self.nodes;
         self.nodes += 1;
@@ -303,16 +309,24 @@ impl<'s> Builder<'s> {
             if matches!(event, Event::MappingEnd) {
                 break;
             }
-            if matches!(&event, Event::Scalar(text, ScalarStyle::Plain, 0, None) if text == "<<") {
+            if matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<") {
                 let key = self.span(at);
+                if !matches!(event, Event::Scalar(_, _, 0, _)) {
+                    return Err(key.error("an anchor before `<<`").hint("remove the anchor"));
+                }
                 let (event, at) = self.next(parser)?;
                 let aliased = matches!(event, Event::Alias(_));
                 let node = self.node(parser, event, at, place)?;
                 self.merge(&mut merged, &node, aliased, &map, &key)?;
                 continue;
             }
+            // Only a number is spelled anew as a key.
             let raw = match &event {
-                Event::Scalar(text, _, _, tag) => Some((text.clone().into_owned(), tag.as_ref().is_some_and(|tag| tag.suffix == "float"))),
+                Event::Scalar(text, _, _, tag)
+                    if tag.is_some() || text.starts_with(['+', '-', '.']) || text.starts_with(|c: char| c.is_ascii_digit()) =>
+                {
+                    Some((text.clone().into_owned(), tag.as_ref().is_some_and(|tag| tag.suffix == "float")))
+                }
                 _ => None,
             };
             let key = self.node(parser, event, at, place)?;
@@ -381,25 +395,6 @@ impl<'s> Builder<'s> {
         Err(span
             .error(format!("`<<` brings `{name}` too, and it was written without quotes as no text; helm may pick either"))
             .hint(format!("write \"{name}\" everywhere")))
-    }
-}
-
-fn only_map(node: &Node) -> Result<&Map> {
-    match &node.value {
-        Value::Map(map) => Ok(map),
-        other => Err(node.span.error(format!("`<<` merges maps, this is {}", other.kind())).hint("<<: *NAME, of an anchor before a map")),
-    }
-}
-
-/// helm makes a text of every key. `raw` is what was written, and whether it was tagged `!!float`.
-fn key_name(key: &Node, raw: Option<(String, bool)>) -> Result<String> {
-    match (&key.value, raw) {
-        (Value::String(text), _) => Ok(text.clone()),
-        (Value::Bool(flag), _) => Ok(flag.to_string()),
-        (Value::Number(_), Some((text, float))) => number_key(&text, float).ok_or_else(|| {
-            key.span.error(format!("`{text}` is too large for a key that is a number")).hint(format!("quote it: \"{text}\""))
-        }),
-        (other, _) => Err(key.span.error(format!("a key must be text, this is {}", other.kind())).hint("quote it")),
     }
 }
 

@@ -64,8 +64,9 @@ pub fn needs_quotes(text: &str) -> bool {
     !matches!(resolve_plain(text), Value::String(_))
         || is_not_finite(text)
         || text.trim() != text
-        || matches!(text, "=" | "<<" | "---" | "...")
-        || text.starts_with("--- ")
+        || matches!(text, "=" | "<<")
+        || text.starts_with("---") // helm 4 splits documents at such lines
+        || text.starts_with("...")
         || matches!(first, '!' | '&' | '*' | '{' | '}' | '[' | ']' | ',' | '#' | '|' | '>' | '@' | '`' | '"' | '\'' | '%')
         || (matches!(first, '-' | '?' | ':') && text[1..].chars().next().is_none_or(char::is_whitespace))
         || text.contains(": ")

@@ -1,97 +1,49 @@
-//! helm's `--set` language, as far as lain itself must understand it.
+//! helm's `--set` language.
 //!
 //! helm gets the user's own words (`--set ...`); this reading is for what lain decides from values
-//! (the tag to look up, `build` overrides, the release name).
+//! (the tag to look up, `build` overrides, the release name). `tests/values_like_helm` compares it with real helms.
 
-use std::path::PathBuf;
+use std::iter::Peekable;
 use std::rc::Rc;
+use std::str::Chars;
 
 use super::node::{Entry, Map, Node, Source, Span, Value};
 use crate::error::{Error, Result};
 
-/// Parses one `--set` argument: `a.b=c,d[0]=e,f={x,y}`, with backslash escapes.
+/// helm's bound for an index of a list.
+const MAX_INDEX: usize = 65_536;
+/// helm's bound for the dots of a key.
+const MAX_LEVELS: usize = 30;
+/// 2^53: whole numbers beyond it are not all 64 bit floats.
+const EXACT: u64 = 9_007_199_254_740_992;
+
+/// Parses one `--set` argument: `a.b=c,d[0]=e,f={x,y}`, with backslash escapes. `as_text` reads it as `--set-string` does.
 ///
 /// # Errors
-/// A part without `=`, an empty key, or an unclosed `{` or `[`.
+/// As [`apply_set`].
 pub fn parse_set(argument: &str, as_text: bool) -> Result<Node> {
-    let mut root = Node { value: Value::Map(Map::new()), span: span_of(argument) };
+    let mut root = Node { value: Value::Map(Map::new()), span: argument_span(argument) };
     apply_set(&mut root, argument, as_text)?;
     Ok(root)
 }
 
-/// Applies one `--set` argument to what files gave, as helm does: `a[0]=x` changes the first item of a list that is there.
+/// Does to `base` what helm does with one `--set` argument to all that came before: an index changes one item of a list that is there.
 ///
 /// # Errors
-/// As [`parse_set`].
-pub fn apply_set(root: &mut Node, argument: &str, as_text: bool) -> Result<()> {
-    let span = span_of(argument);
-    let mut rest = argument.chars().peekable();
-    while rest.peek().is_some() {
-        let (key, stop) = until(&mut rest, &['=', ',']);
-        if stop != Some('=') || key.iter().all(|(c, _)| c.is_whitespace()) {
-            return Err(Error::usage(format!("--set {argument}: expected KEY=VALUE")).hint("--set imageTag=xxx"));
-        }
-        let path = split_key(&key).ok_or_else(|| Error::usage(format!("--set {argument}: `[` without `]`, or an empty key")))?;
-        let value = if rest.peek() == Some(&'{') {
-            rest.next();
-            let (list, stop) = until(&mut rest, &['}']);
-            if stop.is_none() {
-                return Err(Error::usage(format!("--set {argument}: `{{` without `}}`")));
-            }
-            if rest.peek() == Some(&',') {
-                rest.next();
-            }
-            let items = split_unescaped(&list, ',').into_iter().map(|text| Node { value: typed(&text, as_text), span: span.clone() });
-            Value::Seq(if list.is_empty() { vec![] } else { items.collect() })
-        } else {
-            let (text, _) = until(&mut rest, &[',']);
-            typed(&plain(&text), as_text)
-        };
-        put(root, &path, Node { value, span: span.clone() });
+/// What helm does not take: a part without `=`, an unclosed `{` or `[`, a step into what is no map or list. What helm takes but drops
+/// without a word: an empty key, an index without `=`, nothing behind `list[0].key=`. A whole number that lain cannot carry exactly.
+pub fn apply_set(base: &mut Node, argument: &str, as_text: bool) -> Result<()> {
+    let mut reader = Reader { rest: argument.chars().peekable(), as_text, span: argument_span(argument) };
+    while reader.rest.peek().is_some() {
+        reader
+            .key(base, 0)
+            .map_err(|why| Error::usage(format!("--set {argument}: {why}")).hint("--set KEY=VALUE, such as --set imageTag=xxx"))?;
     }
     Ok(())
 }
 
-fn span_of(argument: &str) -> Span {
-    Span {
-        source: Rc::new(Source::new(PathBuf::from("--set"), argument.to_owned())),
-        line: 1,
-        column: 1,
-        length: argument.chars().count().max(1),
-    }
-}
-
-/// Puts a value at a path; what is on the way and no map or list gives way to one.
-fn put(at: &mut Node, path: &[Step], value: Node) {
-    let Some((step, rest)) = path.split_first() else {
-        *at = value;
-        return;
-    };
-    let span = value.span.clone();
-    let null = || Node { value: Value::Null, span: span.clone() };
-    match step {
-        Step::Key(key) => {
-            if at.as_map().is_none() {
-                *at = Node { value: Value::Map(Map::new()), span: span.clone() };
-            }
-            if let Value::Map(map) = &mut at.value {
-                let entry = map.entry(key.clone()).or_insert_with(|| Entry { key_span: span.clone(), node: null() });
-                entry.key_span = span.clone();
-                put(&mut entry.node, rest, value);
-            }
-        }
-        Step::Index(index) => {
-            if !matches!(at.value, Value::Seq(_)) {
-                *at = Node { value: Value::Seq(vec![]), span: span.clone() };
-            }
-            if let Value::Seq(items) = &mut at.value {
-                while items.len() <= *index {
-                    items.push(null());
-                }
-                put(&mut items[*index], rest, value);
-            }
-        }
-    }
+fn argument_span(argument: &str) -> Span {
+    Span { source: Rc::new(Source::new("--set", argument)), line: 1, column: 1, length: argument.chars().count().max(1) }
 }
 
 /// Escapes text so that `--set-string KEY=` takes it as one value, whatever it holds.
@@ -106,69 +58,163 @@ pub fn escape_value(text: &str) -> String {
     escaped
 }
 
-enum Step {
-    Key(String),
-    Index(usize),
+/// Why an argument cannot be read.
+type Because<T> = std::result::Result<T, String>;
+
+struct Reader<'a> {
+    rest: Peekable<Chars<'a>>,
+    as_text: bool,
+    span: Span,
 }
 
-type Chars = Vec<(char, bool)>; // a character, and whether it was escaped
-
-fn until(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, stops: &[char]) -> (Chars, Option<char>) {
-    let mut taken = Vec::new();
-    while let Some(c) = rest.next() {
-        if c == '\\' {
-            taken.extend(rest.next().map(|escaped| (escaped, true))); // at the very end it stands for nothing
-        } else if stops.contains(&c) {
-            return (taken, Some(c));
-        } else {
-            taken.push((c, false));
-        }
-    }
-    (taken, None)
-}
-
-fn plain(chars: &[(char, bool)]) -> String {
-    chars.iter().map(|(c, _)| c).collect()
-}
-
-fn split_unescaped(chars: &[(char, bool)], at: char) -> Vec<String> {
-    chars.split(|(c, escaped)| *c == at && !escaped).map(plain).collect()
-}
-
-fn split_key(key: &[(char, bool)]) -> Option<Vec<Step>> {
-    let mut steps = Vec::new();
-    for part in split_unescaped(key, '.') {
-        let (name, indexes) = part.split_once('[').map_or((part.as_str(), None), |(name, rest)| (name, Some(rest)));
-        if name.is_empty() {
-            return None; // helm takes `a.[0]=x` and does nothing
-        }
-        steps.push(Step::Key(name.to_owned()));
-        for index in indexes.into_iter().flat_map(|rest| rest.split('[')) {
-            let index: usize = index.strip_suffix(']')?.parse().ok()?;
-            if index > 65_536 {
-                return None; // helm's own bound
+impl Reader<'_> {
+    /// Takes characters up to one of `stops`, which is taken as well; a backslash takes the meaning from the next.
+    fn until(&mut self, stops: &[char]) -> (String, Option<char>) {
+        let mut taken = String::new();
+        while let Some(c) = self.rest.next() {
+            match c {
+                '\\' => taken.extend(self.rest.next()),
+                c if stops.contains(&c) => return (taken, Some(c)),
+                c => taken.push(c),
             }
-            steps.push(Step::Index(index));
+        }
+        (taken, None)
+    }
+
+    fn node(&self, value: Value) -> Node {
+        Node { value, span: self.span.clone() }
+    }
+
+    fn key(&mut self, data: &mut Node, level: usize) -> Because<()> {
+        let (name, stop) = self.until(&['=', '[', ',', '.']);
+        if name.is_empty() {
+            return Err("an empty key".to_owned());
+        }
+        if level > MAX_LEVELS {
+            return Err(format!("more than {MAX_LEVELS} levels of keys"));
+        }
+        if !matches!(stop, Some('=' | '[' | '.')) {
+            return Err(format!("`{name}` has no value"));
+        }
+        let span = self.span.clone();
+        let Value::Map(map) = &mut data.value else { return Err(format!("`{name}` is to be a key of what is no map")) };
+        let empty = match stop {
+            Some('[') => Value::Seq(Vec::new()),
+            Some('.') => Value::Map(Map::new()),
+            _ => Value::Null,
+        };
+        let fresh = Node { value: empty, span: span.clone() };
+        let entry = map.entry(name.clone()).or_insert_with(|| Entry { key_span: span.clone(), node: fresh });
+        entry.key_span = span;
+        match stop {
+            Some('[') => self.item(&mut entry.node, level),
+            Some('.') => {
+                let Value::Map(_) = entry.node.value else { return Err(format!("`{name}` is no map, but {}", entry.node.value.kind())) };
+                self.key(&mut entry.node, level + 1)
+            }
+            _ => {
+                entry.node = self.value()?;
+                Ok(())
+            }
         }
     }
-    Some(steps)
+
+    /// Behind `[`: an index, and what follows it.
+    fn item(&mut self, list: &mut Node, level: usize) -> Because<()> {
+        let (text, stop) = self.until(&[']']);
+        let index = text.strip_prefix('+').unwrap_or(&text).parse::<usize>().ok().filter(|index| *index <= MAX_INDEX);
+        let (Some(index), Some(_)) = (index, stop) else { return Err(format!("`[{text}` is no index from 0 to {MAX_INDEX} with a `]`")) };
+        if !matches!(list.value, Value::Seq(_)) {
+            return Err(format!("`[{index}]` of what is no list, but {}", list.value.kind()));
+        }
+        let (between, stop) = self.until(&['[', '.', '=']);
+        let Some(stop) = stop.filter(|_| between.is_empty()) else {
+            return Err(format!("`[{index}]` is to be followed by `=`, `.` or `[`"));
+        };
+        let value = if stop == '=' { Some(self.value()?) } else { None };
+        let null = self.node(Value::Null);
+        let empty = self.node(if stop == '[' { Value::Seq(Vec::new()) } else { Value::Map(Map::new()) });
+        let Value::Seq(items) = &mut list.value else { return Err("an index into what is no list".to_owned()) };
+        if items.len() <= index {
+            items.resize(index + 1, null);
+        }
+        let item = &mut items[index];
+        match (value, stop) {
+            (Some(value), _) => *item = value,
+            (None, '[') => {
+                if matches!(item.value, Value::Null) {
+                    *item = empty;
+                }
+                self.item(item, level)?;
+            }
+            (None, _) => {
+                if !matches!(item.value, Value::Map(_)) {
+                    *item = empty;
+                }
+                self.key(item, level)?;
+                if self.ended_empty(item) {
+                    return Err(format!("nothing stands behind the last `=`, and helm drops what is below `[{index}]` then"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// True when the argument ends with `=`.
+    fn ended_empty(&mut self, item: &Node) -> bool {
+        let empty = |node: &Node| node.as_str() == Some("");
+        let ends_bare = self.span.source.text.ends_with('=') && !self.span.source.text.ends_with("\\=");
+        self.rest.peek().is_none() && ends_bare && any_leaf(item, &empty)
+    }
+
+    fn value(&mut self) -> Because<Node> {
+        if self.rest.next_if_eq(&'{').is_none() {
+            let (text, _) = self.until(&[',']);
+            return self.typed(&text);
+        }
+        let mut items = Vec::new();
+        loop {
+            let (text, stop) = self.until(&[',', '}']);
+            match stop {
+                Some(',') => items.push(self.typed(&text)?),
+                Some(_) => {
+                    items.push(self.typed(&text)?);
+                    self.rest.next_if_eq(&',');
+                    return Ok(self.node(Value::Seq(items)));
+                }
+                None => return Err("`{` without `}`".to_owned()),
+            }
+        }
+    }
+
+    /// Only these words and plain whole numbers are anything but text.
+    #[allow(clippy::cast_precision_loss)]
+    fn typed(&self, text: &str) -> Because<Node> {
+        let word = |word: &str| text.eq_ignore_ascii_case(word);
+        let value = match text {
+            _ if self.as_text => Value::String(text.to_owned()),
+            _ if word("true") => Value::Bool(true),
+            _ if word("false") => Value::Bool(false),
+            _ if word("null") => Value::Null,
+            "0" => Value::Number(0.0),
+            _ if text.starts_with('0') => Value::String(text.to_owned()),
+            _ => match text.parse::<i64>() {
+                Ok(number) if number.unsigned_abs() > EXACT => {
+                    return Err(format!("{text} is too large a number to be read alike everywhere; write it in a file, in quotes"));
+                }
+                Ok(number) => Value::Number(number as f64),
+                Err(_) => Value::String(text.to_owned()),
+            },
+        };
+        Ok(self.node(value))
+    }
 }
 
-/// helm's `typedVal`: only these words and plain integers are anything but text.
-#[allow(clippy::cast_precision_loss)]
-fn typed(text: &str, as_text: bool) -> Value {
-    if as_text {
-        return Value::String(text.to_owned());
-    }
-    match text {
-        "null" => Value::Null,
-        "true" => Value::Bool(true),
-        "false" => Value::Bool(false),
-        "0" => Value::Number(0.0),
-        _ if !text.starts_with('0') => {
-            text.parse::<i64>().map_or_else(|_| Value::String(text.to_owned()), |number| Value::Number(number as f64))
-        }
-        _ => Value::String(text.to_owned()),
+fn any_leaf(node: &Node, wanted: &impl Fn(&Node) -> bool) -> bool {
+    match &node.value {
+        Value::Map(map) => map.values().any(|entry| any_leaf(&entry.node, wanted)),
+        Value::Seq(items) => items.iter().any(|item| any_leaf(item, wanted)),
+        _ => wanted(node),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cases;
 mod probe;
+mod random;
 
 use probe::{Probe, VERSIONS, ours, read_all, refusals, same_numbers, without_nulls};
 
@@ -21,10 +22,12 @@ fn texts() -> Vec<String> {
 }
 
 /// Each text reads alike in lain and in every helm, or lain refuses it: because helm does, or as docs/values.md says.
-fn compare(texts: &[String]) {
+/// At least so many are to be read. Random texts may also be refused as broken where helm has stopped reading.
+fn compare(texts: &[String], at_least: usize, random: bool) {
     let refusals = refusals();
     let documented =
         |said: &str| refusals.iter().any(|refusal| said.contains(refusal.words.split('`').max_by_key(|part| part.len()).unwrap_or("")));
+    let known = |said: &str| documented(said) || (random && said.contains("not valid YAML"));
     let mut differences = Vec::new();
     let (mut alike, mut refused) = (0, 0);
     for version in VERSIONS {
@@ -35,7 +38,7 @@ fn compare(texts: &[String]) {
                 (Err(error), theirs) => {
                     refused += 1;
                     let placed = error.location().is_some_and(|at| at.line > 0 && at.column > 0) && !error.hints().is_empty();
-                    if !placed || (theirs.is_ok() && !documented(&error.to_string())) {
+                    if !placed || (theirs.is_ok() && !known(&error.to_string())) {
                         differences.push(format!("helm {version}: {text:?}\n  helm {theirs:?}\n  lain {error}, {:?}", error.hints()));
                     }
                 }
@@ -43,14 +46,14 @@ fn compare(texts: &[String]) {
         }
     }
     assert!(differences.is_empty(), "{} differences\n{}", differences.len(), differences.join("\n"));
-    assert!(alike > refused, "{alike} alike, {refused} refused");
+    assert!(alike >= at_least, "{alike} alike, {refused} refused");
 }
 
 #[test]
 fn every_text_reads_alike() {
     let texts = texts();
     assert!(texts.len() > 2500, "{} texts", texts.len());
-    compare(&texts);
+    compare(&texts, 5000, false);
 }
 
 #[test]

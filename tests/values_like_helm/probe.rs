@@ -99,10 +99,10 @@ pub fn ours(text: &str) -> lain::error::Result<Node> {
     lain::values::parse::parse(Path::new("values.yaml"), text.to_owned())
 }
 
-/// Numbers as 64 bit floats, so that 1 and 1.0 are the same.
+/// Numbers with 15 digits, so that 1 and 1.0 are the same, and the last bit, which the reader of JSON may lose, does not count.
 pub fn same_numbers(value: &Value) -> Value {
     match value {
-        Value::Number(number) => Value::from(number.as_f64().expect("a float")),
+        Value::Number(number) => Value::from(format!("the number {:.14e}", number.as_f64().expect("a float") + 0.0)),
         Value::Array(items) => items.iter().map(same_numbers).collect(),
         Value::Object(map) => Value::Object(map.iter().map(|(key, value)| (key.clone(), same_numbers(value))).collect()),
         other => other.clone(),
