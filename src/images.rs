@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use indexmap::IndexMap;
 use serde::Serialize;
 
 use crate::error::{Error, Kind, Result};
@@ -35,6 +36,9 @@ pub struct Plan<'a> {
 pub struct ImageResult {
     /// Shape of this result.
     pub version: u32,
+    /// Which of `builds`; none for the app's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
     /// `REGISTRY/APP:TAG`.
     pub image: String,
     /// The tag.
@@ -79,6 +83,11 @@ pub fn plans(session: &Session) -> Result<Vec<Plan<'_>>> {
 }
 
 impl Plan<'_> {
+    /// An image of this plan, as a result.
+    pub fn result(&self, image: String, tag: &str, digest: Option<String>) -> ImageResult {
+        ImageResult { version: 1, build: self.name.map(str::to_owned), image, tag: tag.to_owned(), digest }
+    }
+
     /// `release` if it is defined, else `build`.
     pub fn final_stage(&self) -> Stage {
         if self.release.is_some() { Stage::Release } else { Stage::Build }
@@ -144,7 +153,7 @@ impl Plan<'_> {
         let repository = self.repository(session)?;
         let image = format!("{repository}:{PREPARE_TAG}");
         self.run_build(session, &docker, Stage::Prepare, &image, keep_dockerfile)?;
-        let mut result = ImageResult { version: 1, image: image.clone(), tag: PREPARE_TAG.to_owned(), digest: None };
+        let mut result = self.result(image.clone(), PREPARE_TAG, None);
         if push {
             push_image(session, &docker, &image)?;
             result.digest = docker.digest(&image, &repository)?;
@@ -171,7 +180,7 @@ impl Plan<'_> {
         }
         let image = format!("{repository}:{tag}");
         self.run_build(session, &docker, self.final_stage(), &image, keep_dockerfile)?;
-        Ok(ImageResult { version: 1, image, tag, digest: None })
+        Ok(self.result(image, &tag, None))
     }
 
     /// Pushes the built image, also as `latest`.
@@ -194,7 +203,7 @@ impl Plan<'_> {
             push_image(session, &docker, &latest)?;
         }
         let digest = docker.digest(&image, &repository)?;
-        Ok(ImageResult { version: 1, image, tag, digest })
+        Ok(self.result(image, &tag, digest))
     }
 
     fn ensure_prepare(&self, session: &Session, docker: &Docker<'_>, repository: &str, pull: bool) -> Result<()> {
@@ -289,7 +298,8 @@ pub fn push_image(session: &Session, docker: &Docker<'_>, image: &str) -> Result
     docker.push(image)
 }
 
-/// Prints what was made, in the shape the user asked for.
+/// Prints what was made, in the shape the user asked for. As variables: `LAIN_IMAGE`, `LAIN_IMAGE_TAG` and `LAIN_IMAGE_DIGEST` of the first,
+/// and `LAIN_IMAGE_NAME...` of each of `builds`.
 ///
 /// # Errors
 /// stdout is closed or full.
@@ -298,10 +308,28 @@ pub fn print(session: &Session, results: &[ImageResult]) -> Result<()> {
     match session.ui.format() {
         Format::Json if results.len() == 1 => session.ui.result_json(first),
         Format::Json => session.ui.result_json(&serde_json::json!({"version": 1, "images": results})),
-        Format::Dotenv => {
-            let digest = first.digest.as_deref().unwrap_or_default();
-            session.ui.result(&format!("LAIN_IMAGE={}\nLAIN_IMAGE_TAG={}\nLAIN_IMAGE_DIGEST={digest}\n", first.image, first.tag))
-        }
+        Format::Dotenv => session.ui.result(&dotenv(results)),
         _ => session.ui.result(&results.iter().map(|result| result.image.as_str()).collect::<Vec<_>>().join("\n")),
     }
+}
+
+fn dotenv(results: &[ImageResult]) -> String {
+    let mut lines = IndexMap::new();
+    let names = results.iter().map(|result| (result.build.as_deref().map(variable_part), result));
+    for (name, result) in results.first().map(|first| (None, first)).into_iter().chain(names) {
+        let start = name.map_or_else(|| "LAIN_IMAGE".to_owned(), |name| format!("LAIN_IMAGE_{name}"));
+        let digest = result.digest.as_deref().unwrap_or_default();
+        // The same image in other registries comes later, and does not count.
+        for (key, value) in
+            [(start.clone(), result.image.as_str()), (format!("{start}_TAG"), &result.tag), (format!("{start}_DIGEST"), digest)]
+        {
+            lines.entry(key).or_insert_with(|| value.to_owned());
+        }
+    }
+    lines.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("\n")
+}
+
+/// The name of one of `builds` as a part of a variable's name.
+fn variable_part(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }

@@ -51,7 +51,7 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
                 let docker = &docker;
                 scope.spawn(move || {
                     let started = Instant::now();
-                    let outcome = push_one(docker, target, image, tag);
+                    let outcome = push_one(docker, plan, target, image, tag);
                     match &outcome {
                         Ok(_) => line.done(&format!(
                             "pushed {image} for {} ({:.1} s)",
@@ -78,7 +78,10 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
         }
     }
     match errors.len() {
-        0 => Ok(results),
+        0 => {
+            results.sort_by_key(|result| result.image != built); // the chosen cluster's own first
+            Ok(results)
+        }
         1 => Err(errors.remove(0).1),
         count => {
             let reasons: Vec<String> = errors.iter().map(|(target, error)| format!("{}: {error}", target.repository)).collect();
@@ -89,10 +92,10 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
     }
 }
 
-fn push_one(docker: &Docker<'_>, target: &Target, image: &str, tag: &str) -> Result<ImageResult> {
+fn push_one(docker: &Docker<'_>, plan: &Plan<'_>, target: &Target, image: &str, tag: &str) -> Result<ImageResult> {
     docker.push_quietly(image)?;
     let digest = docker.digest(image, &target.repository)?;
-    Ok(ImageResult { version: 1, image: image.to_owned(), tag: tag.to_owned(), digest })
+    Ok(plan.result(image.to_owned(), tag, digest))
 }
 
 fn targets(session: &Session, plan: &Plan<'_>) -> Result<Vec<Target>> {

@@ -3,15 +3,31 @@
 use clap::Args;
 
 use crate::error::Result;
+use crate::images::{self, ImageResult};
 use crate::session::Session;
 
-/// Print the image of HEAD: REGISTRY/APPNAME:TAG
+/// Print the image of HEAD: REGISTRY/APPNAME:TAG, one a line with `builds`
 #[derive(Args, Debug)]
 pub struct Image {}
 
 impl Image {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
-        session.ui.result(&format!("{}:{}", session.repository()?, session.image_tag()?))
+        let tag = session.image_tag()?;
+        let app = session.app()?;
+        let results = if app.build.is_none() && app.builds.iter().flatten().next().is_none() {
+            // Nothing is built, but the chart asks for this one wherever a proc names none.
+            vec![ImageResult {
+                version: 1,
+                build: None,
+                image: format!("{}:{tag}", session.repository()?),
+                tag: tag.to_owned(),
+                digest: None,
+            }]
+        } else {
+            let plans = images::plans(session)?;
+            plans.iter().map(|plan| Ok(plan.result(plan.image(session)?, tag, None))).collect::<Result<_>>()?
+        };
+        images::print(session, &results)
     }
 }

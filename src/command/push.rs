@@ -81,7 +81,7 @@ impl Push {
                 push("latest")?;
             }
             let digest = docker.digest(&target, &repository)?;
-            results.push(ImageResult { version: 1, image: target, tag, digest });
+            results.push(ImageResult { version: 1, build: None, image: target, tag, digest });
         }
         images::print(session, &results)
     }

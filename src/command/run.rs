@@ -4,6 +4,8 @@ use clap::Args;
 
 use crate::error::{Error, Result};
 use crate::images;
+use crate::model::app::App;
+use crate::model::proc::Proc;
 use crate::session::Session;
 
 /// Run a command in a container of the app's image; its exit code is ours
@@ -31,19 +33,26 @@ impl Run {
     pub fn run(self, session: &Session) -> Result<()> {
         let docker = session.docker()?;
         docker.check()?;
-        let repository = images::plan(session, None)?.repository(session)?;
-        let image = format!("{repository}:{}", if self.prepare { "prepare" } else { session.image_tag()? });
+        let app = session.app()?;
+        let proc = match &self.proc {
+            Some(name) => {
+                let found = app.procs().find(|(_, known, _)| *known == name);
+                let known: Vec<&str> = app.procs().map(|(_, known, _)| known).collect();
+                let unknown = || Error::usage(format!("there is no proc `{name}`")).hint(format!("lain run --proc {}", known.join("|")));
+                Some(found.ok_or_else(unknown)?.2)
+            }
+            None => None,
+        };
+        let image = match proc.and_then(|proc| proc.image.as_deref()) {
+            Some(image) => image.to_owned(),
+            None => self.own_image(session, app, proc)?,
+        };
         if !docker.has_image(&image)? {
             session.ui.detail("the image is not on this docker daemon; docker run will pull it");
         }
         let mut command = self.command.clone();
-        if let Some(name) = &self.proc {
-            let app = session.app()?;
-            let found = app.procs().find(|(_, known, _)| *known == name);
-            let (_, _, proc) = found.ok_or_else(|| Error::usage(format!("there is no proc `{name}`")))?;
-            if command.is_empty() {
-                command = proc.command.iter().flatten().map(|word| word.0.clone()).collect();
-            }
+        if let Some(proc) = proc.filter(|_| command.is_empty()) {
+            command = proc.command.iter().flatten().map(|word| word.0.clone()).collect();
         }
         let start = |words: &[String]| {
             let tty = session.ui.has_terminal();
@@ -62,5 +71,23 @@ impl Run {
             start(&command)?
         };
         if code == 0 { Ok(()) } else { Err(Error::child(code)) }
+    }
+
+    /// What a pod of the proc runs; without one, the app's own image.
+    fn own_image(&self, session: &Session, app: &App, proc: Option<&Proc>) -> Result<String> {
+        let name = proc.and_then(|proc| proc.build.as_deref());
+        let has_no_image = app.build.is_none() && name.is_none();
+        if let Some(first) = app.builds.iter().flatten().next().map(|(first, _)| first).filter(|_| has_no_image) {
+            let runs = app.procs().find(|(_, _, proc)| proc.build.is_some()).map(|(_, name, _)| name);
+            return Err(Error::usage(format!("the app builds several images (`{first}`...), and none of its own"))
+                .hint(format!("lain run --proc {}", runs.unwrap_or("PROC"))));
+        }
+        let repository = images::plan(session, name)?.repository(session)?;
+        let tag = match proc.and_then(|proc| proc.image_tag.as_deref()) {
+            _ if self.prepare => "prepare",
+            Some(tag) => tag,
+            None => session.image_tag()?,
+        };
+        Ok(format!("{repository}:{tag}"))
     }
 }

@@ -1,0 +1,240 @@
+//! Images of real docker in a real registry: several from one repo, another way for a cluster, prepared ones, and what runs in them.
+
+#[path = "support/registry.rs"]
+mod registry;
+#[path = "support/server.rs"]
+mod server;
+mod support;
+
+use std::fs;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use registry::Registry;
+use serde_json::Value as Json;
+use support::App;
+
+/// docker of the rig; what it prints, or nothing when it fails.
+fn docker(args: &[&str]) -> Option<String> {
+    let out = Command::new("docker").args(args).output().expect("docker runs");
+    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).trim().to_owned())
+}
+
+/// An app that is new in every run, with a registry of its own; its images go when it is dropped.
+struct Shop {
+    registry: Registry,
+    app: App,
+    name: String,
+    tag: String,
+}
+
+impl Shop {
+    /// `values` are all but the name; `UNIQUE` in them is another word in every run.
+    fn new(values: &str) -> Self {
+        let registry = Registry::plain();
+        let unique = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_nanos().to_string();
+        let name = format!("builds-{unique}");
+        let app = App::empty()
+            .docker()
+            .file("hello.txt", "hello\n")
+            .values(&format!("appname: {name}\n{}", values.replace("UNIQUE", &unique)))
+            .cluster("test", &format!("registry: {}/team\n", registry.host()))
+            .cluster("other", &format!("registry: {}/other\n", registry.host()))
+            .using("test")
+            .committed();
+        let tag = app.run(&["meta"]).exits(0).stdout.trim().to_owned();
+        Self { registry, app, name, tag }
+    }
+
+    /// The repository on cluster `test`.
+    fn repository(&self) -> String {
+        format!("{}/team/{}", self.registry.host(), self.name)
+    }
+
+    fn image(&self) -> String {
+        format!("{}:{}", self.repository(), self.tag)
+    }
+
+    /// The digest that the registry itself gives a tag.
+    fn digest(&self, repository: &str, tag: &str) -> String {
+        let path = repository.split_once('/').expect("a host").1;
+        let out = Command::new("curl")
+            .args(["-sfI", "-H", "Accept: application/vnd.docker.distribution.manifest.v2+json"])
+            .arg(format!("http://{}/v2/{path}/manifests/{tag}", self.registry.host()))
+            .output()
+            .expect("curl runs");
+        let text = String::from_utf8_lossy(&out.stdout).to_ascii_lowercase();
+        let line = text.lines().find_map(|line| line.strip_prefix("docker-content-digest: ")).map(str::trim);
+        line.unwrap_or_else(|| panic!("no digest for {repository}:{tag}: {text}")).to_owned()
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        let list = docker(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]).unwrap_or_default();
+        for image in list.lines().filter(|image| image.contains(&self.name)) {
+            let _ = docker(&["image", "rm", "--force", image]);
+        }
+    }
+}
+
+fn variables(dotenv: &str) -> Vec<(&str, &str)> {
+    dotenv.lines().map(|line| line.split_once('=').unwrap_or_else(|| panic!("no variable: {dotenv}"))).collect()
+}
+
+const SEVERAL: &str = "
+build:
+  base: debian:trixie-slim
+  script: ['echo UNIQUE app > what.txt']
+builds:
+  worker-v2:
+    base: debian:trixie-slim
+    script: ['echo UNIQUE worker > what.txt']
+  site:
+    base: debian:trixie-slim
+    script: ['mkdir public && echo UNIQUE site > public/what.txt']
+    release:
+      dest_base: debian:trixie-slim
+      copy: [{src: public, dest: /srv}]
+deployments:
+  web: {command: [cat, what.txt], containerPort: 80}
+  worker: {command: [cat, what.txt], build: worker-v2}
+  site: {command: [cat, /srv/what.txt], build: site}
+";
+
+#[test]
+fn several_images_of_one_repo() {
+    let shop = Shop::new(SEVERAL);
+    let (app, tag, repository) = (&shop.app, &shop.tag, shop.repository());
+    let images = [shop.image(), format!("{repository}-worker-v2:{tag}"), format!("{repository}-site:{tag}")];
+    app.run(&["image"]).exits(0).prints(&images.join("\n"));
+    let out = app.run(&["build", "--push", "-o", "dotenv"]).exits(0).stdout;
+    let mut expected = Vec::new();
+    for (start, image) in [("LAIN_IMAGE", &images[0]), ("LAIN_IMAGE_WORKER_V2", &images[1]), ("LAIN_IMAGE_SITE", &images[2])] {
+        let digest = shop.digest(image.rsplit_once(':').expect("a tag").0, tag);
+        expected.extend([(start.to_owned(), image.clone()), (format!("{start}_TAG"), tag.clone()), (format!("{start}_DIGEST"), digest)]);
+    }
+    let seen: Vec<(String, String)> = variables(&out).into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    assert_eq!(seen, expected);
+    for (proc, word) in [("web", "app"), ("worker", "worker"), ("site", "site")] {
+        let ran = app.run(&["run", "--proc", proc]).exits(0);
+        assert!(ran.stdout.trim().ends_with(word), "{proc}: {}", ran.stdout);
+    }
+    // The release has the copies alone.
+    let listing = docker(&["run", "--rm", &images[2], "ls", "/lain/app"]);
+    assert!(listing.is_none_or(|text| text.is_empty()), "a release has no sources");
+    app.run(&["run", "--proc", "nobody"]).exits(2).reason("there is no proc `nobody`").next("lain run --proc web|worker|site");
+}
+
+#[test]
+fn only_builds() {
+    let shop = Shop::new("builds: {worker: {base: 'debian:trixie-slim'}}\ndeployments: {worker: {command: ['true'], build: worker}}\n");
+    let image = format!("{}-worker:{}", shop.repository(), shop.tag);
+    shop.app.run(&["image"]).exits(0).prints(&image);
+    shop.app.run(&["build"]).exits(0).prints(&image);
+    shop.app.run(&["run"]).exits(2).reason("several images").next("lain run --proc worker");
+    let json: Json = serde_json::from_str(&shop.app.run(&["image", "-o", "json"]).exits(0).stdout).expect("JSON");
+    assert_eq!(json, serde_json::json!({"version": 1, "build": "worker", "image": image, "tag": shop.tag, "digest": null}));
+}
+
+#[test]
+fn a_cluster_builds_another_way() {
+    let shop = Shop::new("build:\n  base: debian:trixie-slim\n  script: ['echo UNIQUE first > what.txt']\n");
+    fs::write(shop.app.dir().join("chart/values-other.yaml"), "build: {script: ['echo second > what.txt'], workdir: /elsewhere}\n")
+        .expect("a file");
+    shop.app.git(&["add", "-A"]);
+    shop.app.git(&["commit", "-qm", "other"]);
+    for (cluster, path, word) in [("test", "/lain/app/what.txt", "first"), ("other", "/elsewhere/what.txt", "second")] {
+        let image = shop.app.run(&["build", "--cluster", cluster]).exits(0).stdout.trim().to_owned();
+        let seen = docker(&["run", "--rm", &image, "cat", path]).expect("it runs");
+        assert!(seen.ends_with(word), "{cluster}: {seen}");
+    }
+}
+
+const PREPARED: &str = "
+build:
+  base: debian:trixie-slim
+  prepare: {script: ['echo UNIQUE > treasure.txt'], keep: [treasure.txt]}
+  script: ['cat treasure.txt > found.txt']
+";
+
+#[test]
+fn the_prepare_image_is_pulled_pushed_or_built() {
+    let shop = Shop::new(PREPARED);
+    let (app, prepare) = (&shop.app, format!("{}:prepare", shop.repository()));
+    // Nowhere: built and pushed.
+    app.run(&["build"]).exits(0).says("there is no prepare image yet: building it");
+    let digest = shop.digest(&shop.repository(), "prepare");
+    // In the registry alone: pulled.
+    docker(&["image", "rm", "--force", &prepare]).expect("it was here");
+    let ran = app.run(&["build"]).exits(0).says(&format!("docker pull {prepare}"));
+    assert!(!ran.stderr.contains("there is no prepare image"), "{}", ran.stderr);
+    // Here alone: pushed.
+    let elsewhere = Registry::plain();
+    let here = format!("{}/team/{}:prepare", elsewhere.host(), shop.name);
+    docker(&["tag", &prepare, &here]).expect("docker tags");
+    let clusters = app.home().join("elsewhere");
+    fs::create_dir_all(&clusters).expect("a folder");
+    fs::write(clusters.join("values-test.yaml"), format!("registry: {}/team\n", elsewhere.host())).expect("values");
+    let mut command = app.command(std::path::Path::new(env!("CARGO_BIN_EXE_lain")));
+    command.env("LAIN_CLUSTER_VALUES_DIR", &clusters).arg("build");
+    app.run_command(command).exits(0).says("this docker daemon has: pushing it");
+    docker(&["image", "rm", "--force", &here]);
+    docker(&["pull", "--quiet", &here]).expect("it was pushed");
+    // `prepare` tells what it made, and `--skip-push` has no digest to tell.
+    let out = app.run(&["prepare", "-o", "dotenv"]).exits(0).stdout;
+    assert_eq!(variables(&out), [("LAIN_IMAGE", prepare.as_str()), ("LAIN_IMAGE_TAG", "prepare"), ("LAIN_IMAGE_DIGEST", &digest)]);
+    let json: Json = serde_json::from_str(&app.run(&["prepare", "--skip-push", "-o", "json"]).exits(0).stdout).expect("JSON");
+    assert_eq!(json["image"], prepare.as_str());
+    app.run(&["run", "--prepare", "--", "ls"]).exits(0).prints("treasure.txt");
+}
+
+#[test]
+fn results_for_machines() {
+    let shop = Shop::new("build: {base: 'debian:trixie-slim', script: ['echo UNIQUE > built.txt']}\n");
+    let (app, image, tag) = (&shop.app, shop.image(), &shop.tag);
+    let json = |args: &[&str]| -> Json { serde_json::from_str(&app.run(args).exits(0).stdout).expect("JSON") };
+    let expected = |digest: Json| serde_json::json!({"version": 1, "image": image, "tag": tag, "digest": digest});
+    assert_eq!(json(&["build", "-o", "json"]), expected(Json::Null));
+    assert_eq!(json(&["image", "-o", "json"]), expected(Json::Null));
+    let pushed = json(&["push", "-o", "json"]);
+    assert_eq!(pushed, expected(shop.digest(&shop.repository(), tag).into()));
+    assert_eq!(pushed["digest"], shop.digest(&shop.repository(), "latest"));
+    assert_eq!(json(&["tags", "-o", "json"])["tags"], serde_json::json!([tag, "latest"]));
+    app.run(&["image", "-o", "dotenv"]).exits(0).prints(&format!("LAIN_IMAGE={image}\nLAIN_IMAGE_TAG={tag}\nLAIN_IMAGE_DIGEST="));
+}
+
+#[test]
+fn run_is_what_runs() {
+    let shop = Shop::new(
+        "build: {base: 'debian:trixie-slim', script: ['echo UNIQUE > built.txt && chmod -R a+rX . && rm -f /bin/bash']}\n\
+         deployments:\n  web: {command: [cat, hello.txt], containerPort: 80}\n  other: {image: 'debian:trixie-slim', command: ['bash', '-c', 'exit 9']}\n",
+    );
+    let app = &shop.app;
+    app.run(&["build"]).exits(0);
+    app.run(&["run", "--", "cat", "hello.txt"]).exits(0).prints("hello").says("docker run -i ");
+    app.run(&["run", "--proc", "web"]).exits(0).prints("hello");
+    app.run(&["run", "-u", "1001", "--", "id", "-u"]).exits(0).prints("1001");
+    app.run(&["run", "--", "sh", "-c", "exit 42"]).exits(42);
+    // There is no bash in this image, and nothing comes from stdin: sh ends at once.
+    app.run(&["run"]).exits(0).says(&format!("docker run -i {} sh", shop.image()));
+    // Somebody else's image is that proc's.
+    app.run(&["run", "--proc", "other"]).exits(9).says("docker run -i debian:trixie-slim bash");
+}
+
+#[test]
+fn other_images_come_along() {
+    let (from, shop) = (Registry::plain(), Shop::new("build: {base: 'debian:trixie-slim'}\n"));
+    let given = format!("{}/library/{}-redis:7", from.host(), shop.name);
+    docker(&["tag", "debian:trixie-slim", &given]).expect("docker tags");
+    docker(&["push", &given]).expect("docker pushes");
+    docker(&["image", "rm", &given]).expect("it was here");
+    let app = &shop.app;
+    app.run(&["push", &given]).exits(1).reason("is not on this docker daemon").next(&format!("lain push {given} --pull"));
+    let target = format!("{}/team/{}-redis", shop.registry.host(), shop.name);
+    let json: Json = serde_json::from_str(&app.run(&["push", &given, "--pull", "-o", "json"]).exits(0).stdout).expect("JSON");
+    let digest = shop.digest(&target, "7");
+    assert_eq!(json, serde_json::json!({"version": 1, "image": format!("{target}:7"), "tag": "7", "digest": digest}));
+    let elsewhere = format!("{}/mirror", shop.registry.host());
+    app.run(&["push", &given, "--registry", &elsewhere]).exits(0).prints(&format!("{elsewhere}/{}-redis:7", shop.name));
+}
