@@ -60,12 +60,12 @@ impl fmt::Display for Location {
 }
 
 /// An error for a person: a reason, its place, its causes, and the way on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error {
     inner: Box<Inner>, // boxed: a Result should stay small where nothing goes wrong
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     kind: Kind,
     message: String,

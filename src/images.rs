@@ -155,8 +155,7 @@ impl Plan<'_> {
         self.run_build(session, &docker, Stage::Prepare, &image, keep_dockerfile)?;
         let mut result = self.result(image.clone(), PREPARE_TAG, None);
         if push {
-            push_image(session, &docker, &image)?;
-            result.digest = docker.digest(&image, &repository)?;
+            result.digest = push_image(session, &docker, &image)?;
         }
         Ok(result)
     }
@@ -167,10 +166,17 @@ impl Plan<'_> {
     /// docker is missing, or a build, pull or push fails.
     pub fn build(&self, session: &Session, pull: bool, keep_dockerfile: bool) -> Result<ImageResult> {
         let docker = session.docker()?;
-        docker.check()?;
+        std::thread::scope(|scope| {
+            scope.spawn(|| docker.check()); // it answers while git is asked
+            self.build_with(session, &docker, pull, keep_dockerfile)
+        })
+    }
+
+    fn build_with(&self, session: &Session, docker: &Docker<'_>, pull: bool, keep_dockerfile: bool) -> Result<ImageResult> {
         let repository = self.repository(session)?;
         if self.has_prepare() {
-            self.ensure_prepare(session, &docker, &repository, pull)?;
+            docker.check()?;
+            self.ensure_prepare(session, docker, &repository, pull)?;
         }
         let tag = session.image_tag()?.to_owned();
         if session.git().is_dirty(session.result_file().as_deref())? {
@@ -179,7 +185,7 @@ impl Plan<'_> {
             ));
         }
         let image = format!("{repository}:{tag}");
-        self.run_build(session, &docker, self.final_stage(), &image, keep_dockerfile)?;
+        self.run_build(session, docker, self.final_stage(), &image, keep_dockerfile)?;
         Ok(self.result(image, &tag, None))
     }
 
@@ -190,19 +196,28 @@ impl Plan<'_> {
     pub fn push(&self, session: &Session) -> Result<ImageResult> {
         let docker = session.docker()?;
         docker.check()?;
-        let repository = self.repository(session)?;
-        let tag = session.image_tag()?.to_owned();
-        let image = format!("{repository}:{tag}");
+        let image = self.image(session)?;
         if !docker.has_image(&image)? {
             return Err(Error::failed(format!("{image} is not on this docker daemon")).hint("lain build --push"));
         }
-        push_image(session, &docker, &image)?;
+        self.push_built(session)
+    }
+
+    /// As [`Plan::push`], right after the build.
+    ///
+    /// # Errors
+    /// The push fails.
+    pub fn push_built(&self, session: &Session) -> Result<ImageResult> {
+        let docker = session.docker()?;
+        let repository = self.repository(session)?;
+        let tag = session.image_tag()?.to_owned();
+        let image = format!("{repository}:{tag}");
+        let digest = push_image(session, &docker, &image)?;
         if tag != "latest" {
             let latest = format!("{repository}:latest");
             docker.tag(&image, &latest)?;
             push_image(session, &docker, &latest)?;
         }
-        let digest = docker.digest(&image, &repository)?;
         Ok(self.result(image, &tag, digest))
     }
 
@@ -222,15 +237,15 @@ impl Plan<'_> {
         }
         if docker.has_image(&image)? {
             session.ui.say("the registry has no prepare image, but this docker daemon has: pushing it");
-            return push_image(session, docker, &image);
+            return push_image(session, docker, &image).map(|_| ());
         }
         session.ui.say("there is no prepare image yet: building it");
         self.prepare(session, true, false).map(|_| ())
     }
 
     fn run_build(&self, session: &Session, docker: &Docker<'_>, stage: Stage, image: &str, keep_dockerfile: bool) -> Result<()> {
-        docker.check()?;
         let file = self.dockerfile(session, stage, None)?;
+        docker.check()?;
         if keep_dockerfile {
             keep(session, &file)?;
         }
@@ -289,11 +304,11 @@ fn derived_dockerignore(session: &Session) -> Result<Option<Generated>> {
     Generated::write(&path, format!("{DERIVED}{}.dockerignore\n{result}", crate::context::ignore(session)?).as_bytes()).map(Some)
 }
 
-/// `docker push` in a section of its own.
+/// `docker push` in a section of its own; the digest.
 ///
 /// # Errors
 /// The push fails.
-pub fn push_image(session: &Session, docker: &Docker<'_>, image: &str) -> Result<()> {
+pub fn push_image(session: &Session, docker: &Docker<'_>, image: &str) -> Result<Option<String>> {
     let _section = session.ui.section("docker_push", &format!("push {image}"));
     docker.push(image)
 }

@@ -51,7 +51,7 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
                 let docker = &docker;
                 scope.spawn(move || {
                     let started = Instant::now();
-                    let outcome = push_one(docker, plan, target, image, tag);
+                    let outcome = push_one(docker, plan, image, tag);
                     match &outcome {
                         Ok(_) => line.done(&format!(
                             "pushed {image} for {} ({:.1} s)",
@@ -92,9 +92,8 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
     }
 }
 
-fn push_one(docker: &Docker<'_>, plan: &Plan<'_>, target: &Target, image: &str, tag: &str) -> Result<ImageResult> {
-    docker.push_quietly(image)?;
-    let digest = docker.digest(image, &target.repository)?;
+fn push_one(docker: &Docker<'_>, plan: &Plan<'_>, image: &str, tag: &str) -> Result<ImageResult> {
+    let digest = docker.push_quietly(image)?;
     Ok(plan.result(image.to_owned(), tag, digest))
 }
 

@@ -14,7 +14,7 @@ use crate::model::aliases::canonical;
 use crate::model::app::App;
 use crate::model::cluster::Cluster;
 use crate::model::image::repository_in;
-use crate::tools::docker::Docker;
+use crate::tools::docker::{Answer, Docker};
 use crate::tools::git::Git;
 use crate::tools::helm::{Helm, Target};
 use crate::tools::kubectl::Kubectl;
@@ -37,6 +37,7 @@ pub struct Session {
     app: OnceCell<App>,
     cluster: OnceCell<Cluster>,
     image_tag: OnceCell<String>,
+    docker_answer: Answer,
 }
 
 impl Session {
@@ -56,6 +57,7 @@ impl Session {
             app: OnceCell::new(),
             cluster: OnceCell::new(),
             image_tag: OnceCell::new(),
+            docker_answer: Answer::new(),
         })
     }
 
@@ -189,13 +191,13 @@ impl Session {
     /// `--remote-docker` without `remote_docker` in the values.
     pub fn docker(&self) -> Result<Docker<'_>> {
         if !self.globals.remote_docker {
-            return Ok(Docker::new(&self.ui, None));
+            return Ok(Docker::new(&self.ui, None, &self.docker_answer));
         }
         let host = self.cluster()?.remote_docker.as_deref();
         let host = host
             .ok_or_else(|| Error::usage("--remote-docker, but the cluster values have no `remote_docker`").hint("remote_docker: HOST"))?;
         let host = if host.contains("://") { host.to_owned() } else { format!("tcp://{host}:2375") };
-        Ok(Docker::new(&self.ui, Some(&host)))
+        Ok(Docker::new(&self.ui, Some(&host), &self.docker_answer))
     }
 
     /// helm without a cluster.

@@ -244,9 +244,13 @@ fn docker_logs_in_pushes_and_lain_reads() {
     docker(&["login", "-u", USER, "-p", PASSWORD, &host]).exits(0);
     let image = format!("{host}/team/shop:{COMMIT}");
     let from = tempfile::tempdir().expect("a folder");
-    fs::write(from.path().join("Dockerfile"), "FROM scratch\nCOPY Dockerfile /\n").expect("a file");
+    fs::write(
+        from.path().join("Dockerfile"),
+        format!("FROM scratch\nCOPY Dockerfile /\n# {image}: of this test alone, as another may remove its own\n"),
+    )
+    .expect("a file");
     let mut build = app.command(Path::new("docker"));
-    build.args(["build", "-q", "-t", &image]).arg(from.path()).env("DOCKER_BUILDKIT", "0");
+    build.args(["build", "-q", "--no-cache", "-t", &image]).arg(from.path()).env("DOCKER_BUILDKIT", "0");
     app.run_command(build).exits(0);
     docker(&["push", "-q", &image]).exits(0);
     app.run(&["tags", "-v"]).exits(0).prints(&line(COMMIT)).never_says(PASSWORD).never_says(&basic());
@@ -261,9 +265,13 @@ fn docker_pushes_to_a_registry_with_tls() {
     let app = app(&registry.host(), "").docker().env("SSL_CERT_FILE", &registry.ca().display().to_string());
     let image = format!("{}/team/shop:{COMMIT}", registry.host());
     let from = tempfile::tempdir().expect("a folder");
-    fs::write(from.path().join("Dockerfile"), "FROM scratch\nCOPY Dockerfile /\n").expect("a file");
+    fs::write(
+        from.path().join("Dockerfile"),
+        format!("FROM scratch\nCOPY Dockerfile /\n# {image}: of this test alone, as another may remove its own\n"),
+    )
+    .expect("a file");
     let mut build = app.command(Path::new("docker"));
-    build.args(["build", "-q", "-t", &image]).arg(from.path()).env("DOCKER_BUILDKIT", "0");
+    build.args(["build", "-q", "--no-cache", "-t", &image]).arg(from.path()).env("DOCKER_BUILDKIT", "0");
     app.run_command(build).exits(0);
     for words in ["push", "rmi"] {
         let mut command = app.command(Path::new("docker"));

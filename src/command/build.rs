@@ -38,7 +38,7 @@ impl Build {
             if self.publish {
                 results.extend(publish(session, &plan)?);
             } else if self.push || self.deploy {
-                results.push(plan.push(session)?);
+                results.push(plan.push_built(session)?);
             } else {
                 results.push(built);
             }

@@ -70,17 +70,16 @@ impl Push {
             let name = reference.repository.rsplit('/').next().unwrap_or(&reference.repository);
             let repository = repository_in(registry, name);
             let tag = reference.tag.clone().unwrap_or_else(|| "latest".to_owned());
-            let push = |tag: &str| -> Result<String> {
+            let push = |tag: &str| -> Result<(String, Option<String>)> {
                 let target = format!("{repository}:{tag}");
                 docker.tag(&image, &target)?;
-                push_image(session, &docker, &target)?;
-                Ok(target)
+                let digest = push_image(session, &docker, &target)?;
+                Ok((target, digest))
             };
-            let target = push(&tag)?;
+            let (target, digest) = push(&tag)?;
             if self.overwrite_latest && tag != "latest" {
                 push("latest")?;
             }
-            let digest = docker.digest(&target, &repository)?;
             results.push(ImageResult { version: 1, build: None, image: target, tag, digest });
         }
         images::print(session, &results)

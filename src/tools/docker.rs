@@ -1,6 +1,7 @@
 //! docker, through its command line.
 
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use flate2::Compression;
@@ -16,12 +17,16 @@ use crate::ui::Ui;
 pub struct Docker<'a> {
     ui: &'a Ui,
     host: Option<String>,
+    answer: &'a Answer,
 }
+
+/// Whether the daemon answers: asked once a run.
+pub type Answer = OnceLock<Result<()>>;
 
 impl<'a> Docker<'a> {
     /// The docker client; `host` overrides its own choice of daemon.
-    pub fn new(ui: &'a Ui, host: Option<&str>) -> Self {
-        Self { ui, host: host.map(str::to_owned) }
+    pub fn new(ui: &'a Ui, host: Option<&str>, answer: &'a Answer) -> Self {
+        Self { ui, host: host.map(str::to_owned), answer }
     }
 
     /// A docker command.
@@ -33,11 +38,16 @@ impl<'a> Docker<'a> {
         }
     }
 
-    /// Fails with the reason when no daemon answers, so that a build does not fail later with a riddle.
+    /// Fails with the reason when no daemon answers, so that a build does not fail later with a riddle. A second call waits for the first, so
+    /// that one may be sent ahead.
     ///
     /// # Errors
     /// docker is missing, or its daemon does not answer within 20 s.
     pub fn check(&self) -> Result<()> {
+        self.answer.get_or_init(|| self.ask()).clone()
+    }
+
+    fn ask(&self) -> Result<()> {
         let out = self.call().lookup().args(["version", "--format", "{{.Server.Version}}"]).timeout(Duration::from_secs(20)).capture()?;
         if out.ok() && !out.text().is_empty() {
             return Ok(());
@@ -57,10 +67,8 @@ impl<'a> Docker<'a> {
     }
 
     /// The digest under which a registry knows a pushed image, if any.
-    ///
-    /// # Errors
-    /// docker is missing.
-    pub fn digest(&self, image: &str, repository: &str) -> Result<Option<String>> {
+    fn digest(&self, image: &str) -> Result<Option<String>> {
+        let repository = image.rsplit_once(':').map_or(image, |(repository, _)| repository);
         let out = self.call().lookup().args(["image", "inspect", "--format", "{{join .RepoDigests \"\\n\"}}", image]).capture()?;
         let text = out.text();
         Ok(text.lines().find_map(|line| line.strip_prefix(repository)?.strip_prefix('@')).map(str::to_owned))
@@ -75,11 +83,11 @@ impl<'a> Docker<'a> {
     }
 
     /// `docker push`, up to three times where the registry had a passing fault (two jobs that push one image at once
-    /// make Docker's own registry answer 500).
+    /// make Docker's own registry answer 500). Returns its digest there.
     ///
     /// # Errors
     /// docker is missing or the push fails.
-    pub fn push(&self, image: &str) -> Result<()> {
+    pub fn push(&self, image: &str) -> Result<Option<String>> {
         self.push_with(image, Call::stream, Call::streamed_failure)
     }
 
@@ -87,8 +95,11 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// As [`Docker::push`].
-    pub fn push_quietly(&self, image: &str) -> Result<()> {
-        let captured = |call: &Call<'_>| call.capture().map(|out| (out.code, out.stderr));
+    pub fn push_quietly(&self, image: &str) -> Result<Option<String>> {
+        let captured = |call: &Call<'_>| {
+            let out = call.capture()?;
+            Ok(if out.ok() { (0, out.text()) } else { (out.code, out.stderr) })
+        };
         self.push_with(image, captured, Call::failure)
     }
 
@@ -97,13 +108,16 @@ impl<'a> Docker<'a> {
         image: &str,
         run: impl Fn(&Call<'a>) -> Result<(i32, String)>,
         failure: impl Fn(&Call<'a>, i32, &str) -> Error,
-    ) -> Result<()> {
+    ) -> Result<Option<String>> {
         let mut pauses = [2, 5].into_iter();
         loop {
             let call = self.call().args(["push", image]);
             let (code, output) = run(&call)?;
             if code == 0 {
-                return Ok(());
+                return match pushed_digest(&output) {
+                    None => self.digest(image), // docker drew on the terminal itself
+                    digest => Ok(digest),
+                };
             }
             let Some(pause) = pauses.next().filter(|_| is_passing_fault(&output)) else {
                 let error = failure(&call, code, &output);
@@ -165,6 +179,13 @@ impl<'a> Docker<'a> {
     pub fn build(&self, context: &Path) -> Call<'a> {
         self.call().arg("build").dir(context)
     }
+}
+
+/// Of `TAG: digest: sha256:... size: 1150`, docker's last line of a push.
+fn pushed_digest(output: &str) -> Option<String> {
+    let rest = output.rsplit_once("digest: sha256:")?.1;
+    let hex = rest.get(..64).filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    Some(format!("sha256:{hex}"))
 }
 
 /// True for what a registry or the way to it may get over by itself.

@@ -1,0 +1,196 @@
+//! What building and pushing with lain costs beside docker alone: a rebuild with nothing changed, and one image to several registries at once.
+//! Real docker, real registries; runs alternate, figures are medians. `cargo bench` prints them; nothing is asserted.
+
+#[path = "../tests/support/registry.rs"]
+mod registry;
+#[path = "../tests/support/server.rs"]
+mod server;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use registry::Registry;
+
+const ROUNDS: usize = 7;
+/// What a build adds to its base, in bytes; it does not compress.
+const LAYER: usize = 8 << 20;
+
+fn time(command: &mut Command) -> Duration {
+    let started = Instant::now();
+    let out = command.stdin(Stdio::null()).output().expect("it runs");
+    let took = started.elapsed();
+    assert!(out.status.success(), "{command:?} fails: {}", String::from_utf8_lossy(&out.stderr));
+    took
+}
+
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64() * 1000.0
+}
+
+fn sh(dir: &Path, script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-ec", script]).current_dir(dir);
+    command
+}
+
+struct Shop {
+    dir: tempfile::TempDir,
+    name: String,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let unique = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_nanos();
+        let shop = Self { dir: tempfile::tempdir().expect("a folder"), name: format!("bench-{unique}") };
+        fs::create_dir_all(shop.dir.path().join("app/chart")).expect("a folder");
+        let values = format!("appname: {}\nbuild:\n  base: debian:trixie-slim\n  script: [\"echo built > built.txt\"]\n", shop.name);
+        fs::write(shop.app().join("chart/values.yaml"), values).expect("values");
+        shop.new_layer();
+        time(&mut sh(&shop.app(), "git init -q && git add -A && git -c user.name=b -c user.email=b@example.com commit -qm one"));
+        shop
+    }
+
+    fn app(&self) -> std::path::PathBuf {
+        self.dir.path().join("app")
+    }
+
+    /// Bytes that no registry has seen.
+    fn new_layer(&self) {
+        let mut state = u64::from(SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").subsec_nanos()) | 1;
+        let bytes: Vec<u8> = (0..LAYER / 8)
+            .flat_map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                state.to_le_bytes()
+            })
+            .collect();
+        fs::write(self.app().join("payload"), bytes).expect("a file");
+    }
+
+    /// lain among clusters, each with a registry.
+    fn lain(&self, registries: &[String], args: &[&str]) -> Command {
+        let clusters = self.dir.path().join(format!("clusters-{}", registries.len()));
+        fs::create_dir_all(&clusters).expect("a folder");
+        for (number, registry) in registries.iter().enumerate() {
+            fs::write(clusters.join(format!("values-c{number}.yaml")), format!("registry: {registry}/team\n")).expect("values");
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lain"));
+        command.args(args).args(["--cluster", "c0"]).current_dir(self.app()).env("LAIN_CLUSTER_VALUES_DIR", clusters);
+        command
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        let script =
+            format!("docker image ls --format '{{{{.Repository}}}}:{{{{.Tag}}}}' | grep /{} | xargs -r docker image rm --force", self.name);
+        let _ = sh(self.dir.path(), &script).output();
+    }
+}
+
+fn main() {
+    let registries: Vec<Registry> = (0..4).map(|_| Registry::plain()).collect();
+    let hosts: Vec<String> = registries.iter().map(Registry::host).collect();
+    let shop = Shop::new();
+
+    time(&mut shop.lain(&hosts[..1], &["build", "--push"]));
+    let tag = String::from_utf8(shop.lain(&hosts[..1], &["meta"]).output().expect("lain runs").stdout).expect("text");
+    let dockerfile = shop.lain(&hosts[..1], &["dockerfile"]).output().expect("lain runs").stdout;
+    let file = shop.dir.path().join("Dockerfile");
+    fs::write(&file, dockerfile).expect("a file");
+    let repository = format!("{}/team/{}", hosts[0], shop.name);
+    let image = format!("{repository}:{}", tag.trim());
+    let bare = format!(
+        "docker build --tag {image} --file - . <{} && docker push {image} && docker tag {image} {repository}:latest && docker push {repository}:latest",
+        file.display()
+    );
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        ours.push(time(&mut shop.lain(&hosts[..1], &["build", "--push"])));
+        theirs.push(time(&mut sh(&shop.app(), &bare)));
+    }
+    let (ours, theirs) = (median(ours), median(theirs));
+    println!(
+        "lain build --push, nothing changed / docker build, tag and both pushes: {ours:.0} ms against {theirs:.0} ms, ratio {:.2} (goal: at most 1.1)",
+        ours / theirs
+    );
+
+    // Each registry a network away, and each round a layer that none of them has.
+    let slow: Vec<Slow> = hosts.iter().map(|host| Slow::before(host)).collect();
+    let slow: Vec<String> = slow.iter().map(Slow::host).collect();
+    for (what, hosts) in [("on this machine", &hosts), ("at 8 MB/s each", &slow)] {
+        let mut times: [Vec<Duration>; 3] = Default::default();
+        let counts = [1, 2, 4];
+        for round in 0..ROUNDS {
+            for at in 0..counts.len() {
+                let at = (at + round) % counts.len();
+                shop.new_layer();
+                time(&mut shop.lain(&hosts[..1], &["build"]));
+                times[at].push(time(&mut shop.lain(&hosts[..counts[at]], &["push", "--publish"])));
+            }
+        }
+        let [one, two, four] = times.map(median);
+        for (count, took) in [(2, two), (4, four)] {
+            let ratio = took / one;
+            println!(
+                "lain push --publish, {count} registries {what} / one: {took:.0} ms against {one:.0} ms, ratio {ratio:.2} (goal: at most 1.3)"
+            );
+        }
+    }
+}
+
+/// A way to a registry that takes so many bytes a second, whatever the number of connections.
+struct Slow {
+    port: u16,
+}
+
+impl Slow {
+    const BYTES_A_SECOND: u32 = 8 << 20;
+
+    fn before(host: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let host = host.to_owned();
+        let free_at = Arc::new(Mutex::new(Instant::now()));
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let server = TcpStream::connect(&host).expect("the registry answers");
+                let back = (server.try_clone().expect("a copy"), client.try_clone().expect("a copy"));
+                let free_at = Arc::clone(&free_at);
+                std::thread::spawn(move || copy(client, server, Some(&free_at)));
+                std::thread::spawn(move || copy(back.0, back.1, None));
+            }
+        });
+        Self { port }
+    }
+
+    fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
+
+fn copy(mut from: TcpStream, mut to: TcpStream, free_at: Option<&Mutex<Instant>>) {
+    let mut buffer = vec![0; 32 << 10];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        if let Some(free_at) = free_at {
+            let until = {
+                let mut free_at = free_at.lock().expect("a lock");
+                let length = u32::try_from(count).expect("a buffer's length");
+                *free_at = (*free_at).max(Instant::now()) + Duration::from_secs(1) * length / Slow::BYTES_A_SECOND;
+                *free_at
+            };
+            std::thread::sleep(until.saturating_duration_since(Instant::now()));
+        }
+        if to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}
