@@ -82,29 +82,16 @@ fn variables(dotenv: &str) -> Vec<(&str, &str)> {
     dotenv.lines().map(|line| line.split_once('=').unwrap_or_else(|| panic!("no variable: {dotenv}"))).collect()
 }
 
-const SEVERAL: &str = "
-build:
-  base: debian:trixie-slim
-  script: ['echo UNIQUE app > what.txt']
-builds:
-  worker-v2:
-    base: debian:trixie-slim
-    script: ['echo UNIQUE worker > what.txt']
-  site:
-    base: debian:trixie-slim
-    script: ['mkdir public && echo UNIQUE site > public/what.txt']
-    release:
-      dest_base: debian:trixie-slim
-      copy: [{src: public, dest: /srv}]
-deployments:
-  web: {command: [cat, what.txt], containerPort: 80}
-  worker: {command: [cat, what.txt], build: worker-v2}
-  site: {command: [cat, /srv/what.txt], build: site}
-";
+/// The values of docs/images.md.
+fn several() -> String {
+    let text = include_str!("../docs/images.md");
+    let values = text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    values.replace("echo ", "echo UNIQUE ")
+}
 
 #[test]
 fn several_images_of_one_repo() {
-    let shop = Shop::new(SEVERAL);
+    let shop = Shop::new(&several());
     let (app, tag, repository) = (&shop.app, &shop.tag, shop.repository());
     let images = [shop.image(), format!("{repository}-worker-v2:{tag}"), format!("{repository}-site:{tag}")];
     app.run(&["image"]).exits(0).prints(&images.join("\n"));
