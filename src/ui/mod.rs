@@ -8,11 +8,10 @@ mod section;
 mod show_error;
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use console::{Style, StyledObject};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::MultiProgress;
 
 use crate::error::{Error, Result};
 
@@ -75,6 +74,8 @@ pub struct Ui {
     color: bool,
     format: Format,
     secrets: Mutex<Vec<String>>,
+    /// Spinners that are drawn now; what is printed goes above them.
+    spinners: OnceLock<MultiProgress>,
 }
 
 impl Default for Ui {
@@ -97,7 +98,7 @@ impl Ui {
             Color::Never => false,
             Color::Auto => force_color || (!no_color && (tty || surface == Surface::GitLab)),
         };
-        Self { surface, verbosity, color, format, secrets: Mutex::default() }
+        Self { surface, verbosity, color, format, secrets: Mutex::default(), spinners: OnceLock::new() }
     }
 
     /// Where the words go.
@@ -249,25 +250,11 @@ impl Ui {
         Progress::new(self)
     }
 
-    /// A spinner on a terminal, a line elsewhere.
-    pub fn spinner(&self, text: &str) -> ProgressBar {
-        if self.surface != Surface::Terminal || self.verbosity == Verbosity::Silent {
-            self.say(text);
-            return ProgressBar::hidden();
-        }
-        let bar = ProgressBar::new_spinner().with_message(text.to_owned());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(120));
-        bar
-    }
-
     /// Copies what a child printed to stderr, as it came but for secrets.
     pub fn raw(&self, bytes: &[u8]) {
         if self.verbosity > Verbosity::Silent {
             let text = self.redact(&String::from_utf8_lossy(bytes));
-            let _ = io::stderr().lock().write_all(text.as_bytes()); // nowhere left to complain
+            self.above_spinners(|| drop(io::stderr().lock().write_all(text.as_bytes()))); // nowhere left to complain
         }
     }
 
@@ -283,7 +270,14 @@ impl Ui {
 
     fn line(&self, level: Verbosity, text: &(impl std::fmt::Display + ?Sized)) {
         if self.verbosity >= level {
-            let _ = writeln!(io::stderr().lock(), "{text}"); // nowhere left to complain
+            self.above_spinners(|| drop(writeln!(io::stderr().lock(), "{text}"))); // nowhere left to complain
+        }
+    }
+
+    fn above_spinners(&self, print: impl FnOnce()) {
+        match self.spinners.get() {
+            Some(spinners) => spinners.suspend(print),
+            None => print(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Several things at once: a spinner each on a terminal, a line each when it ends elsewhere.
+//! Several things at once: a spinner each on a terminal, a line each when it ends.
 
 use std::time::Duration;
 
@@ -10,50 +10,52 @@ use super::{Surface, Ui, Verbosity};
 #[derive(Debug)]
 pub struct Progress<'a> {
     ui: &'a Ui,
-    bars: Option<MultiProgress>,
+    spinners: Option<&'a MultiProgress>,
 }
 
 /// One of them.
 #[derive(Debug)]
 pub struct Line<'a> {
     ui: &'a Ui,
-    bar: Option<ProgressBar>,
+    spinner: Option<ProgressBar>,
 }
 
 impl<'a> Progress<'a> {
     pub(super) fn new(ui: &'a Ui) -> Self {
         let draws = ui.surface == Surface::Terminal && ui.verbosity > Verbosity::Silent;
-        Self { ui, bars: draws.then(MultiProgress::new) }
+        Self { ui, spinners: draws.then(|| ui.spinners.get_or_init(MultiProgress::new)) }
     }
 
     /// One more thing that has begun.
     pub fn add(&self, text: &str) -> Line<'a> {
-        let bar = self.bars.as_ref().map(|bars| {
-            let bar = bars.add(ProgressBar::new_spinner().with_message(text.to_owned()));
+        let spinner = self.spinners.map(|spinners| {
+            let spinner = spinners.add(ProgressBar::new_spinner().with_message(text.to_owned()));
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}") {
-                bar.set_style(style);
+                spinner.set_style(style);
             }
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
+            spinner.enable_steady_tick(Duration::from_millis(120));
+            spinner
         });
-        Line { ui: self.ui, bar }
+        Line { ui: self.ui, spinner }
     }
 }
 
 impl Line<'_> {
     /// It went well.
     pub fn done(self, text: &str) {
-        match self.bar {
-            Some(bar) => bar.finish_with_message(text.to_owned()),
-            None => self.ui.done(text),
-        }
+        self.stop();
+        self.ui.done(text);
     }
 
     /// It did not; why is told later.
     pub fn failed(self, text: &str) {
-        match self.bar {
-            Some(bar) => bar.abandon_with_message(text.to_owned()),
-            None => self.ui.warn(text),
+        self.stop();
+        self.ui.warn(text);
+    }
+
+    fn stop(&self) {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
         }
     }
 }
