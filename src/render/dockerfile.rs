@@ -150,14 +150,15 @@ impl Dockerfile {
         self.text.push('\n');
     }
 
-    /// `ARG`s for every `${NAME}` that no key here defines, then one `ENV` a key.
+    /// `ARG`s for every `${NAME}` that no other key here defines, then one `ENV` a key, what a value refers to before it.
     fn env(&mut self, env: Option<&EnvMap>, stage: &str) -> Result<()> {
         let pairs: Vec<(&String, &str)> =
             env.iter().flat_map(|env| env.iter()).filter_map(|(key, value)| Some((key, value.as_ref()?.0.as_str()))).collect();
+        let pairs = in_order(&pairs)?;
         let defined = |name: &str| pairs.iter().any(|(key, _)| *key == name);
-        for (_, value) in &pairs {
+        for (own, value) in &pairs {
             // PATH and the like come from the base image; an ARG would hide them.
-            for name in references(value).filter(|name| !defined(name) && !FROM_BASE_IMAGE.contains(name)) {
+            for name in references(value).filter(|name| (name == own || !defined(name)) && !FROM_BASE_IMAGE.contains(name)) {
                 if !self.text.lines().rev().take_while(|line| !line.starts_with("FROM ")).any(|line| line == format!("ARG {name}")) {
                     self.line(&format!("ARG {name}"));
                 }
@@ -190,6 +191,38 @@ impl Dockerfile {
             self.line(&format!("RUN ({})", lines.join(") && (")));
         }
     }
+}
+
+/// As written, but what a value refers to comes before it: docker fills `${NAME}` with what it knows by then.
+///
+/// # Errors
+/// Two values that need each other.
+fn in_order<'a>(pairs: &[(&'a String, &'a str)]) -> Result<Vec<(&'a String, &'a str)>> {
+    fn take<'a>(at: usize, pairs: &[(&'a String, &'a str)], above: &mut Vec<usize>, taken: &mut Vec<usize>) -> Result<()> {
+        if taken.contains(&at) {
+            return Ok(());
+        }
+        if above.contains(&at) {
+            let names: Vec<String> = above.iter().map(|&at| format!("`{}`", pairs[at].0)).collect();
+            return Err(
+                Error::failed(format!("env: {} need each other", names.join(" and "))).hint("write the value of one without `${...}`")
+            );
+        }
+        above.push(at);
+        for name in references(pairs[at].1).filter(|name| name != pairs[at].0) {
+            if let Some(needed) = pairs.iter().position(|(key, _)| *key == name) {
+                take(needed, pairs, above, taken)?;
+            }
+        }
+        above.pop();
+        taken.push(at);
+        Ok(())
+    }
+    let mut taken = Vec::new();
+    for at in 0..pairs.len() {
+        take(at, pairs, &mut Vec::new(), &mut taken)?;
+    }
+    Ok(taken.into_iter().map(|at| pairs[at]).collect())
 }
 
 /// Variables that every base image brings.
@@ -359,6 +392,29 @@ mod tests {
         "#);
         assert_eq!(file.args, ["NPM_TOKEN"]);
         assert_eq!(file.values, [("LAIN_BUILD_C".to_owned(), "two\nlines".to_owned())]);
+    }
+
+    #[test]
+    fn what_a_value_needs_comes_first() {
+        let env = |env: serde_json::Value| render(Stage::Build, &build(serde_json::json!({"base": "b", "env": env})), None, FACTS);
+        let file =
+            env(serde_json::json!({"URL": "${HOST}:${PORT}", "TOKEN": "${TOKEN}", "PORT": "${BASE}1", "BASE": "1"})).expect("renders");
+        insta::assert_snapshot!(file.text, @r#"
+        FROM b AS build
+        WORKDIR /lain/app
+        ARG HOST
+        ARG TOKEN
+        ENV BASE=1
+        ENV PORT="${BASE}1"
+        ENV URL="${HOST}:${PORT}"
+        ENV TOKEN="${TOKEN}"
+        ENV LAIN_META=1619925143-97f3d5f810a61823de72ea0a6f3fdd06f9f3cce9
+        ADD --chown=1001:1001 . /lain/app
+        USER 1001
+        "#);
+        assert_eq!(file.args, ["HOST", "TOKEN"]);
+        let error = env(serde_json::json!({"A": "${B}", "B": "${A}"})).expect_err("no order does");
+        assert_eq!(error.to_string(), "env: `A` and `B` need each other");
     }
 
     #[test]
