@@ -74,6 +74,7 @@ everything_runs() {
 stop_all() {
   local name containers
   stop kubelet
+  stop_engine
   if runs dockerd; then
     containers=$(dock ps -aq 2>/dev/null || true)
     # shellcheck disable=SC2086
@@ -102,7 +103,7 @@ stop_containerd() {
 
 show_status() {
   local name pid
-  for name in "${SERVICES[@]}"; do
+  for name in "${SERVICES[@]}" engine buildkit; do
     if runs "$name"; then
       read -r pid _ <"$RUN/pid/$name"
       printf '%-24s runs, pid %s, log %s\n' "$name" "$pid" "$RUN/log/$name.log"
