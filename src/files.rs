@@ -35,25 +35,70 @@ pub fn write_stream(path: &Path, fill: impl FnOnce(&mut fs::File) -> Result<()>)
     Ok(())
 }
 
-/// A generated file that goes away when this is dropped; errors and signals end in drops too.
+/// Writes a file that must not be there yet: whole or not at all, and nothing is left of it when the run is killed.
+///
+/// # Errors
+/// Something has its name (a link that leads nowhere too), or the folder cannot be written, or is full.
+pub fn write_fresh(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    #[cfg(target_os = "linux")]
+    if let Some(done) = write_nameless(dir, path, bytes) {
+        return done.map_err(|error| Error::io("write", path, &error));
+    }
+    let permissions = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o644);
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(dir).map_err(|error| Error::io("write", path, &error))?;
+    file.write_all(bytes).map_err(|error| Error::io("write", path, &error))?;
+    file.persist_noclobber(path).map_err(|error| Error::io("write", path, &error.error))?;
+    Ok(())
+}
+
+/// A file without a name that gets one when it is whole; none where the file system knows no such files.
+#[cfg(target_os = "linux")]
+fn write_nameless(dir: &Path, path: &Path, bytes: &[u8]) -> Option<std::io::Result<()>> {
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+    use std::os::fd::AsRawFd;
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    let file = open(dir, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::from_raw_mode(0o644)).ok()?;
+    let mut file = fs::File::from(file);
+    let number = file.as_raw_fd();
+    if let Err(error) = file.write_all(bytes) {
+        return Some(Err(error));
+    }
+    match linkat(CWD, format!("/proc/self/fd/{number}"), CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        Err(rustix::io::Errno::NOENT) => None, // no /proc here
+        done => Some(done.map_err(Into::into)),
+    }
+}
+
+/// A generated file that goes away when this is dropped; errors and signals end in drops too. What someone else put in
+/// its place, or wrote into it, stays.
 #[derive(Debug)]
-pub struct Generated(PathBuf);
+pub struct Generated {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    inode: Option<u64>,
+}
 
 impl Generated {
     /// Writes a file that must not be there yet.
     ///
     /// # Errors
-    /// It is there, or the folder cannot be written.
+    /// As [`write_fresh`].
     pub fn write(path: &Path, bytes: &[u8]) -> Result<Self> {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| Error::io("write", path, &error))?;
-        let guard = Self(path.to_path_buf()); // from here on a failed write is cleaned up too
-        file.write_all(bytes).map_err(|error| Error::io("write", path, &error))?;
-        Ok(guard)
+        write_fresh(path, bytes)?;
+        Ok(Self { path: path.to_path_buf(), bytes: bytes.to_vec(), inode: inode(path) })
     }
 }
 
 impl Drop for Generated {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0); // someone else may have removed it
+        if inode(&self.path) == self.inode && fs::read(&self.path).is_ok_and(|bytes| bytes == self.bytes) {
+            let _ = fs::remove_file(&self.path); // someone else may have removed it
+        }
     }
+}
+
+fn inode(path: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    fs::symlink_metadata(path).ok().map(|meta| meta.ino())
 }

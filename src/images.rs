@@ -4,9 +4,10 @@ use std::fs;
 
 use indexmap::IndexMap;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Kind, Result};
-use crate::files::Generated;
+use crate::files::{Generated, write_fresh};
 use crate::model::app::{App, Build, Release};
 use crate::model::image::repository_in;
 use crate::render::dockerfile::{Dockerfile, Facts, Stage, render};
@@ -19,8 +20,9 @@ use crate::ui::Format;
 const DEFAULT_BUILD: &str = "default";
 /// Tag of the prepare image.
 const PREPARE_TAG: &str = "prepare";
-/// First line of a `.dockerignore` of ours; a killed run may leave one, the next one takes it away.
-const DERIVED: &str = "# derived from .gitignore by lain for one build; may be deleted\n";
+/// How a `.dockerignore` of ours begins; a killed run may leave one, the next one takes it away. A checksum of the rest
+/// follows: with a line of the user's in it, it is the user's.
+const DERIVED: &str = "# derived from .gitignore by lain for one build; may be deleted: ";
 
 /// One image to build: the app's own, or one of `builds`.
 #[derive(Debug)]
@@ -272,7 +274,11 @@ impl Plan<'_> {
             None => format!("lain dockerfile --stage {name} |"),
         };
         let built = call.args(["--file", "-", "."]).stdin(file.text).shown_before(&pipe).run();
+        let is_link = fs::symlink_metadata(session.dir.join(".dockerignore")).is_ok_and(|meta| meta.is_symlink());
         built.map_err(|error| match error.kind() {
+            Kind::Failed if is_link => {
+                error.hint("cat .dockerignore # docker's older builder cannot send one that is a link: make it a file")
+            }
             Kind::Failed if error.hints().is_empty() => {
                 error.hint(format!("{} # its steps; docker names the one that failed above", pipe.trim_end_matches(" |")))
             }
@@ -283,25 +289,37 @@ impl Plan<'_> {
 
 fn keep(session: &Session, file: &Dockerfile) -> Result<()> {
     let path = session.dir.join("Dockerfile");
-    let theirs = fs::read_to_string(&path).is_ok_and(|text| text != file.text);
-    if theirs {
-        session.ui.warn("--keep-dockerfile: there is a Dockerfile of your own, it is left as it is");
-        return Ok(());
+    if fs::symlink_metadata(&path).is_err() {
+        return write_fresh(&path, file.text.as_bytes());
     }
-    crate::files::write_new(&path, file.text.as_bytes())
+    if fs::read(&path).ok().as_deref() != Some(file.text.as_bytes()) {
+        session.ui.warn("--keep-dockerfile: there is a Dockerfile of your own, it is left as it is");
+    }
+    Ok(())
 }
 
 /// A `.dockerignore` for the time of the build, where the user has none.
 fn derived_dockerignore(session: &Session) -> Result<Option<Generated>> {
     let path = session.dir.join(".dockerignore");
-    if let Ok(text) = fs::read_to_string(&path) {
-        if !text.starts_with(DERIVED) {
+    if let Ok(meta) = fs::symlink_metadata(&path) {
+        if !meta.is_file() || !fs::read(&path).is_ok_and(|bytes| is_derived(&bytes)) {
             return Ok(None);
         }
         fs::remove_file(&path).map_err(|error| Error::io("remove", &path, &error))?;
     }
     let result = session.result_file().map_or_else(String::new, |path| format!("{}\n", line_for(&path)));
-    Generated::write(&path, format!("{DERIVED}{}.dockerignore\n{result}", crate::context::ignore(session)?).as_bytes()).map(Some)
+    let rest = format!("{}.dockerignore\n{result}", crate::context::ignore(session)?);
+    Generated::write(&path, format!("{DERIVED}{}\n{rest}", checksum(&rest)).as_bytes()).map(Some)
+}
+
+/// True for a file that [`derived_dockerignore`] wrote and nobody touched.
+fn is_derived(bytes: &[u8]) -> bool {
+    let parts = std::str::from_utf8(bytes).ok().and_then(|text| text.strip_prefix(DERIVED)?.split_once('\n'));
+    parts.is_some_and(|(sum, rest)| sum == checksum(rest))
+}
+
+fn checksum(text: &str) -> String {
+    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// `docker push` in a section of its own; the digest.

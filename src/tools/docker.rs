@@ -175,9 +175,9 @@ impl<'a> Docker<'a> {
         self.call().args(["tag", from, to]).run()
     }
 
-    /// Where the daemon listens for builds that need the context folder.
+    /// `docker build` in a context folder; a step that fails leaves no container (builders without any know the flag too).
     pub fn build(&self, context: &Path) -> Call<'a> {
-        self.call().arg("build").dir(context)
+        self.call().args(["build", "--force-rm"]).dir(context)
     }
 }
 
