@@ -154,6 +154,23 @@ fn a_ca_where_docker_keeps_it() {
     app.run(&["tags"]).exits(0).prints(&line(COMMIT));
 }
 
+#[test]
+fn a_registry_that_wants_a_certificate() {
+    let registry = Registry::mutual_tls();
+    registry.put(REPOSITORY, COMMIT);
+    let host = registry.host();
+    let file = |name: &str| fs::read_to_string(registry.ca().with_file_name(name)).expect("a file");
+    let place = |name: &str| format!(".config/docker/certs.d/{host}/{name}");
+    let app = app(&host, "").home_file(&place("ca.crt"), &file("ca.crt"));
+    app.run(&["tags"])
+        .exits(1)
+        .says("it wants a client's certificate that it knows")
+        .next(&format!("/etc/docker/certs.d/{host}/client.cert"))
+        .changed_nothing();
+    let app = app.home_file(&place("client.cert"), &file("server.crt")).home_file(&place("client.key"), &file("server.key"));
+    app.run(&["tags"]).exits(0).prints(&line(COMMIT));
+}
+
 /// A folder that goes again.
 struct Folder(PathBuf);
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ureq::Agent;
 use ureq::config::AutoHeaderValue;
 use ureq::http::{self, HeaderMap, Request, StatusCode};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
 
 use super::failure::{Failure, Trouble};
 use super::retry::Retry;
@@ -65,6 +65,8 @@ pub(super) struct Trust {
     pub insecure: bool,
     /// The only CAs that count; the system's when there are none.
     pub roots: Vec<Certificate<'static>>,
+    /// Shown to servers that ask for a certificate.
+    pub identity: Option<ClientCert>,
     /// Redirects are replies like others, for the caller to judge.
     pub stay: bool,
     /// No proxy, whatever the environment says.
@@ -150,7 +152,7 @@ impl Client {
 
 fn agent(timeout: Duration, connect: Duration, trust: Trust) -> Agent {
     let roots = if trust.roots.is_empty() { RootCerts::PlatformVerifier } else { RootCerts::Specific(Arc::new(trust.roots)) };
-    let tls = TlsConfig::builder().root_certs(roots).disable_verification(trust.insecure).build();
+    let tls = TlsConfig::builder().root_certs(roots).client_cert(trust.identity).disable_verification(trust.insecure).build();
     let mut config = Agent::config_builder()
         .timeout_global(Some(timeout))
         .timeout_connect(Some(connect))

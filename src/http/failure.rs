@@ -19,6 +19,8 @@ pub enum Trouble {
     Broken,
     /// The server's certificate does not hold.
     Certificate,
+    /// The server wants to see a certificate of ours, or another one.
+    ClientCertificate,
     /// The server does not speak TLS.
     NoTls,
     /// What came is no HTTP.
@@ -93,6 +95,13 @@ impl Failure {
         ];
         if let Some((_, plain)) = known.iter().find(|(mark, _)| words.contains(mark)) {
             return Self::new(Trouble::Certificate, *plain);
+        }
+        // The server's alerts, by its own account of our certificate.
+        if ["alert: CertificateRequired", "alert: BadCertificate", "alert: UnknownCA", "alert: CertificateUnknown"]
+            .iter()
+            .any(|mark| words.contains(mark))
+        {
+            return Self::new(Trouble::ClientCertificate, "it wants a client's certificate that it knows");
         }
         if words.contains("certificate") {
             return Self::new(Trouble::Certificate, words);

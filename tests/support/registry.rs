@@ -71,6 +71,15 @@ impl Registry {
         Self::start(LOOPBACK, dir, &tls, "", true)
     }
 
+    /// With TLS for 127.0.0.1, for clients with a certificate of the same CA alone: the `server.crt` and `server.key` beside [`Registry::ca`] will do.
+    pub fn mutual_tls() -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        make_certificates(dir.path(), "IP:127.0.0.1");
+        let at = |name: &str| dir.path().join(name).display().to_string();
+        let tls = format!(", tls: {{certificate: {}, key: {}, clientcas: [{}]}}", at("server.crt"), at("server.key"), at("ca.crt"));
+        Self::start(LOOPBACK, dir, &tls, "", true)
+    }
+
     /// With [`USER`] and [`PASSWORD`] as its only account.
     pub fn htpasswd() -> Self {
         let dir = tempfile::tempdir().expect("a folder");

@@ -249,6 +249,9 @@ impl<'a> Registry<'a> {
             Trouble::Certificate => error
                 .hint(format!("put its CA into /etc/docker/certs.d/{name}/ca.crt, where docker looks for it too"))
                 .hint("registry_insecure: true # in the cluster values, to do without checks"),
+            Trouble::ClientCertificate => {
+                error.hint(format!("put yours into /etc/docker/certs.d/{name}/client.cert and client.key, as for docker"))
+            }
             Trouble::NoTls => error.hint("registry_insecure: true # in the cluster values, when it speaks plain http"),
             Trouble::NoSuchHost => {
                 error.hint(format!("getent hosts {} # is `registry` in the cluster values right?", reach::name_of(name)))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ureq::http::{StatusCode, Uri};
-use ureq::tls::{Certificate, PemItem, parse_pem};
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, parse_pem};
 
 use crate::cli::env::Env;
 use crate::error::Result;
@@ -77,7 +77,8 @@ struct Way {
 pub(super) struct Reach {
     host: String,
     verified: bool,
-    roots: Vec<PathBuf>,
+    /// Where docker keeps what it trusts and shows there.
+    certificates: Vec<PathBuf>,
     ways: Vec<Way>,
     chosen: Cell<Option<usize>>,
 }
@@ -96,7 +97,7 @@ impl Reach {
         Self {
             host: place.host.clone(),
             verified: !insecure,
-            roots: certificate_folders(env, &place.host),
+            certificates: certificate_folders(env, &place.host),
             ways: https.into_iter().map(|https| Way { https, client: OnceCell::new() }).collect(),
             chosen: Cell::new(None),
         }
@@ -107,7 +108,7 @@ impl Reach {
         Self {
             host: host.to_owned(),
             verified: self.verified || name_of(host) != name_of(&self.host),
-            roots: certificate_folders(env, host),
+            certificates: certificate_folders(env, host),
             ways: vec![Way { https, client: OnceCell::new() }],
             chosen: Cell::new(Some(0)),
         }
@@ -142,7 +143,7 @@ impl Reach {
             let outcome = self.by(index, method, path, headers);
             match (&outcome, plain.take()) {
                 // What looked like an https server is none: its 400 was meant.
-                (Err(failure), Some(reply)) if failure.trouble != Trouble::Certificate => {
+                (Err(failure), Some(reply)) if !matches!(failure.trouble, Trouble::Certificate | Trouble::ClientCertificate) => {
                     self.chosen.set(Some(index - 1));
                     return Ok(reply);
                 }
@@ -167,8 +168,9 @@ impl Reach {
     }
 
     fn client(&self) -> Client {
-        let roots = if self.verified { extra_roots(&self.roots) } else { vec![] };
-        let trust = Trust { insecure: !self.verified, roots, stay: true, direct: is_loopback(&self.host) };
+        let roots = if self.verified { extra_roots(&self.certificates) } else { vec![] };
+        let trust =
+            Trust { insecure: !self.verified, roots, identity: identity(&self.certificates), stay: true, direct: is_loopback(&self.host) };
         Client::trusting(TIMEOUT, TRIES, PAUSE, trust)
     }
 }
@@ -235,7 +237,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
         || bare.is_some_and(|bare| bare.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback()))
 }
 
-/// Where docker keeps a registry's CA, with and without root (<https://docs.docker.com/engine/security/certificates/>).
+/// Where docker keeps a registry's CA and its own certificate for it, with and without root (<https://docs.docker.com/engine/security/certificates/>).
 fn certificate_folders(env: &Env, host: &str) -> Vec<PathBuf> {
     let config = env.get("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| env.home().map(|home| home.join(".config")));
     let rootless = config.map(|config| config.join("docker"));
@@ -258,6 +260,25 @@ fn extra_roots(folders: &[PathBuf]) -> Vec<Certificate<'static>> {
         roots.extend(system.iter().map(|certificate| Certificate::from_der(certificate).to_owned()));
     }
     roots
+}
+
+/// The first `NAME.cert` with its `NAME.key`, in the order of names.
+fn identity(folders: &[PathBuf]) -> Option<ClientCert> {
+    folders.iter().find_map(|folder| {
+        let mut names: Vec<PathBuf> = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
+        names.sort();
+        names.iter().filter(|path| path.extension().is_some_and(|kind| kind == "cert")).find_map(|path| {
+            let key = PrivateKey::from_pem(&std::fs::read(path.with_extension("key")).ok()?).ok()?;
+            let text = std::fs::read(path).ok()?;
+            let chain: Vec<Certificate<'static>> = parse_pem(&text)
+                .filter_map(|item| match item {
+                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
+                    _ => None,
+                })
+                .collect();
+            (!chain.is_empty()).then(|| ClientCert::new_with_certs(&chain, key))
+        })
+    })
 }
 
 #[cfg(test)]
