@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::scalar::{needs_escape, needs_quotes};
 
+/// A key that takes more than 1,024 characters needs a `?` before it (YAML 1.2.2, 7.4.2), for go-yaml as well.
+const SIMPLE_KEY: usize = 1000;
+
 /// Writes a value as a YAML document, keys in their order.
 pub fn to_yaml(value: &Value) -> String {
     let mut out = String::new();
@@ -30,7 +33,15 @@ fn write_map<'a>(out: &mut String, entries: impl Iterator<Item = (&'a String, &'
         if !(inline_first && index == 0) {
             indent(out, depth);
         }
-        out.push_str(&quoted_if_needed(key));
+        let key = quoted_if_needed(key);
+        if key.len() > SIMPLE_KEY {
+            out.push_str("? ");
+        }
+        out.push_str(&key);
+        if key.len() > SIMPLE_KEY {
+            out.push('\n');
+            indent(out, depth);
+        }
         out.push(':');
         match value {
             Value::Object(map) if !map.is_empty() => {

@@ -160,6 +160,8 @@ fn set_reads_as_helm_reads_it() {
 fn text() -> impl Strategy<Value = String> {
     let words: Vec<String> = cases::scalars();
     prop_oneof![
+        // Keys of more than 1,024 characters are written another way.
+        1 => (180usize..1100, "[a: ]{1,2}").prop_map(|(length, text)| text.repeat(length)),
         3 => prop::sample::select(words),
         2 => "[a-z]{0,3}",
         2 => "[ \\n\\t#:'\"ab|>-]{0,8}",
