@@ -74,6 +74,9 @@ fn a_missing_key_stands_behind_its_neighbours() {
         ("a:\n  b: |\n    x\n\nc: 1\n", "a.new", "a:\n  new: 5Mi\n  b: |\n    x\n\nc: 1\n"),
         ("a:\n  b: \"x\n    y\" # z\nc: 1\n", "a.new", "a:\n  b: \"x\n    y\" # z\n  new: 5Mi\nc: 1\n"),
         ("a:\n  b:\n# end\n", "a.new", "a:\n  b:\n  new: 5Mi\n# end\n"),
+        ("{ }\n", "new", "{ new: 5Mi}\n"),
+        ("{ # c\n  a: 1\n}\n", "new", "{ # c\n  a: 1, new: 5Mi\n}\n"),
+        ("a: &m { } # x\n", "a.new", "a: &m { new: 5Mi} # x\n"),
         ("a: 1\n", "on", "a: 1\n'on': 5Mi\n"),
         ("b: &b {x: 1}\na:\n  <<: *b\n", "a.new", "b: &b {x: 1}\na:\n  <<: *b\n  new: 5Mi\n"),
     ] {

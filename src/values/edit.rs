@@ -343,6 +343,12 @@ impl<'a> Reader<'a> {
         self.byte
     }
 
+    /// True for a list or map in brackets; a block starts with what is in it.
+    fn opens_with(&self, bracket: char, start: usize) -> bool {
+        let text = &self.text[start..];
+        text[properties(text)..].starts_with(bracket)
+    }
+
     fn item(&mut self, event: Event<'a>, span: ParserSpan) -> Option<Item> {
         let (start, mut end) = (self.offset(span.start.index()), self.offset(span.end.index()));
         let (anchor, kind) = match event {
@@ -355,12 +361,12 @@ impl<'a> Reader<'a> {
                 (0, Kind::Alias)
             }
             Event::SequenceStart(anchor, _) => {
-                let flow = self.text[start..end].ends_with('[');
+                let flow = self.opens_with('[', start);
                 let mut items = vec![];
                 loop {
                     let (event, span) = self.next()?;
                     if matches!(event, Event::SequenceEnd) {
-                        end = if flow { self.offset(span.end.index()) } else { start };
+                        end = if flow { self.offset(span.start.index()) + 1 } else { start }; // a comment counts to the bracket
                         break;
                     }
                     items.push(self.item(event, span)?);
@@ -368,12 +374,12 @@ impl<'a> Reader<'a> {
                 (anchor, Kind::Seq { items, flow })
             }
             Event::MappingStart(anchor, _) => {
-                let flow = self.text[start..end].ends_with('{');
+                let flow = self.opens_with('{', start);
                 let mut entries = vec![];
                 loop {
                     let (event, span) = self.next()?;
                     if matches!(event, Event::MappingEnd) {
-                        end = if flow { self.offset(span.end.index()) } else { start };
+                        end = if flow { self.offset(span.start.index()) + 1 } else { start }; // a comment counts to the bracket
                         break;
                     }
                     let name = key_name(&event);
