@@ -22,7 +22,7 @@ fn walk(helm: &str) {
 
     let built = place.lain(&["build"]).ok();
     assert_eq!(built.stdout.trim(), image);
-    assert!(built.stderr.contains("docker build --tag"), "every command is echoed");
+    assert!(built.stderr.contains("docker build --force-rm --tag"), "every command is echoed");
     let treasure = place.lain(&["run", "--", "cat", "treasure.txt"]).ok();
     assert_eq!(treasure.stdout, "treasure\n");
     assert!(treasure.stderr.contains(&format!("docker run -i {image} cat treasure.txt")), "{}", treasure.stderr);
