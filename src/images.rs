@@ -1,29 +1,25 @@
 //! The app's images: which Dockerfile, how they are built and pushed.
 
-use std::fs;
+mod engine;
+mod ignore;
+mod making;
+mod secrets;
+
+pub use making::{Goal, Options};
 
 use indexmap::IndexMap;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Kind, Result};
-use crate::files::{Generated, write_fresh};
+use crate::error::{Error, Result};
 use crate::model::app::{App, Build, Release};
 use crate::model::image::repository_in;
 use crate::render::dockerfile::{Dockerfile, Facts, Stage, render};
-use crate::render::dockerignore::line_for;
 use crate::session::Session;
 use crate::tools::docker::Docker;
 use crate::ui::Format;
 
 /// The one of `builds` whose image is called after the app alone, as in the chart.
 const DEFAULT_BUILD: &str = "default";
-/// Tag of the prepare image.
-const PREPARE_TAG: &str = "prepare";
-/// How a `.dockerignore` of ours begins; a killed run may leave one, the next one takes it away. A checksum of the rest
-/// follows: with a line of the user's in it, it is the user's.
-const DERIVED: &str = "# derived from .gitignore by lain for one build; may be deleted: ";
-
 /// One image to build: the app's own, or one of `builds`.
 #[derive(Debug)]
 pub struct Plan<'a> {
@@ -146,51 +142,6 @@ impl Plan<'_> {
         render(stage, self.build, self.release, Facts { repository: &repository, meta: session.image_tag()? })
     }
 
-    /// Builds the prepare image and, unless told otherwise, pushes it.
-    ///
-    /// # Errors
-    /// docker is missing, or the build or push fails.
-    pub fn prepare(&self, session: &Session, push: bool, keep_dockerfile: bool) -> Result<ImageResult> {
-        let docker = session.docker()?;
-        let repository = self.repository(session)?;
-        let image = format!("{repository}:{PREPARE_TAG}");
-        self.run_build(session, &docker, Stage::Prepare, &image, keep_dockerfile)?;
-        let mut result = self.result(image.clone(), PREPARE_TAG, None);
-        if push {
-            result.digest = push_image(session, &docker, &image)?;
-        }
-        Ok(result)
-    }
-
-    /// Builds the app's image, making sure of its prepare image first.
-    ///
-    /// # Errors
-    /// docker is missing, or a build, pull or push fails.
-    pub fn build(&self, session: &Session, pull: bool, keep_dockerfile: bool) -> Result<ImageResult> {
-        let docker = session.docker()?;
-        std::thread::scope(|scope| {
-            scope.spawn(|| docker.check()); // it answers while git is asked
-            self.build_with(session, &docker, pull, keep_dockerfile)
-        })
-    }
-
-    fn build_with(&self, session: &Session, docker: &Docker<'_>, pull: bool, keep_dockerfile: bool) -> Result<ImageResult> {
-        let repository = self.repository(session)?;
-        if self.has_prepare() {
-            docker.check()?;
-            self.ensure_prepare(session, docker, &repository, pull)?;
-        }
-        let tag = session.image_tag()?.to_owned();
-        if session.git().is_dirty(session.result_file().as_deref())? {
-            session.ui.warn(&format!(
-                "the working tree has changes that are not committed: {tag} names a commit that differs from what is built"
-            ));
-        }
-        let image = format!("{repository}:{tag}");
-        self.run_build(session, docker, self.final_stage(), &image, keep_dockerfile)?;
-        Ok(self.result(image, &tag, None))
-    }
-
     /// Pushes the built image, also as `latest`.
     ///
     /// # Errors
@@ -222,104 +173,6 @@ impl Plan<'_> {
         }
         Ok(self.result(image, &tag, digest))
     }
-
-    fn ensure_prepare(&self, session: &Session, docker: &Docker<'_>, repository: &str, pull: bool) -> Result<()> {
-        let image = format!("{repository}:{PREPARE_TAG}");
-        if !pull && docker.has_image(&image)? {
-            return Ok(());
-        }
-        if pull {
-            let section = session.ui.section("pull_prepare", &format!("pull {image}"));
-            let call = docker.call().args(["pull", &image]);
-            let (code, _) = call.stream()?;
-            drop(section);
-            if code == 0 {
-                return Ok(());
-            }
-        }
-        if docker.has_image(&image)? {
-            session.ui.say("the registry has no prepare image, but this docker daemon has: pushing it");
-            return push_image(session, docker, &image).map(|_| ());
-        }
-        session.ui.say("there is no prepare image yet: building it");
-        self.prepare(session, true, false).map(|_| ())
-    }
-
-    fn run_build(&self, session: &Session, docker: &Docker<'_>, stage: Stage, image: &str, keep_dockerfile: bool) -> Result<()> {
-        let file = self.dockerfile(session, stage, None)?;
-        docker.check()?;
-        if keep_dockerfile {
-            keep(session, &file)?;
-        }
-        let _ignore = derived_dockerignore(session)?;
-        let _section = session.ui.section("docker_build", &format!("build {image}"));
-        // The Dockerfile goes in by stdin: a Dockerfile of the user's own is never touched.
-        let name = match stage {
-            Stage::Prepare => "prepare",
-            Stage::Build => "build",
-            Stage::Release => "release",
-        };
-        let mut call = docker.build(&session.dir).args(["--tag", image]);
-        for arg in &file.args {
-            if session.env.get(arg).is_none() {
-                session.ui.warn(&format!("`${{{arg}}}` is used in a build env, but {arg} is not set in the environment"));
-            }
-            call = call.args(["--build-arg", arg]); // docker takes the value from the environment: it may be a secret
-        }
-        for (arg, value) in &file.values {
-            call = call.args(["--build-arg", arg]).env(arg, value);
-        }
-        let pipe = match self.name {
-            Some(build) => format!("lain dockerfile --stage {name} --name {build} |"),
-            None => format!("lain dockerfile --stage {name} |"),
-        };
-        let built = call.args(["--file", "-", "."]).stdin(file.text).shown_before(&pipe).run();
-        let is_link = fs::symlink_metadata(session.dir.join(".dockerignore")).is_ok_and(|meta| meta.is_symlink());
-        built.map_err(|error| match error.kind() {
-            Kind::Failed if is_link => {
-                error.hint("cat .dockerignore # docker's older builder cannot send one that is a link: make it a file")
-            }
-            Kind::Failed if error.hints().is_empty() => {
-                error.hint(format!("{} # its steps; docker names the one that failed above", pipe.trim_end_matches(" |")))
-            }
-            _ => error,
-        })
-    }
-}
-
-fn keep(session: &Session, file: &Dockerfile) -> Result<()> {
-    let path = session.dir.join("Dockerfile");
-    if fs::symlink_metadata(&path).is_err() {
-        return write_fresh(&path, file.text.as_bytes());
-    }
-    if fs::read(&path).ok().as_deref() != Some(file.text.as_bytes()) {
-        session.ui.warn("--keep-dockerfile: there is a Dockerfile of your own, it is left as it is");
-    }
-    Ok(())
-}
-
-/// A `.dockerignore` for the time of the build, where the user has none.
-fn derived_dockerignore(session: &Session) -> Result<Option<Generated>> {
-    let path = session.dir.join(".dockerignore");
-    if let Ok(meta) = fs::symlink_metadata(&path) {
-        if !meta.is_file() || !fs::read(&path).is_ok_and(|bytes| is_derived(&bytes)) {
-            return Ok(None);
-        }
-        fs::remove_file(&path).map_err(|error| Error::io("remove", &path, &error))?;
-    }
-    let result = session.result_file().map_or_else(String::new, |path| format!("{}\n", line_for(&path)));
-    let rest = format!("{}.dockerignore\n{result}", crate::context::ignore(session)?);
-    Generated::write(&path, format!("{DERIVED}{}\n{rest}", checksum(&rest)).as_bytes()).map(Some)
-}
-
-/// True for a file that [`derived_dockerignore`] wrote and nobody touched.
-fn is_derived(bytes: &[u8]) -> bool {
-    let parts = std::str::from_utf8(bytes).ok().and_then(|text| text.strip_prefix(DERIVED)?.split_once('\n'));
-    parts.is_some_and(|(sum, rest)| sum == checksum(rest))
-}
-
-fn checksum(text: &str) -> String {
-    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// `docker push` in a section of its own; the digest.

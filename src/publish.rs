@@ -12,9 +12,10 @@ use crate::tools::docker::Docker;
 use crate::values::layers::{Layers, Wanted, known_clusters, typed};
 
 /// Where a cluster pulls one of the app's images from.
-struct Target {
+pub struct Target {
     clusters: Vec<String>,
-    repository: String,
+    /// `REGISTRY/APP` as the clusters call it.
+    pub repository: String,
 }
 
 /// Pushes the built image of a plan to the registry of every configured cluster, each registry once. What a cluster's values call the app
@@ -97,7 +98,11 @@ fn push_one(docker: &Docker<'_>, plan: &Plan<'_>, image: &str, tag: &str) -> Res
     Ok(plan.result(image.to_owned(), tag, digest))
 }
 
-fn targets(session: &Session, plan: &Plan<'_>) -> Result<Vec<Target>> {
+/// Where an image of a plan goes: each registry once.
+///
+/// # Errors
+/// No cluster has values, or they cannot be read.
+pub fn targets(session: &Session, plan: &Plan<'_>) -> Result<Vec<Target>> {
     let dirs = session.env.cluster_values_dirs();
     let mut targets: Vec<Target> = Vec::new();
     for cluster in known_clusters(&dirs) {

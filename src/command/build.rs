@@ -4,8 +4,7 @@ use clap::Args;
 
 use crate::command::deploy::Deploy;
 use crate::error::Result;
-use crate::images;
-use crate::publish::publish;
+use crate::images::{self, Goal, Options};
 use crate::session::Session;
 
 /// Build the app's image from `build` (and `release`) of the values
@@ -27,21 +26,23 @@ pub struct Build {
     /// Use the prepare image of this docker daemon without asking the registry
     #[arg(long)]
     no_pull: bool,
+    /// What it is to run on, in place of `build.platforms`: linux/amd64,linux/arm64
+    #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
+    platform: Vec<String>,
 }
 
 impl Build {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
+        let goal = match (self.publish, self.push || self.deploy) {
+            (true, _) => Goal::Publish,
+            (false, true) => Goal::Push,
+            (false, false) => Goal::Keep,
+        };
+        let options = Options { pull: !self.no_pull, keep_dockerfile: self.keep_dockerfile, platforms: self.platform };
         let mut results = Vec::new();
         for plan in images::plans(session)? {
-            let built = plan.build(session, !self.no_pull, self.keep_dockerfile)?;
-            if self.publish {
-                results.extend(publish(session, &plan)?);
-            } else if self.push || self.deploy {
-                results.push(plan.push_built(session)?);
-            } else {
-                results.push(built);
-            }
+            results.extend(plan.make(session, &options, goal)?);
         }
         images::print(session, &results)?;
         if self.deploy { Deploy::default().run(session) } else { Ok(()) }

@@ -210,8 +210,7 @@ impl Deploy {
         let is_head = self.image.is_none() && tag == session.image_tag()?;
         if is_head && (self.build || session.globals.auto_pilot) {
             for plan in images::plans(session)? {
-                plan.build(session, true, false)?;
-                plan.push(session)?;
+                plan.make(session, &images::Options::default(), images::Goal::Push)?;
             }
             return Ok(());
         }

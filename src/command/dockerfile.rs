@@ -28,6 +28,9 @@ impl Dockerfile {
             let args: Vec<&str> = file.values.iter().map(|(name, _)| name.as_str()).collect();
             session.ui.warn(&format!("values with line breaks are handed over by lain build as build arguments: {}", args.join(", ")));
         }
+        if file.text.contains("RUN --mount=type=secret,") {
+            session.ui.warn("the secrets are handed over by lain build; docker build by hand needs --secret id=NAME,env=NAME for each");
+        }
         if file.text.is_empty() {
             return Err(Error::failed("nothing to build"));
         }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::error::Result;
-use crate::images;
+use crate::images::{self, Options};
 use crate::session::Session;
 
 /// Build and push the prepare image, which later builds start from
@@ -15,14 +15,18 @@ pub struct Prepare {
     /// Leave the generated Dockerfile in the folder (never over one of your own)
     #[arg(long)]
     keep_dockerfile: bool,
+    /// What it is to run on, in place of `build.platforms`: linux/amd64,linux/arm64
+    #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
+    platform: Vec<String>,
 }
 
 impl Prepare {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
+        let options = Options { pull: true, keep_dockerfile: self.keep_dockerfile, platforms: self.platform };
         let mut results = Vec::new();
         for plan in images::plans(session)?.iter().filter(|plan| plan.has_prepare()) {
-            results.push(plan.prepare(session, !self.skip_push, self.keep_dockerfile)?);
+            results.push(plan.prepare(session, &options, !self.skip_push)?);
         }
         if results.is_empty() {
             session.ui.say("the values have no `build.prepare`: nothing to prepare");

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::build_secret::BuildSecrets;
 use super::kubernetes::{HostAlias, NetworkPolicy, VolumeMount};
 use super::proc::{CronJobs, Deployments, Jobs, Proc, StatefulSets, Tests};
 use super::text::Text;
@@ -134,6 +135,10 @@ pub struct Build {
     pub script: Option<Vec<Text>>,
     /// Working directory, `/lain/app` when not given.
     pub workdir: Option<Text>,
+    /// What scripts read at `/run/secrets/NAME` and no image keeps: names of environment variables, or where each comes from. Needs `BuildKit`.
+    pub secrets: Option<BuildSecrets>,
+    /// What the image is to run on: `linux/amd64`, `linux/arm64`. The builder's own platform when not given.
+    pub platforms: Option<Vec<Text>>,
     /// With `builds`: this image's own release stage.
     pub release: Option<Release>,
 }

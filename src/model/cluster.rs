@@ -85,6 +85,11 @@ pub struct Cluster {
     pub gitlab: Option<Text>,
     /// A docker daemon to use with `--remote-docker`.
     pub remote_docker: Option<Text>,
+    /// The buildx builder that builds images, as `docker buildx ls` names it; docker itself when not given.
+    pub buildx_builder: Option<Text>,
+    /// Keep the builder's cache in the registry: `true`, or another registry for it. With `buildx_builder`.
+    #[schemars(with = "Option<BuildCache>")]
+    pub build_cache: Option<Text>,
     /// The `JuiceFS` volume, as older clusters name it.
     pub jfs: Option<Json>,
     /// Accepted and ignored: every registry is spoken to alike.
@@ -136,6 +141,17 @@ pub enum FromEnv {
         /// Whether a login ends when it is not set; else docker's own login does.
         required: Option<bool>,
     },
+}
+
+/// Where the cache of builds is kept.
+#[derive(Debug, JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code)] // read by the schema alone
+pub enum BuildCache {
+    /// Beside the app's images.
+    Here(bool),
+    /// In another registry: `host[:port]/path`.
+    There(Text),
 }
 
 /// Queries with `{appname}`, `{proc_name}` and `{range}`.

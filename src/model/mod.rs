@@ -2,6 +2,7 @@
 
 pub mod aliases;
 pub mod app;
+pub mod build_secret;
 pub mod cluster;
 pub mod duration;
 pub mod image;

@@ -75,7 +75,7 @@ fn prepare_stage(file: &mut Dockerfile, build: &Build, prepare: &Prepare) -> Res
     file.line(&format!("WORKDIR {}", path(workdir)?));
     file.env(prepare.env.as_ref(), "PREPARE")?;
     file.line(&format!("ADD --chown={OWNER} . {}", path(workdir)?));
-    file.run(prepare.script.as_deref());
+    file.run(build, prepare.script.as_deref());
     file.line(&format!("RUN {}", keep_only(prepare.keep.as_deref().unwrap_or_default())?));
     Ok(())
 }
@@ -90,7 +90,7 @@ fn build_stage(file: &mut Dockerfile, build: &Build, facts: Facts<'_>) -> Result
     file.env(build.env.as_ref(), "BUILD")?;
     file.line(&format!("ENV LAIN_META={}", facts.meta));
     file.line(&format!("ADD --chown={OWNER} . {}", path(workdir)?));
-    file.run(build.script.as_deref());
+    file.run(build, build.script.as_deref());
     Ok(())
 }
 
@@ -114,7 +114,7 @@ fn release_stage(file: &mut Dockerfile, build: &Build, release: &Release, facts:
             file.line(&format!("COPY --chown={OWNER} --from=build {} {}", one_line(&from)?, one_line(to)?));
         }
     }
-    file.run(release.script.as_deref());
+    file.run(build, release.script.as_deref());
     Ok(())
 }
 
@@ -185,10 +185,13 @@ impl Dockerfile {
     }
 
     /// One RUN: the lines in subshells joined by `&&`; a line that holds line breaks goes through `printf`, see [`script_line`].
-    fn run(&mut self, script: Option<&[Text]>) {
+    /// The build's secrets are there for as long as it runs.
+    fn run(&mut self, build: &Build, script: Option<&[Text]>) {
+        let secrets = build.secrets.iter().flat_map(|secrets| &secrets.0);
+        let mounts = secrets.fold(String::new(), |words, secret| words + &secret.mount() + " ");
         let lines: Vec<String> = script.unwrap_or_default().iter().map(|Text(line)| script_line(line)).collect();
         if !lines.is_empty() {
-            self.line(&format!("RUN ({})", lines.join(") && (")));
+            self.line(&format!("RUN {mounts}({})", lines.join(") && (")));
         }
     }
 }
@@ -415,6 +418,20 @@ mod tests {
         assert_eq!(file.args, ["HOST", "TOKEN"]);
         let error = env(serde_json::json!({"A": "${B}", "B": "${A}"})).expect_err("no order does");
         assert_eq!(error.to_string(), "env: `A` and `B` need each other");
+    }
+
+    #[test]
+    fn secrets_are_mounted_where_scripts_run() {
+        let mut build = seed();
+        build.secrets =
+            serde_json::from_value(serde_json::json!({"NPM_TOKEN": null, "npmrc": {"file": ".npmrc", "target": "/root/.npmrc"}})).ok();
+        for stage in [Stage::Prepare, Stage::Build] {
+            let text = render(stage, &build, None, FACTS).expect("renders").text;
+            let runs: Vec<&str> = text.lines().filter(|line| line.starts_with("RUN ") && !line.contains("xargs")).collect();
+            let mounts = "RUN --mount=type=secret,id=NPM_TOKEN,required=true,mode=0444 \
+                          --mount=type=secret,id=npmrc,required=true,mode=0444,target=/root/.npmrc (pip3 install";
+            assert!(runs.len() == 1 && runs[0].starts_with(mounts), "{text}");
+        }
     }
 
     #[test]

@@ -54,6 +54,7 @@ pub struct Call<'a> {
     ui: &'a Ui,
     program: String,
     args: Vec<OsString>,
+    unshown_args: Vec<OsString>,
     shown_env: Vec<(String, String)>,
     env: Vec<(String, OsString)>,
     stdin: Option<Vec<u8>>,
@@ -72,6 +73,7 @@ impl<'a> Call<'a> {
             ui,
             program: program.to_owned(),
             args: vec![],
+            unshown_args: vec![],
             shown_env: vec![],
             env: vec![],
             stdin: None,
@@ -95,6 +97,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn args<T: Into<OsString>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// More arguments, behind the others and not echoed: a copied line does the same without.
+    #[must_use]
+    pub fn unshown_args<T: Into<OsString>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
+        self.unshown_args.extend(args.into_iter().map(Into::into));
         self
     }
 
@@ -292,7 +301,7 @@ impl<'a> Call<'a> {
         if which::which(&self.program).is_err() {
             return Err(Error::failed(format!("{} is not installed (not found on PATH)", self.program)).hint(self.install.clone()));
         }
-        let mut expression = duct::cmd(self.program.as_str(), &self.args).unchecked();
+        let mut expression = duct::cmd(self.program.as_str(), self.args.iter().chain(&self.unshown_args)).unchecked();
         for (name, value) in &self.shown_env {
             expression = expression.env(name, value);
         }

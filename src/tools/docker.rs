@@ -12,6 +12,9 @@ use super::interrupt;
 use crate::error::{Error, Result};
 use crate::ui::Ui;
 
+/// How to get buildx.
+pub const INSTALL_BUILDX: &str = "apt-get install docker-buildx # or docker-buildx-plugin; https://docs.docker.com/go/buildx/";
+
 /// The docker client, pointed at one daemon.
 #[derive(Debug)]
 pub struct Docker<'a> {
@@ -56,6 +59,52 @@ impl<'a> Docker<'a> {
         Err(Error::failed(reason)
             .context("no docker daemon answers")
             .hint("start docker (systemctl start docker), or set DOCKER_HOST, or in GitLab CI mount /var/run/docker.sock"))
+    }
+
+    /// True when docker has its buildx plugin.
+    ///
+    /// # Errors
+    /// docker is missing.
+    pub fn has_buildx(&self) -> Result<bool> {
+        Ok(self.call().lookup().args(["buildx", "version"]).timeout(Duration::from_secs(20)).capture()?.ok())
+    }
+
+    /// True when `DOCKER_BUILDKIT=1 docker build` can use `BuildKit`: by the plugin, or up to docker 22 by itself.
+    ///
+    /// # Errors
+    /// docker is missing.
+    pub fn has_buildkit(&self) -> Result<bool> {
+        if self.has_buildx()? {
+            return Ok(true);
+        }
+        let out = self.call().lookup().args(["version", "--format", "{{.Client.Version}}"]).timeout(Duration::from_secs(20)).capture()?;
+        let major = out.text().split('.').next().and_then(|major| major.parse::<u32>().ok());
+        Ok(major.is_some_and(|major| major < 23))
+    }
+
+    /// Fails with the reason when there is no such buildx builder.
+    ///
+    /// # Errors
+    /// docker or its plugin is missing, nobody made the builder, or nobody answers where it is said to be.
+    pub fn check_builder(&self, name: &str) -> Result<()> {
+        if !self.has_buildx()? {
+            return Err(Error::failed(format!("builder {name} needs docker's buildx plugin, which is not installed")).hint(INSTALL_BUILDX));
+        }
+        let out = self.call().lookup().args(["buildx", "inspect", name]).timeout(Duration::from_secs(40)).capture()?;
+        let said = out.text();
+        let is = |key: &str, value: &str| said.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.trim() == value));
+        if out.ok() {
+            // The other drivers start what is not running; this one only connects.
+            if is("Driver:", "remote") && !is("Status:", "running") {
+                return Err(Error::failed(format!("buildx builder {name} does not answer"))
+                    .hint(format!("docker buildx inspect {name} # where it is said to be")));
+            }
+            return Ok(());
+        }
+        let reason = out.stderr.lines().last().unwrap_or("it does not answer").trim().trim_start_matches("ERROR: ").to_owned();
+        Err(Error::failed(reason).context(format!("there is no buildx builder {name}")).hint(format!(
+            "docker buildx create --name {name} --driver remote tcp://HOST:1234 # or another driver; docker buildx ls lists builders"
+        )))
     }
 
     /// True when the image is in the daemon's own store.
@@ -178,6 +227,11 @@ impl<'a> Docker<'a> {
     /// `docker build` in a context folder; a step that fails leaves no container (builders without any know the flag too).
     pub fn build(&self, context: &Path) -> Call<'a> {
         self.call().args(["build", "--force-rm"]).dir(context)
+    }
+
+    /// As [`Docker::build`], by a buildx builder.
+    pub fn build_by(&self, builder: &str, context: &Path) -> Call<'a> {
+        self.call().args(["buildx", "build", "--builder", builder]).dir(context)
     }
 }
 

@@ -344,6 +344,13 @@ impl Ran {
         self
     }
 
+    /// No temporary file is left.
+    #[track_caller]
+    pub fn leaves_nothing(self) -> Self {
+        assert_eq!(self.left, Listing::new(), "temporary files are left\n{}", self.said());
+        self
+    }
+
     /// It ended within this time.
     #[track_caller]
     pub fn within(self, seconds: u64) -> Self {

@@ -144,6 +144,11 @@ impl Registry {
         self.dir.path().join("ca.crt")
     }
 
+    /// The folder that holds all its blobs and manifests.
+    pub fn storage(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
     /// Puts an image of no layers under a tag, straight into the storage folder; returns its digest.
     pub fn put(&self, repository: &str, tag: &str) -> String {
         let config = self.put_blob(repository, &format!("{{\"architecture\":\"amd64\",\"os\":\"linux\",\"comment\":\"{tag}\"}}"));

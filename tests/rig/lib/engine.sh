@@ -43,6 +43,7 @@ JSON
   # The mounts go with the namespace.
   # shellcheck disable=SC2016
   inside='set -e
+mount --bind "$1" "$1" # dockerd remounts /, so / is to be a mount
 mount --bind "$2" "$1/var/lib/docker"
 mount -t proc proc "$1/proc"
 mount --rbind /sys "$1/sys"
@@ -63,8 +64,8 @@ start_buildkit() {
   mkdir -p "$config/cli-plugins"
   ln -sf "$BUILDX" "$config/cli-plugins/docker-buildx"
   rm -f "$RUN/buildkit.sock"
-  start buildkit socat "UNIX-LISTEN:$RUN/buildkit.sock,fork" \
-    "EXEC:docker --config $config --host $ENGINE_HOST buildx dial-stdio --progress quiet"
+  start buildkit env DOCKER_CONFIG="$config" DOCKER_HOST="$ENGINE_HOST" \
+    socat "UNIX-LISTEN:$RUN/buildkit.sock,fork" "EXEC:docker buildx dial-stdio --progress quiet"
   wait_for 20 test -S "$RUN/buildkit.sock"
 }
 

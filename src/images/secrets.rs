@@ -1,0 +1,90 @@
+//! Build secrets on their way to docker: named in its arguments, never told.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+use crate::model::build_secret::{BuildSecret, BuildSecrets, Source};
+use crate::session::Session;
+use crate::values::node::{Span, Value};
+
+/// Secrets that are there.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// `--secret` of docker, one each.
+    pub words: Vec<String>,
+    /// Those that are files in the app's folder, relative to it.
+    pub inside: Vec<String>,
+}
+
+/// Looks for every secret of a build; `at` is the way to the build in the values. From now on their values are printed as `***`.
+///
+/// # Errors
+/// A variable or a file is missing: the error points to the secret in the values.
+pub fn given(session: &Session, secrets: Option<&BuildSecrets>, at: &[&str]) -> Result<Given> {
+    let mut given = Given::default();
+    for (number, secret) in secrets.iter().flat_map(|secrets| &secrets.0).enumerate() {
+        let name = &secret.name;
+        match &secret.source {
+            Source::Env(variable) => {
+                let Some(value) = session.env.get(variable) else {
+                    let error =
+                        span(session, at, number, secret)?.error(format!("secret `{name}`: {variable} is not set in the environment"));
+                    return Err(error.hint(format!("export {variable}=... # or a masked variable of the CI's")));
+                };
+                session.ui.hide(value);
+                given.words.push(format!("id={name},env={variable}"));
+            }
+            Source::File(written) => {
+                let path = place(session, written);
+                let text = fs::read(&path).map_err(|error| {
+                    let why = Error::io("read", &path, &error);
+                    span(session, at, number, secret).map_or_else(
+                        |error| error,
+                        |span| {
+                            span.error(format!("secret `{name}`: {}", why.message()))
+                                .hint(format!("{name}: {{file: PATH}} # relative to this folder, ~/... or /..."))
+                        },
+                    )
+                })?;
+                // A token alone; of a longer file lines may be anything.
+                if let Ok(text) = str::from_utf8(&text)
+                    && text.trim().lines().count() == 1
+                {
+                    session.ui.hide(text.trim());
+                }
+                given.inside.extend(inside(session, &path));
+                given.words.push(format!("id={name},{}", field(&format!("src={}", path.display()))));
+            }
+        }
+    }
+    Ok(given)
+}
+
+fn place(session: &Session, written: &str) -> PathBuf {
+    match (written.strip_prefix("~/"), session.env.home()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => session.dir.join(written),
+    }
+}
+
+/// The file's path in the app's folder, when it is there.
+fn inside(session: &Session, path: &std::path::Path) -> Option<String> {
+    let (path, dir) = (path.canonicalize().ok()?, session.dir.canonicalize().ok()?);
+    path.strip_prefix(dir).ok()?.to_str().map(str::to_owned)
+}
+
+/// A field of a line of CSV, which `--secret` takes.
+fn field(text: &str) -> String {
+    if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+fn span(session: &Session, at: &[&str], number: usize, secret: &BuildSecret) -> Result<Span> {
+    let node = session.layers()?.merged.nearest(at.iter().copied().chain(["secrets"]));
+    let number = number.to_string();
+    let step = if matches!(node.value, Value::Seq(_)) { number.as_str() } else { secret.name.as_str() };
+    if let Some(entry) = node.as_map().and_then(|map| map.get(step)) {
+        return Ok(entry.key_span.clone());
+    }
+    Ok(node.nearest([step]).span.clone())
+}
