@@ -87,6 +87,14 @@ impl Shop {
         }
     }
 
+    /// Kills lain the hard way; what it had in the folder for temporary files stays there, as it must.
+    fn kill(&self, started: Started) {
+        started.kill();
+        for entry in fs::read_dir(self.app.tmp()).expect("a folder").flatten() {
+            fs::remove_dir_all(entry.path()).expect("a folder");
+        }
+    }
+
     /// Starts lain and waits until a step of its build runs.
     fn start(&self, args: &[&str]) -> Started {
         let log = self.app.home().join("log");
@@ -240,7 +248,7 @@ fn own_files_through_kill() {
             scope.spawn(move || {
                 let shop = Shop::new("sleep 300").prepared().with_own_files();
                 let before = everything(&shop.app.dir());
-                shop.start(args).kill();
+                shop.kill(shop.start(args));
                 assert_eq!(everything(&shop.app.dir()), before, "{args:?}");
                 let shop = shop.script("true");
                 let before = everything(&shop.app.dir());
@@ -286,7 +294,7 @@ fn links_of_the_users_stay_links() {
 #[test]
 fn what_a_killed_build_leaves_goes_with_the_next() {
     let shop = Shop::new("sleep 300").prepared();
-    shop.start(&["build", "--no-pull"]).kill();
+    shop.kill(shop.start(&["build", "--no-pull"]));
     let left = fs::read_to_string(shop.path(".dockerignore")).expect("lain could not take it away");
     assert!(left.starts_with(DERIVED), "{left}");
     let names: Vec<String> = listing(&shop.app.dir()).into_keys().collect();
@@ -309,7 +317,7 @@ fn what_a_killed_build_leaves_goes_with_the_next() {
 #[test]
 fn a_derived_file_that_was_edited_is_the_users() {
     let shop = Shop::new("sleep 300").prepared();
-    shop.start(&["build", "--no-pull"]).kill();
+    shop.kill(shop.start(&["build", "--no-pull"]));
     let left = fs::read_to_string(shop.path(".dockerignore")).expect("lain could not take it away");
     fs::write(shop.path(".dockerignore"), format!("{left}mine\n")).expect("an edit");
     let shop = shop.script("true");
