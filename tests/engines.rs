@@ -10,7 +10,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use registry::Registry;
 use serde_json::Value as Json;
@@ -421,4 +421,49 @@ fn lint_knows_the_keys() {
     lint("  platform: [linux/arm64]\n", cluster).says("platforms");
     lint("  secrets: A\n", cluster).exits(3).says("chart/values.yaml");
     lint("  secrets: {A: {fil: x}}\n", cluster).says("file");
+}
+
+/// Runs `lain build`, ends it with a signal once the script runs, and returns its exit code and what it said.
+fn interrupted(shop: &Shop, signal: &str) -> (Option<i32>, String) {
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    let mut command = shop.app.command(Path::new(env!("CARGO_BIN_EXE_lain")));
+    let mut child = command.args(["build", "--push"]).stderr(log.reopen().expect("a file")).spawn().expect("it starts");
+    let said = || fs::read_to_string(log.path()).expect("a log");
+    let started = Instant::now();
+    while !said().contains("the script runs\n") {
+        assert!(started.elapsed() < Duration::from_secs(120) && child.try_wait().expect("a state").is_none(), "{}", said());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs").success());
+    let started = Instant::now();
+    while child.try_wait().expect("a state").is_none() {
+        assert!(started.elapsed() < Duration::from_secs(60), "it does not end: {}", said());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    (child.wait().expect("a state").code(), said())
+}
+
+#[test]
+fn ctrl_c_ends_a_builder_and_leaves_nothing() {
+    let registry = Registry::plain();
+    let build = "  base: debian:trixie-slim\n  secrets: [NPM_TOKEN]\n  script: [\"echo the script runs; sleep 300\"]\n";
+    let shop = Shop::new(build, &format!("registry: {}/team\nbuildx_builder: far\n", registry.host())).far().env("NPM_TOKEN", SECRET);
+    let before = support::listing(&shop.app.dir());
+    for signal in ["-INT", "-TERM"] {
+        let (code, said) = interrupted(&shop, signal);
+        assert_eq!(code, Some(130), "{said}");
+        assert!(said.ends_with("error: interrupted\n"), "{said}");
+        assert_eq!(support::listing(&shop.app.dir()), before);
+        assert_eq!(support::listing(&shop.app.tmp()), support::Listing::new());
+    }
+}
+
+#[test]
+fn buildkit_that_is_asked_for_and_not_there() {
+    let shop = Shop::new("  base: debian:trixie-slim\n", "registry: 127.0.0.1:1/team\n").env("DOCKER_BUILDKIT", "1");
+    let words = "ERROR: BuildKit is enabled but the buildx component is missing or broken.";
+    // As docker 28 says it; another docker of this machine may bring the plugin.
+    let fake = format!("[ \"$1\" != build ] || {{ echo '{words}' >&2; exit 1; }}\necho 28.2.2");
+    let shop = shop.with(|app| app.fake("docker", &fake));
+    shop.app.run(&["build"]).exits(1).reason("`docker build` failed").says(words).next("apt-get install docker-buildx").changed_nothing();
 }

@@ -12,7 +12,7 @@ use crate::publish::{publish, targets};
 use crate::render::dockerfile::Stage;
 use crate::session::Session;
 use crate::tools::call::Call;
-use crate::tools::docker::Docker;
+use crate::tools::docker::{Docker, INSTALL_BUILDX};
 
 /// Tag of the prepare image.
 const PREPARE_TAG: &str = "prepare";
@@ -288,6 +288,7 @@ fn failure(call: &Call<'_>, code: i32, tail: &str, order: &Order<'_>, dockerfile
             .iter()
             .any(|word| said.contains(word));
     match error.kind() {
+        Kind::Failed if said.contains("buildx component is missing") => error.hint(INSTALL_BUILDX),
         Kind::Failed if refused => {
             let hosts: Vec<&str> = order.images.iter().filter_map(|image| image.split('/').next()).collect();
             let named = |host: &&&str| tail.lines().any(|line| line.contains("ERROR") && line.contains(**host));
