@@ -326,13 +326,14 @@ fn a_builder_publishes_to_every_cluster() {
 fn one_image_for_two_platforms() {
     let registry = Registry::plain();
     let cluster = format!("registry: {}/team\nbuildx_builder: far\n", registry.host());
-    let base = format!("{}/base:two", registry.host());
+    let base = format!("{}/engine-base-of-two:{}", registry.host(), registry.host().replace(':', "-"));
     let build = format!("  base: {base}\n  platforms: [linux/amd64, linux/arm64]\n");
     let shop = Shop::new(&build, &cluster).far();
     fs::write(shop.app.tmp().join("Dockerfile"), "FROM scratch\nCOPY Dockerfile /base\n").expect("a file");
     let folder = shop.app.tmp().display().to_string();
     shop.docker(&["buildx", "build", "--builder", "far", "--platform", "linux/amd64,linux/arm64", "--push", "--tag", &base, &folder]);
     fs::remove_dir_all(shop.app.tmp()).and_then(|()| fs::create_dir(shop.app.tmp())).expect("an empty folder");
+    shop.docker(&["--host", &rig("LAIN_RIG_ENGINE"), "image", "rm", &base]); // the builder takes it from the registry
     let (image, digest) = shop.build(&["--push"]);
     let list = shop.manifest(&image);
     let platforms: Vec<String> = list["manifests"]

@@ -54,6 +54,7 @@ cp /etc/resolv.conf "$1/etc/resolv.conf"
 exec chroot "$1" dockerd'
   start engine unshare --mount --pid --fork --kill-child bash -c "$inside" inside "$ENGINE" "$CACHE/engine-data"
   wait_for 60 engine version
+  engine image prune --force >/dev/null # what tests of the last run left without a name
   engine image inspect debian:trixie-slim >/dev/null ||
     engine import --change 'CMD ["bash"]' --change 'ENV LANG=C.UTF-8' "$CACHE/images/debian_trixie-slim.tar" debian:trixie-slim >/dev/null
 }
