@@ -20,6 +20,7 @@ use crate::ui::Format;
 
 /// The one of `builds` whose image is called after the app alone, as in the chart.
 const DEFAULT_BUILD: &str = "default";
+
 /// One image to build: the app's own, or one of `builds`.
 #[derive(Debug)]
 pub struct Plan<'a> {

@@ -188,16 +188,16 @@ impl Session {
     /// docker, local or (`--remote-docker`) the cluster's.
     ///
     /// # Errors
-    /// `--remote-docker` without `remote_docker` in the values.
+    /// `--remote-docker` without `remote_docker` in the values, or as [`Env::patience`].
     pub fn docker(&self) -> Result<Docker<'_>> {
         if !self.globals.remote_docker {
-            return Ok(Docker::new(&self.ui, None, &self.docker_answer));
+            return Ok(Docker::new(&self.ui, None, &self.docker_answer).with(self.env.patience()?));
         }
         let host = self.cluster()?.remote_docker.as_deref();
         let host = host
             .ok_or_else(|| Error::usage("--remote-docker, but the cluster values have no `remote_docker`").hint("remote_docker: HOST"))?;
         let host = if host.contains("://") { host.to_owned() } else { format!("tcp://{host}:2375") };
-        Ok(Docker::new(&self.ui, Some(&host), &self.docker_answer))
+        Ok(Docker::new(&self.ui, Some(&host), &self.docker_answer).with(self.env.patience()?))
     }
 
     /// helm without a cluster.

@@ -2,6 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::model::duration;
+use crate::tools::docker::Patience;
 
 /// A snapshot of the environment.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +71,23 @@ impl Env {
             (Some(name), None) if self.is_ci() => name.to_owned(),
             _ => self.get("USER").or_else(|| self.get("LOGNAME")).map_or_else(account_name, str::to_owned),
         }
+    }
+
+    /// How long docker may stand still: `LAIN_REGISTRY_TIMEOUT` in a push or a pull, `LAIN_BUILD_TIMEOUT` in a build.
+    ///
+    /// # Errors
+    /// One is set and no duration, or none at all.
+    pub fn patience(&self) -> Result<Patience> {
+        let usual = Patience::default();
+        let read = |name: &str, usual: Duration| match self.get(name).map(duration::parse) {
+            None => Ok(usual),
+            Some(Ok(limit)) if !limit.is_zero() => Ok(limit),
+            Some(read) => {
+                let why = read.err().unwrap_or_else(|| "it is no time at all".to_owned());
+                Err(Error::usage(format!("{name}: {why}")).hint(format!("{name}={}m", usual.as_secs() / 60)))
+            }
+        };
+        Ok(Patience { registry: read("LAIN_REGISTRY_TIMEOUT", usual.registry)?, build: read("LAIN_BUILD_TIMEOUT", usual.build)? })
     }
 
     /// Folders that may hold `values-CLUSTER.yaml`, in the order they are asked.

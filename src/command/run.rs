@@ -48,7 +48,7 @@ impl Run {
             None => self.own_image(session, app, proc)?,
         };
         if !docker.has_image(&image)? {
-            session.ui.detail("the image is not on this docker daemon; docker run will pull it");
+            docker.pull(&image).map_err(|error| error.hint("lain build # makes it here"))?; // docker run would, without a word of lain's
         }
         let mut command = self.command.clone();
         if let Some(proc) = proc.filter(|_| command.is_empty()) {
@@ -70,7 +70,15 @@ impl Run {
         } else {
             start(&command)?
         };
-        if code == 0 { Ok(()) } else { Err(Error::child(code)) }
+        match code {
+            0 => Ok(()),
+            125 => {
+                // Docker's own code for what is no command's fault.
+                let error = docker.explain(Error::failed("docker could not run the command, and says why above"), "");
+                Err(if error.hints().is_empty() { error.hint(format!("docker image inspect {image} # is it all right?")) } else { error })
+            }
+            code => Err(Error::child(code)),
+        }
     }
 
     /// What a pod of the proc runs; without one, the app's own image.

@@ -155,10 +155,12 @@ impl Plan<'_> {
         }
         if options.pull {
             let section = session.ui.section("pull_prepare", &format!("pull {image}"));
-            let call = docker.call().args(["pull", &image]);
-            let (code, _) = call.stream()?;
+            let found = docker.pull_if_there(&image).map_err(|error| match docker.has_image(&image) {
+                Ok(true) => error.hint("lain build --no-pull # with the prepare image of this docker daemon"),
+                _ => error,
+            })?;
             drop(section);
-            if code == 0 {
+            if found {
                 return Ok(());
             }
         }
@@ -246,7 +248,9 @@ impl Plan<'_> {
                 let hint = "cat .dockerignore # docker's older builder cannot send one that is a link: make it a file";
                 return Err(call.streamed_failure(code, &tail).hint(hint));
             }
-            return Err(failure(&call, code, &tail, order, pipe.trim_end_matches(" |")));
+            let error = call.streamed_failure(code, &tail);
+            let error = if order.to == Destination::Daemon { docker.explain(error, &tail) } else { error };
+            return Err(failure(error, &tail, order, pipe.trim_end_matches(" |")));
         }
         if order.to == Destination::Daemon {
             return Ok(None);
@@ -280,8 +284,7 @@ fn cache(session: &Session) -> Result<Option<&str>> {
     Ok(session.cluster()?.build_cache.as_deref().filter(|cache| !cache.is_empty() && *cache != "false"))
 }
 
-fn failure(call: &Call<'_>, code: i32, tail: &str, order: &Order<'_>, dockerfile: &str) -> Error {
-    let error = call.streamed_failure(code, tail);
+fn failure(error: Error, tail: &str, order: &Order<'_>, dockerfile: &str) -> Error {
     let said = tail.to_lowercase();
     let refused = order.to == Destination::Registry
         && ["denied", "unauthorized", "forbidden", "authorization failed", "no basic auth credentials"]

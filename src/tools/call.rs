@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use duct::{Expression, Handle};
 
 use super::interrupt::{self, Forwarding};
+use super::standstill::Standstill;
 use crate::error::{Error, Result, describe_io};
 use crate::ui::{Surface, Ui};
 
@@ -60,6 +61,7 @@ pub struct Call<'a> {
     stdin: Option<Vec<u8>>,
     dir: Option<PathBuf>,
     timeout: Option<Duration>,
+    standstill: Option<(Duration, String)>,
     lookup: bool,
     install: String,
     before: Option<String>,
@@ -79,6 +81,7 @@ impl<'a> Call<'a> {
             stdin: None,
             dir: None,
             timeout: None,
+            standstill: None,
             lookup: false,
             install: format!("install {program} and make sure that it is on PATH"),
             before: None,
@@ -139,6 +142,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// The longest it may stand still, and what to type when it does: see [`Standstill`].
+    #[must_use]
+    pub fn standstill(mut self, limit: Duration, hint: String) -> Self {
+        self.standstill = Some((limit, hint));
         self
     }
 
@@ -335,6 +345,7 @@ impl<'a> Call<'a> {
         let _forwarding = Forwarding::to(handle.pids(), false);
         let started = Instant::now();
         let mut asked_to_end = None;
+        let mut standstill = self.standstill.as_ref().map(|(limit, hint)| (Standstill::after(*limit), limit, hint));
         loop {
             if let Some(output) = handle.wait_timeout(Duration::from_millis(100)).map_err(|error| self.broken(&error))? {
                 let code = exit_code(output.status);
@@ -348,6 +359,13 @@ impl<'a> Call<'a> {
                 let _ = handle.kill();
                 let seconds = self.timeout.unwrap_or_default().as_secs();
                 return Err(Error::failed(format!("`{}` did not end within {seconds} s", self.name())));
+            }
+            if let Some((watch, limit, hint)) = &mut standstill
+                && watch.reached(&handle.pids())
+            {
+                let _ = handle.kill();
+                let how = format!("`{}` stood still for {} s and was stopped", self.name(), limit.as_secs());
+                return Err(Error::failed(how).hint(hint.as_str()));
             }
         }
     }

@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 
 use super::call::Call;
 use super::interrupt;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ui::Ui;
 
 /// How to get buildx.
@@ -21,6 +21,22 @@ pub struct Docker<'a> {
     ui: &'a Ui,
     host: Option<String>,
     answer: &'a Answer,
+    pub(super) patience: Patience,
+}
+
+/// How long a command may stand still: no byte comes from the daemon.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Of a push or a pull.
+    pub registry: Duration,
+    /// Of a build, whose steps may have nothing to say for long.
+    pub build: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { registry: Duration::from_secs(10 * 60), build: Duration::from_secs(60 * 60) }
+    }
 }
 
 /// Whether the daemon answers: asked once a run.
@@ -29,7 +45,14 @@ pub type Answer = OnceLock<Result<()>>;
 impl<'a> Docker<'a> {
     /// The docker client; `host` overrides its own choice of daemon.
     pub fn new(ui: &'a Ui, host: Option<&str>, answer: &'a Answer) -> Self {
-        Self { ui, host: host.map(str::to_owned), answer }
+        Self { ui, host: host.map(str::to_owned), answer, patience: Patience::default() }
+    }
+
+    /// The same with another patience.
+    #[must_use]
+    pub fn with(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// A docker command.
@@ -50,13 +73,16 @@ impl<'a> Docker<'a> {
         self.answer.get_or_init(|| self.ask()).clone()
     }
 
-    fn ask(&self) -> Result<()> {
-        let out = self.call().lookup().args(["version", "--format", "{{.Server.Version}}"]).timeout(Duration::from_secs(20)).capture()?;
-        if out.ok() && !out.text().is_empty() {
-            return Ok(());
-        }
-        let reason = out.stderr.lines().last().unwrap_or("it does not answer").trim().to_owned();
-        Err(Error::failed(reason)
+    /// As [`Docker::check`], but asks anew.
+    pub(super) fn ask(&self) -> Result<()> {
+        let call = self.call().lookup().args(["version", "--format", "{{.Server.Version}}"]).timeout(Duration::from_secs(20));
+        let reason = match call.capture() {
+            Ok(out) if out.ok() && !out.text().is_empty() => return Ok(()),
+            Ok(out) => Error::failed(out.stderr.lines().last().unwrap_or("it does not answer").trim()),
+            Err(slow) if slow.kind() == Kind::Failed && slow.hints().is_empty() => slow,
+            Err(other) => return Err(other), // docker is missing, or Ctrl-C
+        };
+        Err(reason
             .context("no docker daemon answers")
             .hint("start docker (systemctl start docker), or set DOCKER_HOST, or in GitLab CI mount /var/run/docker.sock"))
     }
@@ -110,25 +136,25 @@ impl<'a> Docker<'a> {
     /// True when the image is in the daemon's own store.
     ///
     /// # Errors
-    /// docker is missing.
+    /// docker is missing, or its daemon went away.
     pub fn has_image(&self, image: &str) -> Result<bool> {
-        Ok(self.call().lookup().args(["image", "inspect", "--format", "{{.Id}}", image]).capture()?.ok())
+        let out = self.inspect("{{.Id}}", image).capture()?;
+        if !out.ok() && !out.stderr.to_ascii_lowercase().contains("no such image") {
+            self.ask()?;
+        }
+        Ok(out.ok())
+    }
+
+    fn inspect(&self, format: &str, image: &str) -> Call<'a> {
+        self.call().lookup().args(["image", "inspect", "--format", format, image]).timeout(Duration::from_secs(60))
     }
 
     /// The digest under which a registry knows a pushed image, if any.
     fn digest(&self, image: &str) -> Result<Option<String>> {
         let repository = image.rsplit_once(':').map_or(image, |(repository, _)| repository);
-        let out = self.call().lookup().args(["image", "inspect", "--format", "{{join .RepoDigests \"\\n\"}}", image]).capture()?;
+        let out = self.inspect("{{join .RepoDigests \"\\n\"}}", image).capture()?;
         let text = out.text();
         Ok(text.lines().find_map(|line| line.strip_prefix(repository)?.strip_prefix('@')).map(str::to_owned))
-    }
-
-    /// `docker pull`.
-    ///
-    /// # Errors
-    /// docker is missing or the pull fails.
-    pub fn pull(&self, image: &str) -> Result<()> {
-        self.call().args(["pull", image]).run()
     }
 
     /// `docker push`, up to three times where the registry had a passing fault (two jobs that push one image at once
@@ -160,7 +186,7 @@ impl<'a> Docker<'a> {
     ) -> Result<Option<String>> {
         let mut pauses = [2, 5].into_iter();
         loop {
-            let call = self.call().args(["push", image]);
+            let call = self.registry_call("push", image);
             let (code, output) = run(&call)?;
             if code == 0 {
                 return match pushed_digest(&output) {
@@ -169,16 +195,7 @@ impl<'a> Docker<'a> {
                 };
             }
             let Some(pause) = pauses.next().filter(|_| is_passing_fault(&output)) else {
-                let error = failure(&call, code, &output);
-                let refused = ["denied", "unauthorized", "authentication required", "no basic auth credentials"]
-                    .iter()
-                    .any(|word| output.contains(word));
-                let registry = image.split('/').next().unwrap_or(image);
-                return Err(error.hint(if refused {
-                    format!("docker login {registry}")
-                } else {
-                    format!("docker push {image} # by hand, when the registry is back")
-                }));
+                return Err(self.refusal(failure(&call, code, &output), &output, "push", image));
             };
             self.ui.warn("the registry failed for a moment; pushing again");
             interrupt::sleep(Duration::from_secs(pause))?;
@@ -194,7 +211,7 @@ impl<'a> Docker<'a> {
         let call = self.call().args(["save", image]).shown_after(&shown);
         crate::files::write_stream(path, |file| {
             let mut gzip = GzEncoder::new(file, Compression::fast());
-            call.pour(&mut gzip)?;
+            call.pour(&mut gzip).map_err(|error| self.explain_cause(error))?;
             gzip.finish().map(|_| ()).map_err(|error| Error::io("write", path, &error))
         })
     }
@@ -205,7 +222,7 @@ impl<'a> Docker<'a> {
     /// docker is missing, or the file is no archive of images.
     pub fn load(&self, path: &Path) -> Result<Vec<String>> {
         let call = self.call().args(["load", "--input"]).arg(path);
-        let out = call.read()?;
+        let out = call.read().map_err(|error| self.explain_cause(error))?;
         let names: Vec<String> =
             out.text().lines().filter_map(|line| line.strip_prefix("Loaded image: ")).map(|name| name.trim().to_owned()).collect();
         if names.is_empty() {
@@ -221,17 +238,22 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// docker is missing or the source is unknown.
     pub fn tag(&self, from: &str, to: &str) -> Result<()> {
-        self.call().args(["tag", from, to]).run()
+        self.run_explained(self.call().args(["tag", from, to]))
     }
 
     /// `docker build` in a context folder; a step that fails leaves no container (builders without any know the flag too).
     pub fn build(&self, context: &Path) -> Call<'a> {
-        self.call().args(["build", "--force-rm"]).dir(context)
+        self.patient(self.call().args(["build", "--force-rm"]).dir(context))
     }
 
     /// As [`Docker::build`], by a buildx builder.
     pub fn build_by(&self, builder: &str, context: &Path) -> Call<'a> {
-        self.call().args(["buildx", "build", "--builder", builder]).dir(context)
+        self.patient(self.call().args(["buildx", "build", "--builder", builder]).dir(context))
+    }
+
+    fn patient(&self, build: Call<'a>) -> Call<'a> {
+        let hint = "docker info # does the daemon work? LAIN_BUILD_TIMEOUT=3h gives silent steps more time";
+        build.standstill(self.patience.build, hint.to_owned())
     }
 }
 

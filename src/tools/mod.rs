@@ -2,9 +2,11 @@
 
 pub mod call;
 pub mod docker;
+mod docker_faults;
 pub mod editor;
 pub mod git;
 pub mod helm;
 pub mod interrupt;
 pub mod kubectl;
+mod standstill;
 pub mod version;

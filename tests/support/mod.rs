@@ -235,7 +235,29 @@ impl App {
 
     /// Runs a command to its end and keeps what it printed and what it did to the app's folder.
     #[track_caller]
-    pub fn run_command(&self, mut command: Command) -> Ran {
+    pub fn run_command(&self, command: Command) -> Ran {
+        self.watch(command, |_| ())
+    }
+
+    /// As [`App::run`]; once lain or its children said these words, `then` is done to them.
+    #[track_caller]
+    pub fn run_until(&self, args: &[&str], words: &str, then: impl FnOnce()) -> Ran {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_lain")));
+        command.args(args);
+        let mut then = Some(then);
+        let ran = self.watch(command, |said| {
+            if said.contains(words)
+                && let Some(then) = then.take()
+            {
+                then();
+            }
+        });
+        assert!(then.is_none(), "`{words}` never came\n{}", ran.said());
+        ran
+    }
+
+    #[track_caller]
+    fn watch(&self, mut command: Command, mut see: impl FnMut(&str)) -> Ran {
         let (out, err) = (tempfile::NamedTempFile::new().expect("a file"), tempfile::NamedTempFile::new().expect("a file"));
         command.stdout(out.reopen().expect("a file")).stderr(err.reopen().expect("a file"));
         let line = typed(&command);
@@ -250,6 +272,7 @@ impl App {
                 let _ = child.kill();
                 panic!("it does not end:\n{}", text_of(err.path()));
             }
+            see(&(text_of(out.path()) + &text_of(err.path())));
             std::thread::sleep(Duration::from_millis(10));
         };
         Ran {

@@ -193,6 +193,9 @@ fn while_open(ended: &AtomicBool, mut act: impl FnMut() -> std::io::Result<()>) 
 }
 
 fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Asked>> {
+    if reader.fill_buf()?.first() == Some(&0x16) {
+        return Ok(None); // TLS: docker tries that first
+    }
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
