@@ -145,7 +145,7 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// The longest it may stand still, and what to type when it does: see [`Standstill`].
+    /// The longest it may stand still, and what to type when it does.
     #[must_use]
     pub fn standstill(mut self, limit: Duration, hint: String) -> Self {
         self.standstill = Some((limit, hint));
