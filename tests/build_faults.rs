@@ -85,7 +85,9 @@ impl Shop {
 impl Drop for Shop {
     fn drop(&mut self) {
         let list = docker(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
-        list.lines().filter(|image| image.contains(&self.name)).for_each(|image| drop(docker(&["image", "rm", "--force", image])));
+        list.lines()
+            .filter(|image| image.contains(&self.name))
+            .for_each(|image| drop(docker(&["image", "rm", "--force", "--no-prune", image])));
     }
 }
 

@@ -120,7 +120,7 @@ impl Drop for Shop {
         }
         let list = docker(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
         for image in list.lines().filter(|image| image.contains(&self.name)) {
-            docker(&["image", "rm", "--force", image]);
+            docker(&["image", "rm", "--force", "--no-prune", image]);
         }
     }
 }

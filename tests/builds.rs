@@ -73,7 +73,7 @@ impl Drop for Shop {
     fn drop(&mut self) {
         let list = docker(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]).unwrap_or_default();
         for image in list.lines().filter(|image| image.contains(&self.name)) {
-            let _ = docker(&["image", "rm", "--force", image]);
+            let _ = docker(&["image", "rm", "--force", "--no-prune", image]);
         }
     }
 }
@@ -153,7 +153,7 @@ fn the_prepare_image_is_pulled_pushed_or_built() {
     app.run(&["build"]).exits(0).says("there is no prepare image yet: building it");
     let digest = shop.digest(&shop.repository(), "prepare");
     // In the registry alone: pulled.
-    docker(&["image", "rm", "--force", &prepare]).expect("it was here");
+    docker(&["image", "rm", "--force", "--no-prune", &prepare]).expect("it was here");
     let ran = app.run(&["build"]).exits(0).says(&format!("docker pull {prepare}"));
     assert!(!ran.stderr.contains("there is no prepare image"), "{}", ran.stderr);
     // Here alone: pushed.
@@ -166,7 +166,7 @@ fn the_prepare_image_is_pulled_pushed_or_built() {
     let mut command = app.command(std::path::Path::new(env!("CARGO_BIN_EXE_lain")));
     command.env("LAIN_CLUSTER_VALUES_DIR", &clusters).arg("build");
     app.run_command(command).exits(0).says("this docker daemon has: pushing it");
-    docker(&["image", "rm", "--force", &here]);
+    docker(&["image", "rm", "--force", "--no-prune", &here]);
     docker(&["pull", "--quiet", &here]).expect("it was pushed");
     // `prepare` tells what it made, and `--skip-push` has no digest to tell.
     let out = app.run(&["prepare", "-o", "dotenv"]).exits(0).stdout;

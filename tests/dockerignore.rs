@@ -172,7 +172,7 @@ fn sent_by_docker(app: &App, folder: &Path) -> (BTreeSet<String>, String) {
     let image = docker(app, folder, &["build", "--quiet", "--no-cache", "--file", "-", "."], &dockerfile, &text);
     let archive = app.tmp().join("image.tar");
     docker(app, folder, &["save", "--output", archive.to_str().expect("text"), &image], "", &text);
-    docker(app, folder, &["rmi", &image], "", &text);
+    docker(app, folder, &["rmi", "--no-prune", &image], "", &text);
     fs::remove_file(folder.join(".dockerignore")).expect("it was there");
     let layer = app.tmp().join("layer.tar");
     let mut tar = Command::new("tar");
@@ -362,7 +362,7 @@ fn a_build_has_what_git_keeps_and_leaves_no_file() {
     let kept = kept_by_git(&app, &app.dir());
     let image = app.run(&["build", "--no-pull"]).exits(0).changed_nothing().stdout.trim().to_owned();
     let list = docker(&app, &app.dir(), &["run", "--rm", "--network", "none", &image, "cat", "/tmp/list"], "", "");
-    docker(&app, &app.dir(), &["rmi", &image], "", "");
+    docker(&app, &app.dir(), &["rmi", "--no-prune", &image], "", "");
     let sent: BTreeSet<String> = list.lines().filter_map(|line| line.strip_prefix("./")).map(str::to_owned).collect();
     assert_eq!(sent, kept);
 }

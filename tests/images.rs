@@ -47,7 +47,7 @@ impl Drop for Shop {
     fn drop(&mut self) {
         let list = docker(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]).unwrap_or_default();
         for image in list.lines().filter(|image| image.contains(&self.name)) {
-            let _ = docker(&["image", "rm", "--force", image]);
+            let _ = docker(&["image", "rm", "--force", "--no-prune", image]);
         }
     }
 }
@@ -119,7 +119,7 @@ fn an_archive_travels() {
     let text = String::from_utf8_lossy(&manifest.stdout).into_owned();
     assert!(text.contains(&format!("{}/far/{name}:{tag}", there.host())), "{text}");
     for image in [format!("{}/team/{name}:{tag}", here.host()), format!("{}/far/{name}:{tag}", there.host())] {
-        docker(&["image", "rm", &image]).expect("it was there");
+        docker(&["image", "rm", "--no-prune", &image]).expect("it was there");
     }
     // Elsewhere: out of the file, into that cluster's registry, as latest too.
     app.run(&["push", &file, "--cluster", "far", "--overwrite-latest"]).exits(0).prints(&format!("{}/far/{name}:{tag}", there.host()));

@@ -60,7 +60,7 @@ impl Drop for Shop {
     fn drop(&mut self) {
         let list = Command::new("docker").args(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]).output().expect("docker runs");
         for image in String::from_utf8_lossy(&list.stdout).lines().filter(|image| image.contains(&self.name)) {
-            let _ = Command::new("docker").args(["image", "rm", "--force", image]).output();
+            let _ = Command::new("docker").args(["image", "rm", "--force", "--no-prune", image]).output();
         }
     }
 }

@@ -36,6 +36,7 @@ start_docker() {
   wait_for 60 dock version
   # Containers of a run that was cut off belong to no pod any more.
   dock ps -aq | xargs -r docker --host "unix://$RUN/docker.sock" rm -f >/dev/null
+  dock image prune --force >/dev/null # steps of builds whose image is gone: tests keep them, another may build on them
   iptables -P FORWARD ACCEPT # pods reach each other through the bridge
 }
 
