@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
 use crate::model::name::is_label;
+use crate::release::mend;
 use crate::session::Session;
 
 /// Delete the release; works without a checkout when APP is given
@@ -30,10 +31,10 @@ impl Delete {
         };
         let cluster = session.require_cluster()?.name.clone();
         let (helm, kubectl) = (session.helm()?, session.kubectl()?);
-        if helm.release(&release)?.is_none() {
+        let Some(found) = helm.release(&release)? else {
             session.ui.say(&format!("there is no release {release} in cluster {cluster}: nothing to delete"));
             return Ok(());
-        }
+        };
         if !self.force {
             let manifest = helm.call(&["get", "manifest", &release])?.lookup().read()?;
             if String::from_utf8_lossy(&manifest.stdout).lines().any(|line| line.trim_end() == "kind: PersistentVolumeClaim") {
@@ -45,6 +46,9 @@ impl Delete {
             if session.ui.can_ask() && !session.ui.ask(&format!("delete release {release} from cluster {cluster}?"))? {
                 return Err(Error::refused("nothing was deleted"));
             }
+        }
+        if let Ok(revision) = found.revision.parse() {
+            mend::mend(&session.ui, &kubectl, &release, revision, None, &[])?; // helm 3.17 would say no more than "failed to delete release"
         }
         helm.call(&["uninstall", &release])?.run()?;
         if self.purge {

@@ -14,11 +14,12 @@ use crate::images;
 use crate::model::app::{App, ProcKind};
 use crate::model::image::ImageReference;
 use crate::release::announce::{self, DeployMessage};
-use crate::release::{autoscaling, links, rollout, secrets};
+use crate::release::{links, mend, rollout, secrets};
 use crate::session::Session;
-use crate::tools::helm::Helm;
+use crate::tools::helm::{Helm, Revision};
 use crate::tools::interrupt;
 use crate::tools::kubectl::Kubectl;
+use crate::tools::version::Version;
 use crate::ui::{Format, Surface};
 use crate::values::parse::read_file;
 
@@ -71,28 +72,31 @@ impl Deploy {
         let app = session.app()?;
         let release = app.release();
         let (helm, kubectl) = (session.helm()?, session.kubectl()?);
-        warn_of_skew(session, &kubectl)?;
+        let server = warn_of_skew(session, &kubectl)?;
         if self.dry_run {
             return self.dry_run(session, &helm, &kubectl, app);
         }
-        let previous = Self::refuse_stuck(session, &helm, &kubectl, release)?;
+        let history = Self::refuse_stuck(session, &helm, &kubectl, release)?;
         let checksum = secrets::ensure(&session.ui, &kubectl, app)?;
         let (tag, values) = self.values(session, &checksum)?;
         self.ensure_image(session, app, &tag)?;
-        if previous.is_some() {
-            warn_of_replicas(session, &helm, app, release)?;
-        }
         label_nodes(&kubectl, app, release)?;
         delete_finished_jobs(&kubectl, app, release)?;
         let selector = rollout::selector(&app.appname, release);
         let before = generations(&kubectl, &selector)?;
-        let previous_tag = match &previous {
-            Some(_) => helm.values(release, None, false)?.and_then(|values| values["imageTag"].as_str().map(str::to_owned)),
-            None => None,
+        let known = match mend::current(&history) {
+            Some(revision) => mend::mend(&session.ui, &kubectl, release, revision, server, &left_to_hpas(session, app, release))?,
+            None => mend::Known::default(),
+        };
+        let previous_tag = match known.image_tag.clone() {
+            None if !history.is_empty() => {
+                helm.values(release, None, false)?.and_then(|values| values["imageTag"].as_str().map(str::to_owned))
+            }
+            tag => tag,
         };
         let mut message =
             DeployMessage { action: "deploy", release: release.to_owned(), tag: tag.clone(), previous_tag, ..DeployMessage::default() };
-        let outcome = self.apply(session, &helm, &kubectl, release, &values, &selector);
+        let outcome = self.apply(session, &helm, &kubectl, (release, &known), &values, &selector);
         message.failure = outcome.as_ref().err().map(ToString::to_string);
         if outcome.as_ref().is_err_and(|error| error.kind() == crate::error::Kind::Interrupted) {
             // Said in one line: what a Ctrl-C leaves behind.
@@ -115,7 +119,10 @@ impl Deploy {
     /// What would be sent, from the same values; nothing is created, built or mended on the way.
     fn dry_run(&self, session: &Session, helm: &Helm<'_>, kubectl: &Kubectl<'_>, app: &App) -> Result<()> {
         let (_, values) = self.values(session, &secrets::current_checksum(kubectl, app)?)?;
-        let out = self.upgrade(session, helm, app.release(), &values)?.arg("--dry-run").read()?;
+        let out = self.upgrade(session, helm, app.release(), &values)?.arg("--dry-run").read().map_err(|error| {
+            let unreadable = error.to_string().contains("current release manifest");
+            if unreadable { error.hint("lain deploy # mends helm's record of the release first, then upgrades") } else { error }
+        })?;
         session.ui.result(&String::from_utf8_lossy(&out.stdout))
     }
 
@@ -161,27 +168,27 @@ impl Deploy {
         }
     }
 
-    fn refuse_stuck(session: &Session, helm: &Helm<'_>, kubectl: &Kubectl<'_>, release: &str) -> Result<Option<String>> {
-        let Some(info) = helm.release(release)? else { return Ok(None) };
-        if !(info.status.starts_with("pending") || info.status == "uninstalling") {
-            return Ok(Some(info.revision));
-        }
+    /// The release's history, when a deploy can go on from it.
+    fn refuse_stuck(session: &Session, helm: &Helm<'_>, kubectl: &Kubectl<'_>, release: &str) -> Result<Vec<Revision>> {
+        let history = helm.history(release)?;
+        let Some(newest) = history.last().filter(|newest| newest.status.starts_with("pending") || newest.status == "uninstalling") else {
+            return Ok(history);
+        };
         if !session.globals.auto_pilot {
             return Err(Error::refused(format!(
                 "release {release} is stuck in {} (revision {}, {}): a deploy before was cut off",
-                info.status, info.revision, info.updated
+                newest.status, newest.revision, newest.updated
             ))
             .hint("lain rollback # then deploy again")
             .hint("lain deploy --auto-pilot # does both"));
         }
-        session.ui.warn(&format!("release {release} is stuck in {}; going back first", info.status));
-        match super::rollback::target(&helm.history(release)?) {
-            Some(revision) => helm.call(&["rollback", release])?.arg(revision.to_string()).run()?,
+        session.ui.warn(&format!("release {release} is stuck in {}; going back first", newest.status));
+        match super::rollback::target(&history) {
+            Some(revision) => super::rollback::back_to(session, helm, kubectl, release, newest.revision, revision)?,
             // Nothing ever ran: the half-made first release goes.
             None => helm.call(&["uninstall", release])?.run()?,
         }
-        let _ = kubectl;
-        Ok(Some(info.revision))
+        helm.history(release)
     }
 
     /// The registry must have the image, or it is built, or the ways on are listed.
@@ -252,7 +259,7 @@ impl Deploy {
         session: &Session,
         helm: &Helm<'_>,
         kubectl: &Kubectl<'_>,
-        release: &str,
+        (release, known): (&str, &mend::Known),
         values: &HelmValues,
         selector: &str,
     ) -> Result<()> {
@@ -260,7 +267,7 @@ impl Deploy {
         follower.start_from_now()?;
         {
             let _section = session.ui.section("helm_upgrade", &format!("helm upgrade --install {release}"));
-            let call = self.upgrade(session, helm, release, values)?;
+            let call = self.upgrade(session, helm, release, values)?.args(known.flags().iter().copied());
             // helm says nothing while hooks run: what happens in the cluster is told meanwhile.
             let out = std::thread::scope(|scope| {
                 let helm = scope.spawn(|| call.capture());
@@ -318,35 +325,28 @@ impl Deploy {
     }
 }
 
-/// kubectl works within one minor version of the server; more is said, not refused.
-fn warn_of_skew(session: &Session, kubectl: &Kubectl<'_>) -> Result<()> {
+/// The server's version. kubectl works within one minor version of it; more is said, not refused.
+fn warn_of_skew(session: &Session, kubectl: &Kubectl<'_>) -> Result<Option<Version>> {
     let versions = kubectl.versions()?;
     let Some(server) = versions.server else {
         // `version` hides why; any question gives the reason.
         let _: Json = kubectl.get(&["--raw", "/version"]).or_else(|_| kubectl.get(&["namespaces"]))?;
-        return Ok(());
+        return Ok(None);
     };
     if versions.client.major == server.major && versions.client.minor.abs_diff(server.minor) > 1 {
         session.ui.warn(&format!("kubectl {} and the server's {server} are more than one minor version apart", versions.client));
     }
-    Ok(())
+    Ok(Some(server))
 }
 
-/// Says it before helm does it; see [`autoscaling`].
-fn warn_of_replicas(session: &Session, helm: &Helm<'_>, app: &App, release: &str) -> Result<()> {
-    if !app.deployments.iter().flatten().any(|(_, proc)| proc.as_ref().is_some_and(|proc| proc.hpa.is_some())) {
-        return Ok(());
+/// The Deployments whose replicas the chart leaves to an HPA; an older chart that still writes them leaves none.
+fn left_to_hpas(session: &Session, app: &App, release: &str) -> Vec<String> {
+    let template = std::fs::read_to_string(session.dir.join("chart/templates/deployment.yaml")).unwrap_or_default();
+    if !template.contains("hpa") || template.contains("$deployment.replicaCount") {
+        return vec![];
     }
-    let manifest = helm.call(&["get", "manifest", release])?.lookup().read()?;
-    let before = autoscaling::managed_replicas(app, release, &String::from_utf8_lossy(&manifest.stdout));
-    let own_chart = std::fs::read_to_string(session.dir.join("chart/templates/deployment.yaml")).unwrap_or_default();
-    if !before.is_empty() && own_chart.contains("hpa") && !own_chart.contains("$deployment.replicaCount") {
-        session.ui.warn(&format!(
-            "{}: the chart before wrote `replicas` beside the hpa, this one does not. In this one upgrade Kubernetes falls back to 1 replica until the hpa scales up again: deploy at a quiet hour",
-            before.join(", ")
-        ));
-    }
-    Ok(())
+    let autoscaled = app.deployments.iter().flatten().filter(|(_, proc)| proc.as_ref().is_some_and(|proc| proc.hpa.is_some()));
+    autoscaled.map(|(name, _)| format!("{release}-{name}")).collect()
 }
 
 fn label_nodes(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Result<()> {

@@ -6,9 +6,10 @@ use clap::Args;
 
 use crate::error::{Error, Result};
 use crate::release::announce::{self, DeployMessage};
-use crate::release::rollout;
+use crate::release::{mend, rollout};
 use crate::session::Session;
-use crate::tools::helm::Revision;
+use crate::tools::helm::{Helm, Revision};
+use crate::tools::kubectl::Kubectl;
 
 /// Go back to the last good release, chart and values included; Secrets stay as they are
 #[derive(Args, Debug)]
@@ -45,7 +46,7 @@ impl Rollback {
             Ok(helm.values(release, revision, false)?.and_then(|values| values["imageTag"].as_str().map(str::to_owned)))
         };
         let (previous_tag, tag) = (tag_of(None)?, tag_of(Some(revision))?.unwrap_or_default());
-        helm.call(&["rollback", release])?.arg(revision.to_string()).run()?;
+        back_to(session, &helm, &kubectl, release, newest.revision, revision)?;
         let message = DeployMessage {
             action: "rollback",
             release: release.to_owned(),
@@ -62,6 +63,17 @@ impl Rollback {
         session.ui.say(&format!("{} and {} are not part of a release and stay as they are; `lain env edit` and `lain secret edit` change them, then `lain redeploy`", app.env_secret(), app.file_secret()));
         Ok(())
     }
+}
+
+/// `helm rollback`, once helm can read both what it leaves and what it goes back to.
+///
+/// # Errors
+/// helm or the server refuses.
+pub fn back_to(session: &Session, helm: &Helm<'_>, kubectl: &Kubectl<'_>, release: &str, from: u32, to: u32) -> Result<()> {
+    mend::mend(&session.ui, kubectl, release, from, None, &[])?;
+    // helm goes back the way that the revision was made.
+    let known = mend::mend(&session.ui, kubectl, release, to, None, &[])?;
+    helm.call(&["rollback", release])?.arg(to.to_string()).args(known.flags().iter().copied()).run()
 }
 
 /// The newest revision before the current one that once was good.

@@ -1,6 +1,7 @@
 //! What values mean, typed. Pure: no files, no processes.
 
 pub mod aliases;
+pub mod api_versions;
 pub mod app;
 pub mod build_secret;
 pub mod cluster;

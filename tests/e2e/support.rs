@@ -57,6 +57,12 @@ impl Ran {
         assert!(self.stderr.contains(words), "expected `{words}` in\n--- stderr\n{}", self.stderr);
         self
     }
+
+    #[track_caller]
+    pub fn never_says(self, words: &str) -> Self {
+        assert!(!self.stderr.contains(words), "no `{words}` in\n--- stderr\n{}", self.stderr);
+        self
+    }
 }
 
 impl Place {
@@ -178,10 +184,14 @@ impl Place {
         Ran::of(&self.lain_command(args).output().expect("lain runs"))
     }
 
-    pub fn kubectl(&self, args: &[&str]) -> Ran {
+    pub fn kubectl_command(&self, args: &[&str]) -> Command {
         let mut command = self.command("kubectl");
         command.arg("--kubeconfig").arg(self.home().join(".kube/kubeconfig-test")).args(["--namespace", &self.namespace]).args(args);
-        Ran::of(&command.output().expect("kubectl runs"))
+        command
+    }
+
+    pub fn kubectl(&self, args: &[&str]) -> Ran {
+        Ran::of(&self.kubectl_command(args).output().expect("kubectl runs"))
     }
 
     pub fn helm(&self, args: &[&str]) -> Ran {

@@ -2,7 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 
 use crate::chart::helm;
 use crate::support::Place;
@@ -231,5 +238,166 @@ fn every_kind_of_object_outlives_the_change_of_charts() {
         let web = format!("deployment/{app}-web");
         assert_eq!(place.field(&web, "{.spec.template.spec.containers[0].env[?(@.name==\"WORD\")].value}"), "two");
         assert_eq!(place.field(&web, "{.spec.replicas}"), "1");
+    }
+}
+
+/// What helm keeps of a revision, with other words in it.
+fn rewrite_record(place: &Place, release: &str, revision: u32, change: impl Fn(&str) -> String) {
+    let name = format!("sh.helm.release.v1.{release}.v{revision}");
+    let packed = place.field(&format!("secret/{name}"), "{.data.release}");
+    let zipped = STANDARD.decode(STANDARD.decode(packed).expect("base64")).expect("base64");
+    let mut text = String::new();
+    GzDecoder::new(&zipped[..]).read_to_string(&mut text).expect("gzip");
+    let changed = change(&text);
+    assert_ne!(changed, text, "{text}");
+    let mut zip = GzEncoder::new(Vec::new(), Compression::default());
+    zip.write_all(changed.as_bytes()).expect("gzip");
+    let packed = STANDARD.encode(STANDARD.encode(zip.finish().expect("gzip")));
+    place.kubectl(&["patch", "secret", &name, "--patch", &format!("{{\"data\":{{\"release\":\"{packed}\"}}}}")]).ok();
+}
+
+/// As a release made before the server dropped these versions: this one never had `extensions/v1beta1`.
+fn as_made_long_ago(place: &Place, release: &str, revision: u32) {
+    rewrite_record(place, release, revision, |text| {
+        text.replace(r"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy", r"apiVersion: extensions/v1beta1\nkind: NetworkPolicy")
+            .replace(r"apiVersion: apps/v1\nkind: Deployment", r"apiVersion: apps/v1beta2\nkind: Deployment")
+    });
+}
+
+const POLICY: &str = "networkPolicy:\n  spec: {podSelector: {matchLabels: {app.kubernetes.io/name: nobody}}, policyTypes: [Ingress]}\n";
+
+#[test]
+fn a_release_with_api_versions_that_are_gone_goes_on() {
+    for version in ["3.9.4", "3.17.3", "4.3.1"] {
+        let place = Place::new(version).with_dummy();
+        let app = place.appname.clone();
+        place.edit("chart/values-test.yaml", |text| text + POLICY);
+        place.commit("a network policy");
+        place.lain(&["deploy", "--build", "--wait"]).ok();
+        let before = ids(&place);
+        as_made_long_ago(&place, &app, 1);
+
+        // helm alone cannot go on, and neither can a look at what would happen.
+        let gone = "from current release manifest";
+        place.helm(&["upgrade", &app, "chart", "--reuse-values"]).exits(1).says(gone);
+        place.lain(&["deploy", "--dry-run"]).exits(1).says(gone).says("next: lain deploy # mends");
+
+        place.edit("chart/values-test.yaml", |text| text + "env: {MORE: \"yes\"}\n");
+        let ran = place.lain(&["deploy", "--wait"]).ok();
+        for words in [
+            &format!("helm's record of release {app}, revision 1, is mended first; what runs is not touched")[..],
+            &format!("Deployment {app}-web: apps/v1 instead of apps/v1beta2, which this server does not serve"),
+            &format!("NetworkPolicy {app}: networking.k8s.io/v1 instead of extensions/v1beta1, which this server does not serve"),
+        ] {
+            assert!(ran.stderr.contains(words), "`{words}` in\n{}", ran.stderr);
+        }
+        let after = ids(&place);
+        for object in [format!("Deployment/{app}-web"), format!("NetworkPolicy/{app}")] {
+            assert_eq!(after.get(&object), before.get(&object), "{object}");
+        }
+        let history = place.helm(&["history", &app]).ok().stdout;
+        assert!(history.contains("Install complete; record mended by lain"), "{history}");
+        assert!(!place.lain(&["deploy", "--wait"]).ok().stderr.contains("mended"), "once is enough");
+
+        // Both ends of a rollback: what runs, and what comes back.
+        as_made_long_ago(&place, &app, 2);
+        as_made_long_ago(&place, &app, 3);
+        place.lain(&["rollback", "--wait"]).ok().says("revision 3, is mended").says("revision 2, is mended");
+        assert_eq!(ids(&place).get(&format!("Deployment/{app}-web")), before.get(&format!("Deployment/{app}-web")));
+
+        // helm 3.17 leaves a release of such a record behind as `uninstalling`, and says nothing of why.
+        as_made_long_ago(&place, &app, 4);
+        place.lain(&["delete", "--force"]).ok().says("is mended first");
+        let left = ids(&place);
+        let kinds = ["Deployment/", "NetworkPolicy/", "Service/", "Ingress/"];
+        let kept: Vec<&String> = left.keys().filter(|name| kinds.iter().any(|kind| name.starts_with(kind))).collect();
+        assert!(kept.is_empty(), "helm {version}: {kept:?}");
+    }
+}
+
+/// Every number of replicas that a Deployment is ever told while something is done.
+fn replicas_while(place: &Place, deployment: &str, work: impl FnOnce()) -> Vec<String> {
+    let mut watch = place
+        .kubectl_command(&["get", deployment, "--watch", "-o", "jsonpath={.spec.replicas}{\"\\n\"}"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("kubectl runs");
+    work();
+    watch.kill().expect("a watch");
+    watch.wait().expect("its end");
+    let mut seen = String::new();
+    watch.stdout.take().expect("stdout").read_to_string(&mut seen).expect("text");
+    assert!(seen.lines().count() > 2, "{seen}");
+    let mut seen: Vec<String> = seen.lines().map(str::to_owned).collect();
+    seen.dedup();
+    seen
+}
+
+#[test]
+fn an_autoscaled_app_keeps_its_pods_through_the_change_of_charts() {
+    for version in ["3.17.3", "4.3.1"] {
+        let place = Place::new(version);
+        let app = place.appname.clone();
+        both_charts(&place);
+        for chart in ["older", "chart"] {
+            place.edit(&format!("{chart}/values.yaml"), |text| {
+                text.replace("replicaCount: 1\n    hpa: {maxReplicas: 2}", "replicaCount: 3\n    hpa: {maxReplicas: 3}")
+            });
+        }
+        place.commit("both charts");
+        place.lain(&["use", "test"]).ok();
+        helm(&place, "3.9.4", &["install", &app, "older", "--wait", "--wait-for-jobs", "--timeout", "3m"]).ok();
+        let scaled = format!("deployment/{app}-scaled");
+        let deploy = |more: &[&str]| place.lain(&[&["deploy", "--ignore-lint", "--wait", "--set", "imageTag=v1"], more].concat()).ok();
+        let seen = replicas_while(&place, &scaled, || {
+            deploy(&[]).says(&format!("Deployment {app}-scaled: without replicas, which are the hpa's"));
+            // The next goes on from a record of our own chart.
+            deploy(&["--set", "env.MORE=yes"]).never_says("mended");
+        });
+        assert_eq!(seen, ["3"], "helm {version}");
+        assert_eq!(place.field(&scaled, "{.spec.template.spec.containers[0].env[?(@.name==\"MORE\")].value}"), "yes");
+    }
+}
+
+#[test]
+fn an_app_that_gets_an_hpa_keeps_its_pods() {
+    for version in ["3.17.3", "4.3.1"] {
+        let place = Place::new(version);
+        let app = place.appname.clone();
+        place.lain(&["init", "--appname", &app]).ok();
+        let values = every_kind(&place).replace("replicaCount: 1\n    hpa: {maxReplicas: 2}", "replicaCount: 3");
+        fs::write(place.app.join("chart/values.yaml"), &values).expect("values");
+        for secret in ["env", "secret"] {
+            place.kubectl(&["create", "secret", "generic", &format!("{app}-{secret}"), "--from-literal=A=b"]).ok();
+        }
+        place.commit("an app");
+        place.lain(&["use", "test"]).ok();
+        let deploy = || place.lain(&["deploy", "--ignore-lint", "--wait", "--set", "imageTag=v1"]).ok();
+        deploy();
+        place.edit("chart/values.yaml", |text| {
+            text.replace("replicaCount: 3\n", "replicaCount: 3\n    env: {MORE: \"yes\"}\n    hpa: {maxReplicas: 4}\n")
+        });
+        let scaled = format!("deployment/{app}-scaled");
+        let seen = replicas_while(&place, &scaled, || drop(deploy()));
+        assert_eq!(seen, ["3"], "helm {version}");
+    }
+}
+
+#[test]
+fn what_somebody_changed_by_hand_is_the_charts_again() {
+    // helm 3 merges itself, helm 4 leaves it to the server, which knows whose field it is.
+    for version in ["3.17.3", "4.3.1"] {
+        let place = Place::new(version).with_dummy();
+        let web = format!("deployment/{}-web", place.appname);
+        let by_hand = || place.kubectl(&["set", "env", &web, "FOO=HAND"]).ok();
+        let foo = || place.field(&web, "{.spec.template.spec.containers[0].env[?(@.name==\"FOO\")].value}");
+        place.lain(&["deploy", "--build", "--wait"]).ok();
+        by_hand();
+        place.edit("chart/values.yaml", |text| text.replace("FOO: BAR", "FOO: BAZ"));
+        place.lain(&["deploy", "--wait"]).ok();
+        assert_eq!(foo(), "BAZ", "helm {version}");
+        by_hand();
+        place.lain(&["rollback", "--wait"]).ok();
+        assert_eq!(foo(), "BAR", "helm {version}");
     }
 }

@@ -1,0 +1,124 @@
+//! What helm keeps of a revision: the Secret `sh.helm.release.v1.RELEASE.vREVISION`, JSON in gzip in base64, as helm 3.0 to 4.3 write it.
+//!
+//! helm compares each upgrade with the manifest in there, and reads it again to uninstall.
+
+use std::io::{Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, Result};
+use crate::tools::kubectl::Kubectl;
+
+/// Most that a record may hold once unpacked; the API server takes 1 MiB packed.
+const MOST: u64 = 64 << 20;
+
+/// JSON whose values are passed on as they are: reading them would lose digits of numbers.
+type Raw = IndexMap<String, Box<RawValue>>;
+
+/// helm's record of one revision.
+#[derive(Debug)]
+pub struct Record {
+    secret: Json,
+    release: Raw,
+    manifest: String,
+}
+
+impl Record {
+    /// The record of this revision; none where helm keeps its records elsewhere (`HELM_DRIVER`).
+    ///
+    /// # Errors
+    /// The server does not answer, or the record is no helm's.
+    pub fn fetch(kubectl: &Kubectl<'_>, release: &str, revision: u32) -> Result<Option<Self>> {
+        let name = format!("sh.helm.release.v1.{release}.v{revision}");
+        let Some(secret) = kubectl.find("secret", &name)? else { return Ok(None) };
+        let packed = secret["data"]["release"].as_str().unwrap_or_default();
+        let release =
+            unpack(packed).map_err(|why| Error::failed(format!("{why}")).context(format!("Secret {name} is no record of helm's")))?;
+        let manifest = release.get("manifest").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        Ok(Some(Self { secret, release, manifest }))
+    }
+
+    /// What helm believes to be in the cluster: YAML, one object after another.
+    pub fn manifest(&self) -> &str {
+        &self.manifest
+    }
+
+    /// The image tag that was deployed.
+    pub fn image_tag(&self) -> Option<String> {
+        let config: Json = serde_json::from_str(self.release.get("config")?.get()).ok()?;
+        config["imageTag"].as_str().map(str::to_owned)
+    }
+
+    /// True when the server merged this revision (helm 4's server-side apply), false when helm did.
+    pub fn is_server_side(&self) -> bool {
+        self.release.get("apply_method").is_some_and(|method| method.get() == "\"ssa\"")
+    }
+
+    /// The Secret with another manifest, and a word about it for `helm history`.
+    ///
+    /// # Errors
+    /// The record holds no description.
+    pub fn with_manifest(mut self, manifest: &str, note: &str) -> Result<Json> {
+        let broken = |error: serde_json::Error| Error::failed(format!("helm's record cannot be written: {error}"));
+        let info = self.release.get("info").map_or("{}", |raw| raw.get());
+        let mut info: Raw = serde_json::from_str(info).map_err(broken)?;
+        let before: String = info.get("description").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let description = if before.contains(note) { before } else { format!("{before}; {note}") };
+        info.insert("description".to_owned(), serde_json::value::to_raw_value(&description).map_err(broken)?);
+        self.release.insert("info".to_owned(), serde_json::value::to_raw_value(&info).map_err(broken)?);
+        self.release.insert("manifest".to_owned(), serde_json::value::to_raw_value(manifest).map_err(broken)?);
+        self.secret["data"]["release"] = pack(&self.release).map_err(broken)?.into();
+        Ok(self.secret)
+    }
+}
+
+fn unpack(packed: &str) -> anyhow::Result<Raw> {
+    let zipped = STANDARD.decode(STANDARD.decode(packed)?)?;
+    let mut text = String::new();
+    GzDecoder::new(&zipped[..]).take(MOST).read_to_string(&mut text)?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+fn pack(release: &Raw) -> serde_json::Result<String> {
+    let text = serde_json::to_vec(release)?;
+    let mut zip = GzEncoder::new(Vec::new(), Compression::best()); // as helm packs it
+    let zipped = zip.write_all(&text).and_then(|()| zip.finish()).map_err(serde_json::Error::io)?;
+    Ok(STANDARD.encode(STANDARD.encode(zipped)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_but_the_manifest_stays_as_it_was() {
+        let text = r#"{"name":"a","info":{"status":"deployed","description":"Upgrade complete"},"config":{"imageTag":"v1","big":12345678901234567890123,"exp":1e3},"manifest":"kind: A\n","version":7}"#;
+        let release: Raw = serde_json::from_str(text).expect("JSON");
+        let secret = serde_json::json!({"metadata": {"resourceVersion": "5"}, "data": {"release": pack(&release).expect("packed")}});
+        let record = |secret: Json| {
+            let release = unpack(secret["data"]["release"].as_str().expect("text")).expect("unpacked");
+            Record { manifest: String::new(), secret, release }
+        };
+        let first = record(secret);
+        assert_eq!((first.image_tag().as_deref(), first.is_server_side()), (Some("v1"), false));
+        let changed = first.with_manifest("kind: B\n", "mended").expect("a Secret");
+        assert_eq!(changed["metadata"]["resourceVersion"], "5");
+        let again = record(changed).with_manifest("kind: B\n", "mended").expect("a Secret"); // the note is not written twice
+        let after = serde_json::to_string(&record(again).release).expect("JSON");
+        assert_eq!(after, text.replace("kind: A", "kind: B").replace("Upgrade complete", "Upgrade complete; mended"));
+    }
+
+    #[test]
+    fn what_is_no_record_is_said() {
+        for packed in ["", "!", "aGVsbG8=", &STANDARD.encode(STANDARD.encode("hello"))] {
+            assert!(unpack(packed).is_err(), "{packed}");
+        }
+    }
+}
