@@ -39,9 +39,6 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
             (target, image)
         })
         .collect();
-    for (_, image) in images.iter().filter(|(_, image)| *image != built) {
-        docker.tag(&built, image)?;
-    }
     let _section = session.ui.section("docker_publish", &format!("publish {tag} to {} registries", images.len()));
     let progress = session.ui.progress();
     let outcomes: Vec<Result<ImageResult>> = std::thread::scope(|scope| {
@@ -49,10 +46,10 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
             .iter()
             .map(|(target, image)| {
                 let line = progress.add(&format!("push {image}"));
-                let docker = &docker;
+                let (docker, built) = (&docker, &built);
                 scope.spawn(move || {
                     let started = Instant::now();
-                    let outcome = push_one(docker, plan, image, tag);
+                    let outcome = push_one(docker, plan, built, image, tag);
                     match &outcome {
                         Ok(_) => line.done(&format!(
                             "pushed {image} for {} ({:.1} s)",
@@ -93,7 +90,10 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
     }
 }
 
-fn push_one(docker: &Docker<'_>, plan: &Plan<'_>, image: &str, tag: &str) -> Result<ImageResult> {
+fn push_one(docker: &Docker<'_>, plan: &Plan<'_>, built: &str, image: &str, tag: &str) -> Result<ImageResult> {
+    if image != built {
+        docker.tag(built, image)?;
+    }
     let digest = docker.push_quietly(image)?;
     Ok(plan.result(image.to_owned(), tag, digest))
 }
@@ -106,7 +106,7 @@ pub fn targets(session: &Session, plan: &Plan<'_>) -> Result<Vec<Target>> {
     let dirs = session.env.cluster_values_dirs();
     let mut targets: Vec<Target> = Vec::new();
     for cluster in known_clusters(&dirs) {
-        let wanted = Wanted { cluster: Some(&cluster), cluster_dirs: &dirs, extra: &session.globals.values, set: &[] };
+        let wanted = Wanted { cluster: Some(&cluster), cluster_dirs: &dirs, extra: &session.globals.values, ..Wanted::default() };
         let layers = Layers::load(&session.dir, &wanted)?;
         let root = canonical(&layers.merged);
         let (app, values): (App, Cluster) = (typed(&root)?, typed(&root)?);

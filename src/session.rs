@@ -105,20 +105,20 @@ impl Session {
     /// # Errors
     /// See [`Layers::load`]; an unknown cluster.
     pub fn layers(&self) -> Result<&Layers> {
-        get_or_try(&self.layers, || self.load_layers(&[]))
+        get_or_try(&self.layers, || self.load_layers(false, &[]))
     }
 
-    /// All values that apply here, with more `--set` on top.
+    /// All values that apply here, those of a canary if asked for, with more `--set` on top.
     ///
     /// # Errors
     /// As [`Session::layers`].
-    pub fn load_layers(&self, set: &[String]) -> Result<Layers> {
+    pub fn load_layers(&self, canary: bool, set: &[String]) -> Result<Layers> {
         let cluster = self.cluster_name();
         let dirs = self.env.cluster_values_dirs();
         if let Some(name) = &self.globals.cluster {
             kubeconfig::check_known(self, name)?;
         }
-        Layers::load(&self.dir, &Wanted { cluster: cluster.as_deref(), cluster_dirs: &dirs, extra: &self.globals.values, set })
+        Layers::load(&self.dir, &Wanted { cluster: cluster.as_deref(), cluster_dirs: &dirs, extra: &self.globals.values, canary, set })
     }
 
     /// The typed app.

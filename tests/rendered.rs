@@ -35,6 +35,26 @@ fn the_chart_of_dummy() {
 }
 
 #[test]
+fn a_canary_of_dummy() {
+    for helm in ["helm-3.9.4", "helm-3.17.3", "helm-4.3.1"] {
+        let app = dummy().tool("helm", helm);
+        let ran = app.run(&["template", "--canary", "--set", "imageTag=1"]).exits(0);
+        let ran = ran.says("printf %s 'releaseName: dummy-canary").says("| helm template dummy-canary chart -f");
+        let names = |text: &str| -> Vec<String> {
+            text.lines().filter(|line| line.starts_with("  name: ")).map(|line| line.trim_matches([' ', '"']).to_owned()).collect()
+        };
+        let usual = names(&app.run(&["template", "--set", "imageTag=1"]).exits(0).stdout);
+        let mut expected = usual.join("\n");
+        for process in ["web", "migrate", "simple-test"] {
+            expected = expected.replace(&format!("dummy-{process}"), &format!("dummy-canary-{process}"));
+        }
+        assert_eq!(names(&ran.stdout).join("\n"), expected, "{helm}");
+        let ingress = ran.stdout.split("\n---").find(|object| object.contains("kind: Ingress")).expect("an ingress");
+        assert!(ingress.contains("\"nginx.ingress.kubernetes.io/canary\": \"true\""), "{helm}: {ingress}");
+    }
+}
+
+#[test]
 fn dockerfiles_of_dummy() {
     let app = dummy().committed();
     let tag = app.run(&["meta"]).exits(0).stdout.trim().to_owned();

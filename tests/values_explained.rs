@@ -6,10 +6,15 @@ use support::App;
 
 /// The same key in every layer, an anchor, a list, a removal, and a link that git flattened into a file that names another.
 fn app() -> App {
+    app_with("")
+}
+
+/// And more at the end of the app's own file.
+fn app_with(more: &str) -> App {
     App::empty()
-        .values(
+        .values(&format!("{}{more}",
             "appname: shop\nbase: &base {LOG: info, A: \"1\"}\nenv:\n  <<: *base\n  MODE: app\n  GONE: {deep: 1}\ndeployments:\n  web:\n    command: [a, b]\n    replicaCount: 1\n",
-        )
+        ))
         .cluster("test", "registry: r.example.com\nenv: {MODE: cluster}\n")
         .file("chart/values-test.yaml", "shared.yaml\n")
         .file("chart/shared.yaml", "env:\n  MODE: both\n  A: null\n  GONE: null\ndeployments:\n  web:\n    command: [c, d]\n")
@@ -25,6 +30,23 @@ fn every_layer_is_named() {
         "env.MODE: \"set\"\n  from --set env.MODE=set\n  over more.yaml:1:13 (\"extra\")\n  over chart/shared.yaml:2:9 (\"both\")\n  over {cluster}:2:13 (\"cluster\")\n  \
          over chart/values.yaml:5:9 (\"app\")"
     ));
+}
+
+#[test]
+fn a_canary_is_the_layer_below_set() {
+    let app = app_with("releaseName: shop-b\ningressAnnotations: {nginx.ingress.kubernetes.io/canary: \"false\", own: \"1\"}\n");
+    let asked = ["values", "--canary", "--explain"];
+    app.run(&[&asked[..], &["releaseName"]].concat())
+        .exits(0)
+        .prints("releaseName: \"shop-b-canary\"\n  from --canary\n  over chart/values.yaml:11:14 (\"shop-b\")");
+    app.run(&[&asked[..], &["ingressAnnotations"]].concat()).exits(0).prints(
+        "ingressAnnotations.nginx.ingress.kubernetes.io/canary: \"true\"\n  from --canary\n  over chart/values.yaml:12:58 (\"false\")\n\
+             ingressAnnotations.own: \"1\"\n  from chart/values.yaml:12:72",
+    );
+    app.run(&[&asked[..], &["releaseName", "--set", "releaseName=mine"]].concat())
+        .exits(0)
+        .prints("releaseName: \"mine\"\n  from --set releaseName=mine\n  over --canary (\"shop-b-canary\")\n  over chart/values.yaml:11:14 (\"shop-b\")");
+    app.run(&["values", "--explain", "releaseName"]).exits(0).prints("releaseName: \"shop-b\"\n  from chart/values.yaml:11:14");
 }
 
 #[test]

@@ -57,16 +57,25 @@ impl HelmValues {
         self.own.push((key, value));
     }
 
-    /// helm's flags. What lain adds goes as `--set-string` with every special character escaped, so that no
-    /// user name, URL or tag can set another value, and a tag such as `1e3` or `y` stays text.
+    /// All of helm's flags.
     pub fn flags(&self) -> Vec<OsString> {
-        let files = self.files.iter().flat_map(|path| [OsString::from("-f"), path.clone().into_os_string()]);
+        [self.files(), self.set_flags()].concat()
+    }
+
+    /// The files.
+    pub fn files(&self) -> Vec<OsString> {
+        self.files.iter().flat_map(|path| [OsString::from("-f"), path.clone().into_os_string()]).collect()
+    }
+
+    /// What is set one by one. What lain adds goes as `--set-string` with every special character escaped, so that no
+    /// user name, URL or tag can set another value, and a tag such as `1e3` or `y` stays text.
+    pub fn set_flags(&self) -> Vec<OsString> {
         let set = self.set.iter().flat_map(|argument| [OsString::from("--set"), OsString::from(argument)]);
         let own = self
             .own
             .iter()
             .flat_map(|(key, value)| [OsString::from("--set-string"), OsString::from(format!("{key}={}", escape_value(value)))]);
-        files.chain(set).chain(own).collect()
+        set.chain(own).collect()
     }
 }
 

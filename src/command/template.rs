@@ -4,12 +4,16 @@ use clap::Args;
 
 use crate::command::deploy_values::HelmValues;
 use crate::error::{Error, Result};
+use crate::model::app::App;
 use crate::session::Session;
 
 /// Render the chart with exactly the values a deploy would use
 #[derive(Args, Debug)]
 #[command(after_help = "  lain template | less\n  lain template --kube-version 1.31 --set imageTag=xxx")]
 pub struct Template {
+    /// As for a canary: a release of its own, nginx's canary annotations
+    #[arg(long)]
+    canary: bool,
     /// As `lain deploy --set` would; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -25,8 +29,17 @@ impl Template {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let values = HelmValues::gather(session, &self.set, None)?;
-        let app = session.app()?;
-        let mut call = session.local_helm().local().args(["template", app.release(), "chart"]).args(values.flags());
+        let (release, canary) = if self.canary {
+            let layers = session.load_layers(true, &[])?;
+            (layers.typed::<App>()?.release().to_owned(), layers.canary)
+        } else {
+            (session.app()?.release().to_owned(), None)
+        };
+        let mut call = session.local_helm().local().args(["template", &release, "chart"]).args(values.files());
+        if let Some(text) = canary {
+            call = call.args(["-f", "-"]).shown_before(&format!("printf %s {} |", shell_words::quote(&text))).stdin(text);
+        }
+        call = call.args(values.set_flags());
         if self.debug {
             call = call.arg("--debug");
         }

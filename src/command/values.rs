@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::name::nearest;
 use crate::session::Session;
 use crate::ui::Format;
-use crate::values::layers::Layers;
+use crate::values::layers::{CANARY, Layers};
 use crate::values::node::{Node, Value};
 use crate::values::write::to_yaml;
 
@@ -20,6 +20,9 @@ pub struct Values {
     /// For every value under KEY (a.b.c), print the file and line it comes from and what it overrides
     #[arg(long, value_name = "KEY")]
     explain: Option<String>,
+    /// As for a canary: a release of its own, nginx's canary annotations
+    #[arg(long)]
+    canary: bool,
     /// As `lain deploy --set` would
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -28,7 +31,7 @@ pub struct Values {
 impl Values {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
-        let layers = session.load_layers(&self.set)?;
+        let layers = session.load_layers(self.canary, &self.set)?;
         if session.cluster_name().is_none() {
             session.ui.warn("no cluster is chosen: the cluster's own values are missing (lain use CLUSTER)");
         }
@@ -107,8 +110,11 @@ impl Origin {
     }
 }
 
-/// `chart/values.yaml:4:9`, or `--set a.b=c`.
+/// `chart/values.yaml:4:9`, `--canary`, or `--set a.b=c`.
 fn place(node: &Node) -> String {
+    if node.span.source.path.as_os_str() == CANARY {
+        return CANARY.to_owned();
+    }
     if node.span.source.path.as_os_str() == "--set" {
         return format!("--set {}", node.span.source.text);
     }

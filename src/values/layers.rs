@@ -14,10 +14,13 @@ use crate::error::{Error, Result};
 /// The app's own values file.
 pub const APP_VALUES: &str = "chart/values.yaml";
 
+/// Stands for the file that the values of a canary would come from.
+pub const CANARY: &str = "--canary";
+
 /// One file or argument that contributed values.
 #[derive(Debug)]
 pub struct Layer {
-    /// The file; none for `--set`.
+    /// The file; none for `--set` and for what makes a canary.
     pub path: Option<PathBuf>,
     /// What it says.
     pub node: Node,
@@ -32,6 +35,8 @@ pub struct Layers {
     pub layers: Vec<Layer>,
     /// What helm will see.
     pub merged: Node,
+    /// What makes it a canary, as YAML for helm's stdin.
+    pub canary: Option<String>,
 }
 
 /// What to load.
@@ -43,6 +48,8 @@ pub struct Wanted<'a> {
     pub cluster_dirs: &'a [PathBuf],
     /// `-f FILE`, in order.
     pub extra: &'a [PathBuf],
+    /// As a canary beside the app.
+    pub canary: bool,
     /// `--set`, in order.
     pub set: &'a [String],
 }
@@ -68,11 +75,15 @@ impl Layers {
             let node = read_relative(dir, &path)?;
             layers.push(Layer { path: Some(path), node, set: None });
         }
+        let canary = if wanted.canary { Some(canary_values(&merge(&layers)?)?) } else { None };
+        if let Some(text) = &canary {
+            layers.push(Layer { path: None, node: parse(Path::new(CANARY), text.clone())?, set: None });
+        }
         for argument in wanted.set {
             layers.push(Layer { path: None, node: parse_set(argument, false)?, set: Some(argument.clone()) });
         }
         let merged = merge(&layers)?;
-        Ok(Self { layers, merged })
+        Ok(Self { layers, merged, canary })
     }
 
     /// The files that helm needs as `-f`: all but the chart's own.
@@ -134,6 +145,18 @@ fn plain_reason(reason: &str) -> String {
         }
         None => reason.to_owned(),
     }
+}
+
+/// A release of its own, whose ingresses get no traffic until a group of `canaryGroups` is chosen: what the older tool passed too.
+fn canary_values(merged: &Node) -> Result<String> {
+    let name = |key| merged.get(key).and_then(Node::as_str);
+    let Some(release) = name("releaseName").or_else(|| name("appname")) else {
+        return Err(merged.span.error("`appname` is missing, which the canary is named after").hint("appname: NAME"));
+    };
+    let canary = serde_json::json!({"nginx.ingress.kubernetes.io/canary": "true"});
+    Ok(super::write::to_yaml(&serde_json::json!({
+        "releaseName": format!("{release}-canary"), "ingressAnnotations": canary, "externalIngressAnnotations": canary
+    })))
 }
 
 fn merge(layers: &[Layer]) -> Result<Node> {
