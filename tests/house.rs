@@ -131,3 +131,34 @@ fn every_command_is_in_a_table() {
         .collect();
     assert!(unused.is_empty(), "no table of cli/mod.rs has {unused:?}");
 }
+
+#[test]
+fn the_top_level_is_tidy() {
+    let out = std::process::Command::new("git").args(["ls-files"]).current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("git runs");
+    let listed = String::from_utf8(out.stdout).expect("UTF-8");
+    let found: BTreeSet<&str> = listed.lines().filter_map(|path| path.split('/').next()).collect();
+    let expected = [
+        ".ci",
+        ".dockerignore",
+        ".gitignore",
+        "CHANGELOG.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "Dockerfile",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "README.zh-CN.md",
+        "benches",
+        "chart_template",
+        "ci-templates",
+        "docs",
+        "examples",
+        "fuzz",
+        "rustfmt.toml",
+        "src",
+        "tests",
+        "vendor",
+    ];
+    assert_eq!(found, BTreeSet::from(expected));
+}
