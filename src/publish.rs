@@ -1,19 +1,33 @@
 //! One image to the registries of all clusters, side by side.
+//!
+//! docker compresses a layer anew for each registry it pushes to, at some 10 MB/s and processor: four pushes at once take as long as their
+//! processors need. Where processors stand idle meanwhile (the network is the bound), docker pushes to all of them at once. Where they do not,
+//! docker pushes to one, and the others get what that one has then, compressed as it is.
 
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
+use crate::http::registry::Registry;
 use crate::images::{ImageResult, Plan};
 use crate::model::aliases::canonical;
 use crate::model::app::App;
 use crate::model::cluster::Cluster;
 use crate::session::Session;
 use crate::tools::docker::Docker;
+use crate::tools::{interrupt, processors};
 use crate::values::layers::{Layers, Wanted, known_clusters, typed};
+
+/// How long the processors are watched before they are judged.
+const WATCH: Duration = Duration::from_millis(150);
+/// How soon a change is noticed.
+const GLANCE: Duration = Duration::from_millis(25);
 
 /// Where a cluster pulls one of the app's images from.
 pub struct Target {
     clusters: Vec<String>,
+    values: Cluster,
     /// `REGISTRY/APP` as the clusters call it.
     pub repository: String,
 }
@@ -32,24 +46,51 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
     }
     let tag = session.image_tag()?;
     let targets = targets(session, plan)?;
-    let images: Vec<(Target, String)> = targets
+    let mut images: Vec<(Target, String)> = targets
         .into_iter()
         .map(|target| {
             let image = format!("{}:{tag}", target.repository);
             (target, image)
         })
         .collect();
+    images.sort_by_key(|(_, image)| *image != built); // the chosen cluster's own goes first, and leads
     let _section = session.ui.section("docker_publish", &format!("publish {tag} to {} registries", images.len()));
     let progress = session.ui.progress();
+    let still = session.env.patience()?.registry;
+    let lead = Lead::default();
     let outcomes: Vec<Result<ImageResult>> = std::thread::scope(|scope| {
+        let count = images.len();
+        let lead = &lead;
+        if count > 1 {
+            scope.spawn(move || lead.watch(count));
+        }
+        let first = &images[0].0;
         let pushes: Vec<_> = images
             .iter()
-            .map(|(target, image)| {
+            .enumerate()
+            .map(|(number, (target, image))| {
                 let line = progress.add(&format!("push {image}"));
-                let (docker, built) = (&docker, &built);
+                let (docker, built, ui) = (&docker, &built, &session.ui);
+                // Made here: a session stays on its thread.
+                let ends = if number == 0 { None } else { ends(session, first, target).ok() };
                 scope.spawn(move || {
                     let started = Instant::now();
-                    let outcome = push_one(docker, plan, built, image, tag);
+                    let outcome = match ends {
+                        _ if number == 0 => lead.follow(push_one(docker, built, image)),
+                        None => push_one(docker, built, image),
+                        Some((from, to)) => match lead.wait() {
+                            Err(error) => Err(error),
+                            Ok(None) => push_one(docker, built, image),
+                            Ok(Some(digest)) => match from.copy(&digest, &to, tag, still) {
+                                Ok(()) => Ok(Some(digest)),
+                                Err(error) if error.kind() == Kind::Interrupted => Err(error),
+                                Err(error) => {
+                                    ui.detail(&format!("{image} cannot be copied from {}, so docker pushes it: {error}", first.repository));
+                                    push_one(docker, built, image)
+                                }
+                            },
+                        },
+                    };
                     match &outcome {
                         Ok(_) => line.done(&format!(
                             "pushed {image} for {} ({:.1} s)",
@@ -65,7 +106,9 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
                 })
             })
             .collect();
-        pushes.into_iter().map(|push| push.join().unwrap_or_else(|_| Err(Error::failed("a push could not be waited for")))).collect()
+        let outcomes: Vec<Result<Option<String>>> =
+            pushes.into_iter().map(|push| push.join().unwrap_or_else(|_| Err(Error::failed("a push could not be waited for")))).collect();
+        images.iter().zip(outcomes).map(|((_, image), outcome)| Ok(plan.result(image.clone(), tag, outcome?))).collect()
     });
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     for ((target, _), outcome) in images.iter().zip(outcomes) {
@@ -76,10 +119,7 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
         }
     }
     match errors.len() {
-        0 => {
-            results.sort_by_key(|result| result.image != built); // the chosen cluster's own first
-            Ok(results)
-        }
+        0 => Ok(results),
         1 => Err(errors.remove(0).1),
         count => {
             let reasons: Vec<String> = errors.iter().map(|(target, error)| format!("{}: {error}", target.repository)).collect();
@@ -90,12 +130,83 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
     }
 }
 
-fn push_one(docker: &Docker<'_>, plan: &Plan<'_>, built: &str, image: &str, tag: &str) -> Result<ImageResult> {
+fn push_one(docker: &Docker<'_>, built: &str, image: &str) -> Result<Option<String>> {
     if image != built {
         docker.tag(built, image)?;
     }
-    let digest = docker.push_quietly(image)?;
-    Ok(plan.result(image.to_owned(), tag, digest))
+    docker.push_quietly(image)
+}
+
+/// The two registries of a copy, each with what its own cluster says of it.
+fn ends<'s>(session: &'s Session, first: &'s Target, target: &'s Target) -> Result<(Registry<'s>, Registry<'s>)> {
+    let of = |target: &'s Target| Registry::new(&session.ui, &session.env, &target.values, &target.repository);
+    Ok((of(first)?, of(target)?))
+}
+
+/// How the first push stands.
+#[derive(Clone, Default, PartialEq)]
+enum First {
+    #[default]
+    GoesOn,
+    /// With this digest.
+    Pushed(String),
+    /// It failed, or docker did not tell the digest.
+    Failed,
+}
+
+/// The first push, and whether there is room for others beside it.
+#[derive(Default)]
+struct Lead {
+    outcome: Mutex<First>,
+    ended: Condvar,
+    room: AtomicBool,
+}
+
+impl Lead {
+    /// Tells those who wait how the first push ended.
+    fn follow(&self, outcome: Result<Option<String>>) -> Result<Option<String>> {
+        let digest = outcome.as_ref().ok().cloned().flatten();
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = digest.map_or(First::Failed, First::Pushed);
+        self.ended.notify_all();
+        outcome
+    }
+
+    /// The digest to copy, once it is there; none when docker may as well push.
+    fn wait(&self) -> Result<Option<String>> {
+        let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            interrupt::check()?;
+            match &*outcome {
+                First::Pushed(digest) => return Ok(Some(digest.clone())),
+                First::Failed => return Ok(None),
+                First::GoesOn if self.room.load(Ordering::Relaxed) => return Ok(None),
+                First::GoesOn => {}
+            }
+            outcome = self.ended.wait_timeout(outcome, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Finds out whether `count` pushes at once have processors enough, for as long as the first goes on.
+    fn watch(&self, count: usize) {
+        let pushes = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        let mut before = processors::look();
+        let mut since = Instant::now();
+        while self.outcome.lock().unwrap_or_else(PoisonError::into_inner).clone() == First::GoesOn && !interrupt::received() {
+            let Some(earlier) = before else {
+                self.room.store(true, Ordering::Relaxed); // nobody knows: as many as there are
+                return;
+            };
+            if since.elapsed() >= WATCH {
+                let now = processors::look();
+                if now.is_some_and(|now| now.at_work_since(&earlier) * pushes <= f64::from(now.count)) {
+                    self.room.store(true, Ordering::Relaxed);
+                    return;
+                }
+                (before, since) = (now, Instant::now());
+            }
+            std::thread::sleep(GLANCE);
+        }
+    }
 }
 
 /// Where an image of a plan goes: each registry once.
@@ -117,7 +228,7 @@ pub fn targets(session: &Session, plan: &Plan<'_>) -> Result<Vec<Target>> {
         let repository = plan.repository_of(registry, &app.appname);
         match targets.iter_mut().find(|target| target.repository == repository) {
             Some(known) => known.clusters.push(cluster),
-            None => targets.push(Target { clusters: vec![cluster], repository }),
+            None => targets.push(Target { clusters: vec![cluster], values, repository }),
         }
     }
     if targets.is_empty() {

@@ -10,6 +10,7 @@ mod support;
 use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use registry::Registry;
@@ -173,8 +174,17 @@ fn a_wall_before_the_registry() {
 
 // ---- hanging ----
 
+/// docker's daemon (20.10) uploads five layers at a time, and an upload that hangs keeps its place when its push has been stopped, until the registry
+/// hangs up: who pushes meanwhile waits for a place.
+static PLACES: Mutex<()> = Mutex::new(());
+
+fn all_places() -> MutexGuard<'static, ()> {
+    PLACES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn it_takes_requests_and_answers_none() {
+    let _places = all_places();
     for server in [Server::new(|_| Answer::Hang), Server::new(after_the_greeting(Answer::Hang))] {
         Shop::patient(&server.host(), "4s").built().cannot_push("stood still for 4 s and was stopped", "LAIN_REGISTRY_TIMEOUT=");
         Shop::patient(&server.host(), "4s").cannot_pull("stood still for 4 s and was stopped", "LAIN_REGISTRY_TIMEOUT=");
@@ -193,6 +203,7 @@ fn it_does_not_even_read() {
 /// A large image over a slow line says nothing for long where docker does not draw: that is no standstill.
 #[test]
 fn slow_is_not_still() {
+    let _places = all_places();
     let registry = Registry::plain();
     let name = Shop::patient(&registry.host(), "4s");
     let big = format!("FROM {BASE}\nRUN head -c 200M /dev/urandom > /big # {}\n", name.name);

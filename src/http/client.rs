@@ -1,7 +1,7 @@
 //! HTTP with bounds: every request has a timeout, every body a size, every failure a few plain words.
 
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
@@ -27,6 +27,8 @@ const GLANCE: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub struct Client {
     agent: Agent,
+    unbounded: OnceLock<Agent>,
+    trust: Trust,
     timeout: Duration,
     max_body: u64,
     retry: Retry,
@@ -56,6 +58,10 @@ pub enum Method<'a> {
     PostJson(&'a str),
     /// POST of a form, encoded already.
     PostForm(&'a str),
+    /// POST of nothing.
+    Post,
+    /// PUT of a text of this media type.
+    Put(&'a str, &'a str),
 }
 
 /// What differs from an ordinary client of this house.
@@ -82,7 +88,9 @@ impl Client {
     /// As [`Client::new`], for those who need it finer.
     pub(super) fn trusting(timeout: Duration, tries: u32, pause: Duration, trust: Trust) -> Self {
         Self {
-            agent: agent(timeout, timeout.min(CONNECT), trust),
+            agent: agent(Some(timeout), timeout.min(CONNECT), trust.clone()),
+            unbounded: OnceLock::new(),
+            trust,
             timeout,
             max_body: MAX_BODY,
             retry: Retry { tries, pause, total: TOTAL },
@@ -92,7 +100,19 @@ impl Client {
     /// A client that tries once: `timeout` bounds all of it, `connect` the connection, `max_body` what is read, in bytes.
     pub fn once_within(timeout: Duration, connect: Duration, max_body: u64) -> Self {
         let retry = Retry { tries: 1, pause: Duration::ZERO, total: timeout };
-        Self { agent: agent(timeout, connect, Trust::default()), timeout, max_body, retry }
+        Self {
+            agent: agent(Some(timeout), connect, Trust::default()),
+            unbounded: OnceLock::new(),
+            trust: Trust::default(),
+            timeout,
+            max_body,
+            retry,
+        }
+    }
+
+    /// For bodies of any length, which take their time: whoever uses it sees to it that they move.
+    pub(super) fn unbounded(&self) -> Agent {
+        self.unbounded.get_or_init(|| agent(None, CONNECT, self.trust.clone())).clone()
     }
 
     /// Sends a request, again on 429, 5xx and broken connections.
@@ -123,6 +143,8 @@ impl Client {
             Method::Delete => (http::Method::DELETE, None, ""),
             Method::PostJson(body) => (http::Method::POST, Some("application/json; charset=utf-8"), body),
             Method::PostForm(body) => (http::Method::POST, Some("application/x-www-form-urlencoded"), body),
+            Method::Post => (http::Method::POST, Some("application/octet-stream"), ""),
+            Method::Put(kind, body) => (http::Method::PUT, Some(kind), body),
         };
         let mut request = Request::builder().method(verb).uri(url);
         for (name, value) in headers.iter().copied().chain(kind.map(|kind| ("Content-Type", kind))) {
@@ -150,11 +172,11 @@ impl Client {
     }
 }
 
-fn agent(timeout: Duration, connect: Duration, trust: Trust) -> Agent {
+fn agent(timeout: Option<Duration>, connect: Duration, trust: Trust) -> Agent {
     let roots = if trust.roots.is_empty() { RootCerts::PlatformVerifier } else { RootCerts::Specific(Arc::new(trust.roots)) };
     let tls = TlsConfig::builder().root_certs(roots).client_cert(trust.identity).disable_verification(trust.insecure).build();
     let mut config = Agent::config_builder()
-        .timeout_global(Some(timeout))
+        .timeout_global(timeout)
         .timeout_connect(Some(connect))
         .http_status_as_error(false)
         .tls_config(tls)

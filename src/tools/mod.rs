@@ -8,5 +8,6 @@ pub mod git;
 pub mod helm;
 pub mod interrupt;
 pub mod kubectl;
+pub mod processors;
 mod standstill;
 pub mod version;

@@ -159,6 +159,25 @@ impl Registry {
         self.put_manifest(repository, tag, &manifest)
     }
 
+    /// Puts an image with these layers under a tag; returns its digest.
+    pub fn put_image(&self, repository: &str, tag: &str, layers: &[&str]) -> String {
+        let config = self.put_blob(repository, &format!("{{\"architecture\":\"amd64\",\"os\":\"linux\",\"comment\":\"{tag}\"}}"));
+        let layers: Vec<String> = layers
+            .iter()
+            .map(|text| {
+                let (digest, size) = self.put_blob(repository, text);
+                format!("{{\"mediaType\":\"{DOCKER_LAYER}\",\"size\":{size},\"digest\":\"{digest}\"}}")
+            })
+            .collect();
+        let manifest = format!(
+            "{{\"schemaVersion\":2,\"mediaType\":\"{DOCKER_MANIFEST}\",\"config\":{{\"mediaType\":\"{DOCKER_CONFIG}\",\"size\":{},\"digest\":\"{}\"}},\"layers\":[{}]}}",
+            config.1,
+            config.0,
+            layers.join(",")
+        );
+        self.put_manifest(repository, tag, &manifest)
+    }
+
     /// Puts any manifest under a tag.
     pub fn put_manifest(&self, repository: &str, tag: &str, manifest: &str) -> String {
         let (digest, _) = self.put_blob(repository, manifest);
@@ -168,6 +187,19 @@ impl Registry {
         link(&format!("_manifests/tags/{tag}/index/sha256/{hex}"));
         link(&format!("_manifests/tags/{tag}/current"));
         digest
+    }
+
+    /// The length of a blob that is there.
+    pub fn size(&self, digest: &str) -> u64 {
+        let hex = digest.trim_start_matches("sha256:");
+        let path = format!("data/docker/registry/v2/blobs/sha256/{}/{hex}/data", &hex[..2]);
+        fs::metadata(self.dir.path().join(path)).expect("a blob").len()
+    }
+
+    /// Other bytes under the digest of a text that was put there.
+    pub fn spoil(&self, text: &str) {
+        let hex = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        self.write(&format!("blobs/sha256/{}/{hex}/data", &hex[..2]), &text.to_uppercase());
     }
 
     /// More tags for an image that is there: thousands in a moment.
@@ -203,6 +235,7 @@ impl Drop for Registry {
 
 /// docker's manifest of one image.
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
 /// A CA, and a certificate for these names that it signed.

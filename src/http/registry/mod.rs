@@ -4,8 +4,10 @@
 
 mod auth;
 mod challenge;
+mod copy;
 mod login;
 mod reach;
+mod transfer;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
@@ -51,7 +53,7 @@ pub struct Registry<'a> {
     reach: Reach,
     credentials: OnceCell<Option<Credentials>>,
     /// By [`Action`].
-    authorization: [RefCell<Option<String>>; 2],
+    authorization: [RefCell<Option<String>>; 3],
 }
 
 /// What a login has to allow. Login servers give tokens for one or the other.
@@ -59,6 +61,7 @@ pub struct Registry<'a> {
 enum Action {
     Pull,
     Delete,
+    Push,
 }
 
 #[derive(Deserialize)]
@@ -82,7 +85,7 @@ impl<'a> Registry<'a> {
     pub fn new(ui: &'a Ui, env: &'a Env, cluster: &'a Cluster, name: &str) -> Result<Self> {
         let place = Place::of(cluster, name)?;
         let reach = Reach::of(env, cluster, &place);
-        Ok(Self { ui, env, cluster, place, reach, credentials: OnceCell::new(), authorization: [RefCell::new(None), RefCell::new(None)] })
+        Ok(Self { ui, env, cluster, place, reach, credentials: OnceCell::new(), authorization: Default::default() })
     }
 
     /// All tags, in the registry's order; none for a repository that nothing was pushed to.
@@ -148,8 +151,7 @@ impl<'a> Registry<'a> {
         if manifest.is_none_or(|manifest| manifest["schemaVersion"] != 2) {
             return Err(self.garbage(&reply, "image manifest"));
         }
-        let hash = Sha256::digest(&reply.body).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-        Ok(Some(format!("sha256:{hash}")))
+        Ok(Some(digest_of(&reply.body)))
     }
 
     /// Deletes the image with this digest, and with it all of its tags; false when there was none.
@@ -192,7 +194,11 @@ impl<'a> Registry<'a> {
         if reply.status != StatusCode::UNAUTHORIZED {
             return Ok(reply);
         }
-        let verb = if action == Action::Delete { "pull,delete" } else { "pull" };
+        let verb = match action {
+            Action::Pull => "pull",
+            Action::Delete => "pull,delete",
+            Action::Push => "pull,push",
+        };
         let fresh = self.authorize(&reply, &format!("repository:{}:{verb}", self.place.repository))?;
         if fresh.is_none() || *known.borrow() == fresh {
             return Ok(reply);
@@ -286,6 +292,12 @@ fn next_query(link: &str) -> Option<String> {
         }
         rest = after;
     }
+}
+
+/// The digest of these bytes.
+fn digest_of(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    format!("sha256:{hash}")
 }
 
 /// `sha256:` and the like, and hex digits.

@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
 /// Redirects that are followed.
-const MAX_HOPS: usize = 5;
+pub(super) const MAX_HOPS: usize = 5;
 /// Docker Hub's registry.
 pub(super) const HUB: &str = "registry-1.docker.io";
 
@@ -161,6 +161,21 @@ impl Reach {
         Err(Failure::new(Trouble::Other, "there is no way to it"))
     }
 
+    /// The client that works, or is the first to be tried.
+    pub fn client_in_use(&self) -> &Client {
+        self.ways[self.chosen.get().unwrap_or(0)].client.get_or_init(|| self.client())
+    }
+
+    /// The address of a path, or of a `Location` that was given for one; none for what is no address of http, or leads from https to http. Some
+    /// registries behind a proxy that ends TLS call themselves http: that means the same host by https.
+    pub fn address(&self, location: &str) -> Option<String> {
+        let url = resolve(&format!("{}/", self.base()), location)?;
+        match url.strip_prefix("http://") {
+            Some(rest) if self.is_https() => (host_of(&url) == self.host).then(|| format!("https://{rest}")),
+            _ => Some(url),
+        }
+    }
+
     fn by(&self, index: usize, method: Method<'_>, path: &str, headers: &[(&str, &str)]) -> Result<Reply, Failure> {
         let way = &self.ways[index];
         let client = way.client.get_or_init(|| self.client());
@@ -186,19 +201,30 @@ fn follow(client: &Client, method: Method<'_>, url: &str, headers: &[(&str, &str
     let mut headers = headers.to_vec();
     for _ in 0..=MAX_HOPS {
         let reply = client.try_send(method, &url, &headers)?;
-        let moved = matches!(reply.status.as_u16(), 301 | 302 | 303 | 307 | 308) && matches!(method, Method::Get | Method::Head);
-        let Some(next) = reply.header("location").filter(|_| moved).and_then(|location| resolve(&url, location)) else {
-            return Ok(reply);
-        };
-        if url.starts_with("https://") && !next.starts_with("https://") {
-            return Err(Failure::new(Trouble::Other, "it redirects from https to http, which is not followed"));
-        }
-        if host_of(&next) != host_of(&url) {
-            headers.retain(|(name, _)| !name.eq_ignore_ascii_case("authorization"));
-        }
+        let moved = matches!(method, Method::Get | Method::Head);
+        let location = reply.header("location").filter(|_| moved);
+        let Some(next) = next_hop(&url, reply.status, location, &mut headers)? else { return Ok(reply) };
         url = next;
     }
     Err(Failure::new(Trouble::Other, "it redirects without end"))
+}
+
+/// Where a reply sends a reader on to, if anywhere; without the login, once it is another host.
+pub(super) fn next_hop<T: AsRef<str>>(
+    url: &str,
+    status: StatusCode,
+    location: Option<&str>,
+    headers: &mut Vec<(T, T)>,
+) -> Result<Option<String>, Failure> {
+    let moved = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+    let Some(next) = location.filter(|_| moved).and_then(|location| resolve(url, location)) else { return Ok(None) };
+    if url.starts_with("https://") && !next.starts_with("https://") {
+        return Err(Failure::new(Trouble::Other, "it redirects from https to http, which is not followed"));
+    }
+    if host_of(&next) != host_of(url) {
+        headers.retain(|(name, _)| !name.as_ref().eq_ignore_ascii_case("authorization"));
+    }
+    Ok(Some(next))
 }
 
 /// The address a `Location` means; none for what is no address of http.
