@@ -61,6 +61,26 @@ fn codequality_is_what_gitlab_takes() {
     assert_eq!(moved[1]["location"]["lines"]["begin"], 6);
 }
 
+/// In a repository of several apps GitLab links files from its top, and the same mistake in two apps is two problems.
+#[test]
+fn gitlab_finds_the_files_of_an_app_below_the_top() {
+    let app = two_problems();
+    let print = |app: &App| json(&app.run(&["lint", "--format", "codequality"]).exits(3).stdout)[0].clone();
+    let alone = print(&app);
+    app.git(&["init", "--quiet", ".."]);
+    let below = print(&app);
+    let folder = app.dir().file_name().expect("a name").to_string_lossy().into_owned();
+    assert_eq!(alone["location"]["path"], "chart/values.yaml");
+    assert_eq!(below["location"]["path"], format!("{folder}/chart/values.yaml"));
+    assert_ne!(alone["fingerprint"], below["fingerprint"]);
+    let junit = app.run(&["lint", "--format", "junit"]).exits(3).stdout;
+    assert!(junit.contains(&format!("file=\"{folder}/chart/values.yaml\"")), "{junit}");
+    let outside = app.dir().with_file_name("outside.yaml");
+    std::fs::write(&outside, "deployments: {web: {replicaCount: none}}\n").expect("a file");
+    let report = app.run(&["-f", "../outside.yaml", "lint", "--format", "codequality"]).exits(3).stdout;
+    assert!(report.contains("\"path\": \"outside.yaml\""), "{report}");
+}
+
 #[test]
 fn junit_has_one_case_a_check() {
     let text = two_problems().run(&["lint", "--format", "junit"]).exits(3).stdout;

@@ -70,14 +70,14 @@ impl Lint {
             Ok(found) => found,
             Err(error) => {
                 // A report is whole even when the values cannot be read: the job that publishes it has nothing else to show.
-                if let Some(text) = report::write(format, &[unreadable(&error)]) {
+                if let Some(text) = report::write(format, &[unreadable(&error)], &session.dir) {
                     session.ui.result(&text)?;
                 }
                 return Err(error);
             }
         };
         tell(session, &problems); // in a job, people read the log and GitLab the report
-        if let Some(text) = report::write(format, &problems) {
+        if let Some(text) = report::write(format, &problems, &session.dir) {
             session.ui.result(&text)?;
         }
         match problems.iter().filter(|problem| problem.severity == Severity::Error).count() {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -23,14 +24,36 @@ pub enum Report {
     Junit,
 }
 
-/// The report; none for text.
-pub fn write(report: Report, problems: &[Problem]) -> Option<String> {
+/// The report; none for text. What GitLab reads names files as seen from the top of the repository that the app's folder `dir` is in: its links lead
+/// nowhere else (GitLab documentation, "Code Quality report format": `location.path`).
+pub fn write(report: Report, problems: &[Problem], dir: &Path) -> Option<String> {
     match report {
         Report::Text => None,
         Report::Json => Some(pretty(&as_json(problems))),
-        Report::Codequality => Some(pretty(&as_codequality(problems))),
-        Report::Junit => Some(as_junit(problems)),
+        Report::Codequality => Some(pretty(&as_codequality(problems, dir))),
+        Report::Junit => Some(as_junit(problems, dir)),
     }
+}
+
+/// A path from `dir` as one from the top of its repository; as it is where there is none, or the file is outside.
+fn from_the_top(dir: &Path, path: &Path) -> String {
+    let within = || {
+        let top = dir.ancestors().find(|folder| folder.join(".git").exists())?;
+        plain(&dir.join(path)).strip_prefix(top).map(Path::to_path_buf).ok()
+    };
+    within().unwrap_or_else(|| path.to_path_buf()).display().to_string()
+}
+
+/// Without `.` and `..`, by its words alone: the file may be gone.
+fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut out, part| {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(out.pop()),
+            part => out.push(part),
+        }
+        out
+    })
 }
 
 fn pretty(json: &Json) -> String {
@@ -65,12 +88,13 @@ fn as_json(problems: &[Problem]) -> Json {
 
 /// The fields that GitLab's widget needs (GitLab documentation, "Code Quality report format"): description, `check_name`, fingerprint, severity, `location.path`,
 /// `location.lines.begin`. The fingerprint leaves the line's number out, so that a problem stays the same one when lines above it come and go.
-fn as_codequality(problems: &[Problem]) -> Json {
+fn as_codequality(problems: &[Problem], dir: &Path) -> Json {
     let mut seen: HashMap<String, usize> = HashMap::new();
     let list: Vec<Json> = problems
         .iter()
         .map(|problem| {
-            let identity = format!("{}\0{}\0{}\0{}", problem.id, problem.at.path.display(), problem.message, problem.at.text.trim());
+            let path = from_the_top(dir, &problem.at.path);
+            let identity = format!("{}\0{path}\0{}\0{}", problem.id, problem.message, problem.at.text.trim());
             let count = seen.entry(identity.clone()).or_default();
             *count += 1;
             let digest = Sha256::digest(format!("{identity}\0{count}"));
@@ -83,7 +107,7 @@ fn as_codequality(problems: &[Problem]) -> Json {
                 "check_name": problem.id,
                 "fingerprint": fingerprint,
                 "severity": match problem.severity { Severity::Error => "major", Severity::Warning => "minor" },
-                "location": {"path": problem.at.path.display().to_string(), "lines": {"begin": problem.at.line}},
+                "location": {"path": path, "lines": {"begin": problem.at.line}},
             })
         })
         .collect();
@@ -91,7 +115,7 @@ fn as_codequality(problems: &[Problem]) -> Json {
 }
 
 /// One test case a check: failed when it found an error; warnings are its output.
-fn as_junit(problems: &[Problem]) -> String {
+fn as_junit(problems: &[Problem], dir: &Path) -> String {
     let errors: std::collections::HashSet<&str> =
         problems.iter().filter(|problem| problem.severity == Severity::Error).map(|problem| problem.id).collect();
     let mut out = format!(
@@ -108,7 +132,7 @@ fn as_junit(problems: &[Problem]) -> String {
         };
         let tell = |problem: &&Problem| format!("{}: {}\ninstead: {}\n", problem.at, problem.message, problem.hint);
         let text = xml(&found.iter().map(tell).collect::<String>());
-        let _ = writeln!(out, "<testcase classname=\"lain.lint\" name=\"{name}\" file=\"{}\">", xml(&first.at.path.display().to_string()));
+        let _ = writeln!(out, "<testcase classname=\"lain.lint\" name=\"{name}\" file=\"{}\">", xml(&from_the_top(dir, &first.at.path)));
         if errors.contains(check.id) {
             let _ = writeln!(out, "<failure type=\"{}\" message=\"{}\">{text}</failure>", check.id, xml(&first.message));
         } else {
