@@ -1,18 +1,33 @@
 # Base images. Nothing can be pulled on a machine that reaches only package registries, so they are made
 # from Debian packages and imported under the names that Dockerfiles ask for.
 
+# Where the python image has what the examples install, and pip looks nowhere else: the many builds of a run of the tests do not hang on a network.
+PYTHON_WHEELS=/usr/share/python-wheels-of-the-rig
 BASES=(debian:trixie-slim python:3.13-slim lain-ci-helper:local rust:trixie)
 
 import_images() {
-  local image
+  local image told
   for image in "${BASES[@]}"; do
-    dock image inspect "$image" >/dev/null 2>&1 || make_image "$image"
+    told=$(dock image inspect --format '{{index .Config.Labels "lain.rig.revision"}}' "$image" 2>/dev/null || echo none)
+    [[ ${told:-1} == "$(revision "$image")" ]] || make_image "$image"
   done
 }
 
+# Raised when what is in an image changes: a rig that has an older one makes it anew.
+revision() {
+  case $1 in
+    python:*) echo "2-$(requirements | sha256sum | head -c 8)" ;;
+    *) echo 1 ;;
+  esac
+}
+
+requirements() { sort -u "$HERE"/../../examples/*/requirements.txt; }
+
 make_image() {
-  local image=$1 tar
-  tar=$CACHE/images/${image//[:\/]/_}.tar
+  local image=$1 name tar
+  name=${image//[:\/]/_}
+  tar=$CACHE/images/$name.tar
+  [[ $(revision "$image") == 1 ]] || tar=$CACHE/images/$name-$(revision "$image").tar
   mkdir -p "$CACHE/images"
   if [[ ! -f $tar ]]; then
     case $image in
@@ -23,9 +38,10 @@ make_image() {
       rust:*) rootfs "$tar" gcc,libc6-dev,pkg-config,git rust_extras ;;
     esac
   fi
-  local changes=(--change 'CMD ["bash"]' --change 'ENV LANG=C.UTF-8')
+  local changes=(--change 'CMD ["bash"]' --change 'ENV LANG=C.UTF-8' --change "LABEL lain.rig.revision=$(revision "$image")")
   [[ $image != rust:* ]] || changes+=(--change 'ENV PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' --change 'ENV CARGO_HOME=/usr/local/cargo')
-  [[ $image != python:* ]] || changes+=(--change 'ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt' --change 'ENV PIP_ROOT_USER_ACTION=ignore')
+  [[ $image != python:* ]] || changes+=(--change 'ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt' --change 'ENV PIP_ROOT_USER_ACTION=ignore'
+    --change "ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=$PYTHON_WHEELS")
   dock import "${changes[@]}" "$tar" "$image" >/dev/null
 }
 
@@ -54,6 +70,11 @@ python_extras() {
   local root=$1
   rm -f "$root"/usr/lib/python3*/EXTERNALLY-MANAGED
   ln -sf python3 "$root/usr/bin/python"
+  cp /etc/resolv.conf "$root/etc/resolv.conf"
+  requirements >"$root/tmp/requirements.txt"
+  chroot "$root" env -u PIP_FIND_LINKS PIP_CERT=/etc/ssl/certs/ca-certificates.crt PIP_RETRIES=9 PIP_RESUME_RETRIES=9 PIP_DEFAULT_TIMEOUT=30 \
+    pip3 download --quiet --only-binary :all: --dest "$PYTHON_WHEELS" --requirement /tmp/requirements.txt
+  rm "$root/tmp/requirements.txt" "$root/etc/resolv.conf"
 }
 
 rust_extras() {
