@@ -1,4 +1,5 @@
-//! What building and pushing with lain costs beside docker alone: a rebuild with nothing changed, and one image to several registries at once.
+//! What building and pushing with lain costs beside docker alone: a rebuild with nothing changed, and one image to several registries at once, by
+//! docker and by a builder.
 //! Real docker, real registries; runs alternate, figures are medians. `cargo bench` prints them; nothing is asserted.
 
 #[path = "../tests/support/registry.rs"]
@@ -17,6 +18,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use registry::Registry;
 
 const ROUNDS: usize = 5;
+/// How many registries.
+const COUNTS: [usize; 3] = [1, 2, 4];
+
 /// What a build adds to its base: what the network is like decides what that costs, processors to compress it or the way there.
 #[derive(Clone, Copy, PartialEq)]
 enum Bytes {
@@ -110,6 +114,27 @@ impl Shop {
     }
 }
 
+/// A docker configuration with buildx, and the rig's `BuildKit` as its builder `far`.
+fn with_builder(dir: &Path) -> std::path::PathBuf {
+    let rig = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: eval \"$(tests/rig/rig env)\""));
+    let config = dir.join("docker");
+    fs::create_dir_all(config.join("cli-plugins")).expect("a folder");
+    let plugin = Path::new(&rig("LAIN_RIG_TOOLS")).join("docker-buildx/docker-buildx");
+    std::os::unix::fs::symlink(plugin, config.join("cli-plugins/docker-buildx")).expect("a link");
+    let create = ["buildx", "create", "--name", "far", "--driver", "remote", &rig("LAIN_RIG_BUILDKIT")];
+    time(Command::new("docker").args(create).env("DOCKER_CONFIG", &config));
+    config
+}
+
+/// What `count` registries cost beside one, in times of each.
+fn tell(what: &str, times: [Vec<Duration>; 3]) {
+    let [one, two, four] = times.map(median);
+    for (count, took) in [(COUNTS[1], two), (COUNTS[2], four)] {
+        let ratio = took / one;
+        println!("{what}, {count} registries / one: {took:.0} ms against {one:.0} ms, ratio {ratio:.2} (goal: at most 1.3)");
+    }
+}
+
 impl Drop for Shop {
     fn drop(&mut self) {
         let script =
@@ -150,23 +175,29 @@ fn main() {
     let slow: Vec<String> = slow.iter().map(Slow::host).collect();
     for (what, hosts, kind) in [("on this machine", &hosts, Bytes::Halved), ("at 8 MB/s each", &slow, Bytes::Random)] {
         let mut times: [Vec<Duration>; 3] = Default::default();
-        let counts = [1, 2, 4];
         for round in 0..ROUNDS {
-            for at in 0..counts.len() {
-                let at = (at + round) % counts.len();
+            for at in 0..COUNTS.len() {
+                let at = (at + round) % COUNTS.len();
                 shop.new_layer(kind);
                 time(&mut shop.lain(&hosts[..1], &["build"]));
-                times[at].push(time(&mut shop.lain(&hosts[..counts[at]], &["push", "--publish"])));
+                times[at].push(time(&mut shop.lain(&hosts[..COUNTS[at]], &["push", "--publish"])));
             }
         }
-        let [one, two, four] = times.map(median);
-        for (count, took) in [(2, two), (4, four)] {
-            let ratio = took / one;
-            println!(
-                "lain push --publish, {count} registries {what} / one: {took:.0} ms against {one:.0} ms, ratio {ratio:.2} (goal: at most 1.3)"
-            );
+        tell(&format!("lain push --publish {what}"), times);
+    }
+
+    // A builder builds and pushes in one go: the build is in both figures.
+    let config = with_builder(shop.dir.path());
+    let mut times: [Vec<Duration>; 3] = Default::default();
+    for round in 0..ROUNDS {
+        for at in 0..COUNTS.len() {
+            let at = (at + round) % COUNTS.len();
+            shop.new_layer(Bytes::Random);
+            let mut publish = shop.lain(&slow[..COUNTS[at]], &["build", "--publish"]);
+            times[at].push(time(publish.env("DOCKER_CONFIG", &config).env("BUILDX_BUILDER", "far")));
         }
     }
+    tell("lain build --publish by a builder, at 8 MB/s each", times);
 }
 
 /// A way to a registry that takes so many bytes a second, whatever the number of connections.

@@ -9,7 +9,7 @@ use super::{ImageResult, Plan, ignore, push_image, secrets};
 use crate::error::{Error, Kind, Result, describe_io};
 use crate::http::registry::Registry;
 use crate::publish::{publish, targets};
-use crate::render::dockerfile::Stage;
+use crate::render::dockerfile::{Dockerfile, Stage};
 use crate::session::Session;
 use crate::tools::call::Call;
 use crate::tools::docker::{Docker, INSTALL_BUILDX};
@@ -47,12 +47,31 @@ impl Default for Options {
     }
 }
 
+/// What buildx says, before anything is built, of several outputs and a `BuildKit` older than 0.13 (buildx 0.13), or whenever there are several
+/// (buildx 0.12 and older).
+const ONE_OUTPUT: &str = "multiple outputs currently unsupported";
+
+/// What a build is made of.
+struct Given {
+    platforms: Vec<String>,
+    secrets: Vec<String>,
+    file: Dockerfile,
+}
+
 /// One build.
 struct Order<'o> {
     stage: Stage,
     /// `REGISTRY/APP:TAG`, the first one is its own.
     images: &'o [String],
     to: Destination,
+}
+
+impl Order<'_> {
+    /// Whether its images are of several repositories.
+    fn goes_apart(&self) -> bool {
+        let repository = |image: &str| image.rsplit_once(':').map_or(image, |(repository, _)| repository).to_owned();
+        self.to == Destination::Registry && self.images.iter().any(|image| repository(image) != repository(&self.images[0]))
+    }
 }
 
 impl Plan<'_> {
@@ -204,44 +223,37 @@ impl Plan<'_> {
                 "`build_cache` is of no use without `buildx_builder` in the cluster values: docker itself keeps no cache in a registry",
             );
         }
-        let mut call = match engine {
-            Engine::Docker if secrets.words.is_empty() => docker.build(&session.dir),
-            Engine::Docker => docker.build(&session.dir).shown_env("DOCKER_BUILDKIT", "1"),
-            Engine::Builder(builder) => docker.build_by(builder, &session.dir),
-        };
-        for image in order.images {
-            call = call.args(["--tag", image]);
-        }
-        if !platforms.is_empty() {
-            call = call.arg("--platform").arg(platforms.join(","));
-        }
-        for secret in &secrets.words {
-            call = call.args(["--secret", secret]);
-        }
-        for arg in &file.args {
-            if session.env.get(arg).is_none() {
-                session.ui.warn(&format!("`${{{arg}}}` is used in a build env, but {arg} is not set in the environment"));
-            }
-            call = call.args(["--build-arg", arg]); // docker takes the value from the environment: it may be a secret
-        }
-        for (arg, value) in &file.values {
-            call = call.args(["--build-arg", arg]).env(arg, value);
-        }
-        // buildx leaves the Dockerfile it read from stdin in its temporary folder.
-        let folder =
-            tempfile::tempdir().map_err(|error| Error::failed(format!("cannot make a temporary folder: {}", describe_io(&error))))?;
-        let answer = folder.path().join("answer.json");
-        call = call.env("TMPDIR", folder.path());
-        if *engine != Engine::Docker {
-            call = self.by_builder(session, call, order)?.unshown_args([OsStr::new("--metadata-file"), answer.as_os_str()]);
+        for arg in file.args.iter().filter(|arg| session.env.get(arg).is_none()) {
+            session.ui.warn(&format!("`${{{arg}}}` is used in a build env, but {arg} is not set in the environment"));
         }
         let pipe = match self.name {
             Some(build) => format!("lain dockerfile --stage {name} --name {build} |"),
             None => format!("lain dockerfile --stage {name} |"),
         };
-        // The Dockerfile goes in by stdin: a Dockerfile of the user's own is never touched.
-        let call = call.args(["--file", "-", "."]).stdin(file.text).shown_before(&pipe);
-        let (code, tail) = call.stream()?;
+        // buildx leaves the Dockerfile it read from stdin in its temporary folder.
+        let folder =
+            tempfile::tempdir().map_err(|error| Error::failed(format!("cannot make a temporary folder: {}", describe_io(&error))))?;
+        let answer = folder.path().join("answer.json");
+        let given = Given { platforms, secrets: secrets.words, file };
+        let start = |apart: bool| -> Result<(Call<'_>, i32, String)> {
+            let mut call = self.call(session, docker, engine, &given, order, apart)?.env("TMPDIR", folder.path());
+            if *engine != Engine::Docker {
+                call = call.unshown_args([OsStr::new("--metadata-file"), answer.as_os_str()]);
+            }
+            if apart {
+                call = call.heard();
+            }
+            // The Dockerfile goes in by stdin: a Dockerfile of the user's own is never touched.
+            let call = call.args(["--file", "-", "."]).stdin(given.file.text.clone()).shown_before(&pipe);
+            let (code, tail) = call.stream()?;
+            Ok((call, code, tail))
+        };
+        let apart = order.goes_apart() && !attests(session);
+        let (mut call, mut code, mut tail) = start(apart)?;
+        if apart && code != 0 && tail.contains(ONE_OUTPUT) {
+            session.ui.say("this builder's BuildKit is older than 0.13: it pushes to one registry after another");
+            (call, code, tail) = start(false)?;
+        }
         if code != 0 {
             let is_link = std::fs::symlink_metadata(session.dir.join(".dockerignore")).is_ok_and(|meta| meta.is_symlink());
             if is_link && *engine == Engine::Docker {
@@ -259,9 +271,51 @@ impl Plan<'_> {
         Ok(told.and_then(|told| told["containerimage.digest"].as_str().map(str::to_owned)))
     }
 
-    /// What a builder is told beside: where its image goes, and where its cache is.
+    /// The command that builds, but for its Dockerfile. `apart`: a builder's several names are outputs of their own, which it pushes side by side.
+    fn call<'c>(
+        &self,
+        session: &Session,
+        docker: &'c Docker<'_>,
+        engine: &Engine,
+        given: &Given,
+        order: &Order<'_>,
+        apart: bool,
+    ) -> Result<Call<'c>> {
+        let mut call = match engine {
+            Engine::Docker if given.secrets.is_empty() => docker.build(&session.dir),
+            Engine::Docker => docker.build(&session.dir).shown_env("DOCKER_BUILDKIT", "1"),
+            Engine::Builder(builder) => docker.build_by(builder, &session.dir),
+        };
+        for image in order.images.iter().filter(|_| !apart) {
+            call = call.args(["--tag", image]);
+        }
+        if !given.platforms.is_empty() {
+            call = call.arg("--platform").arg(given.platforms.join(","));
+        }
+        for secret in &given.secrets {
+            call = call.args(["--secret", secret]);
+        }
+        for arg in &given.file.args {
+            call = call.args(["--build-arg", arg]); // docker takes the value from the environment: it may be a secret
+        }
+        for (arg, value) in &given.file.values {
+            call = call.args(["--build-arg", arg]).env(arg, value);
+        }
+        if *engine == Engine::Docker {
+            return Ok(call);
+        }
+        for image in order.images.iter().filter(|_| apart) {
+            call = call.arg("--output").arg(format!("type=image,name={image},push=true"));
+        }
+        if !apart {
+            call = call.arg(if order.to == Destination::Registry { "--push" } else { "--load" });
+        }
+        self.by_builder(session, call, order)
+    }
+
+    /// What a builder is told beside: about attestations, and where its cache is.
     fn by_builder<'c>(&self, session: &Session, call: Call<'c>, order: &Order<'_>) -> Result<Call<'c>> {
-        let mut call = call.arg(if order.to == Destination::Registry { "--push" } else { "--load" });
+        let mut call = call;
         if session.env.get("BUILDX_NO_DEFAULT_ATTESTATIONS").is_none() {
             // An attestation makes an index of every image, which older registries and clusters do not know.
             call = call.shown_env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1");
@@ -284,20 +338,43 @@ fn cache(session: &Session) -> Result<Option<&str>> {
     Ok(session.cluster()?.build_cache.as_deref().filter(|cache| !cache.is_empty() && *cache != "false"))
 }
 
+/// Whether the user wants attestations: they tell the time of a build, so that each output would have a digest of its own, and buildx tells one.
+fn attests(session: &Session) -> bool {
+    session.env.get("BUILDX_NO_DEFAULT_ATTESTATIONS").is_some_and(|no| !["1", "t", "true"].contains(&no.to_ascii_lowercase().as_str()))
+}
+
+/// The error of a build that failed, with what to do about it. A builder ends with one line that says why; what a step of the build printed is above it.
 fn failure(error: Error, tail: &str, order: &Order<'_>, dockerfile: &str) -> Error {
-    let said = tail.to_lowercase();
-    let refused = order.to == Destination::Registry
-        && ["denied", "unauthorized", "forbidden", "authorization failed", "no basic auth credentials"]
-            .iter()
-            .any(|word| said.contains(word));
-    match error.kind() {
-        Kind::Failed if said.contains("buildx component is missing") => error.hint(INSTALL_BUILDX),
-        Kind::Failed if refused => {
+    if error.kind() != Kind::Failed {
+        return error;
+    }
+    if tail.to_lowercase().contains("buildx component is missing") {
+        return error.hint(INSTALL_BUILDX);
+    }
+    let why = tail.lines().rev().find_map(|line| line.strip_prefix("ERROR: ")).unwrap_or_default();
+    let refusals = ["denied", "unauthorized", "forbidden", "authorization failed", "no basic auth credentials"];
+    let of_a_step = why.contains("did not complete successfully"); // and it repeats the step's words
+    let refused = order.to == Destination::Registry && !of_a_step && refusals.iter().any(|word| why.to_lowercase().contains(word));
+    let pushing = why.split_once("failed to push ").and_then(|(_, what)| what.split_once(": "));
+    let error = match pushing {
+        Some((image, reason)) => Error::failed(format!("{image} could not be pushed: {reason}")).context(error.message()),
+        None => error,
+    };
+    match pushing {
+        _ if refused => {
             let hosts: Vec<&str> = order.images.iter().filter_map(|image| image.split('/').next()).collect();
-            let named = |host: &&&str| tail.lines().any(|line| line.contains("ERROR") && line.contains(**host));
-            error.hint(format!("docker login {}", hosts.iter().find(named).unwrap_or(&hosts[0])))
+            error.hint(format!("docker login {}", hosts.iter().find(|host| why.contains(**host)).unwrap_or(&hosts[0])))
         }
-        Kind::Failed if error.hints().is_empty() => error.hint(format!("{dockerfile} # its steps; docker names the one that failed above")),
-        _ => error,
+        Some((image, _)) => {
+            let again = match order.stage {
+                Stage::Prepare => "prepare",
+                _ if order.goes_apart() => "build --publish",
+                _ => "build --push",
+            };
+            let host = image.split('/').next().unwrap_or(image);
+            error.hint(format!("lain {again} # when {host} answers; the builder keeps what it has built"))
+        }
+        None if error.hints().is_empty() => error.hint(format!("{dockerfile} # its steps; docker names the one that failed above")),
+        None => error,
     }
 }

@@ -63,6 +63,7 @@ pub struct Call<'a> {
     timeout: Option<Duration>,
     standstill: Option<(Duration, String)>,
     lookup: bool,
+    heard: bool,
     install: String,
     before: Option<String>,
     after: Option<String>,
@@ -83,6 +84,7 @@ impl<'a> Call<'a> {
             timeout: None,
             standstill: None,
             lookup: false,
+            heard: false,
             install: format!("install {program} and make sure that it is on PATH"),
             before: None,
             after: None,
@@ -159,6 +161,13 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// What it says is read on a terminal too, where it then prints lines and draws nothing.
+    #[must_use]
+    pub fn heard(mut self) -> Self {
+        self.heard = true;
+        self
+    }
+
     /// What to say when the program is missing.
     #[must_use]
     pub fn install_hint(mut self, hint: &str) -> Self {
@@ -211,7 +220,7 @@ impl<'a> Call<'a> {
     pub fn stream(&self) -> Result<(i32, String)> {
         self.echo();
         let expression = self.expression()?;
-        if self.ui.children_may_draw() {
+        if self.ui.children_may_draw() && !self.heard {
             let handle = self.start(&expression.stdout_to_stderr())?;
             return Ok((self.wait(&handle)?, String::new()));
         }
