@@ -18,6 +18,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use registry::Registry;
 
 const ROUNDS: usize = 5;
+/// Of a new layer, as they are sent. (A layer of a few MB costs more beside one registry: each takes its tenth of a second whatever it gets.)
+const LAYER_BYTES: usize = 24 << 20;
 /// How many registries.
 const COUNTS: [usize; 3] = [1, 2, 4];
 
@@ -54,16 +56,6 @@ struct Shop {
     name: String,
 }
 
-impl Bytes {
-    /// As they are sent.
-    fn count(self) -> usize {
-        match self {
-            Self::Halved => 8 << 20,
-            Self::Random => 24 << 20,
-        }
-    }
-}
-
 impl Shop {
     fn new() -> Self {
         let unique = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_nanos();
@@ -83,7 +75,7 @@ impl Shop {
     /// Bytes that no registry has seen.
     fn new_layer(&self, kind: Bytes) {
         let mut state = u64::from(SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").subsec_nanos()) | 1;
-        let bytes: Vec<u8> = (0..kind.count() / 8)
+        let bytes: Vec<u8> = (0..LAYER_BYTES / 8)
             .flat_map(|_| {
                 state ^= state << 13;
                 state ^= state >> 7;
