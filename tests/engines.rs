@@ -10,6 +10,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use registry::Registry;
@@ -107,6 +108,13 @@ impl Drop for Shop {
     }
 }
 
+/// The steps that the second engine keeps. One test has them thrown away, and a build that goes on meanwhile ends with `failed to solve: not found`.
+static STEPS: RwLock<()> = RwLock::new(());
+
+fn beside_others() -> RwLockReadGuard<'static, ()> {
+    STEPS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn is_digest(text: &str) -> bool {
     text.len() == 71 && text.starts_with("sha256:")
 }
@@ -130,6 +138,7 @@ fn files_with(folder: &Path, words: &str) -> usize {
 
 #[test]
 fn docker_without_buildkit() {
+    let _beside = beside_others();
     let registry = Registry::plain();
     let shop = Shop::new("  base: debian:trixie-slim\n  script: [echo built > it.txt]\n", &format!("registry: {}/team\n", registry.host()));
     let shop = shop.env("DOCKER_BUILDKIT", "0");
@@ -140,6 +149,7 @@ fn docker_without_buildkit() {
 
 #[test]
 fn secrets_need_buildkit() {
+    let _beside = beside_others();
     let build = "  base: debian:trixie-slim\n  secrets: [NPM_TOKEN]\n  script: [cat /run/secrets/NPM_TOKEN]\n";
     let shop = Shop::new(build, "registry: 127.0.0.1:1/team\n").env("NPM_TOKEN", SECRET).env("DOCKER_BUILDKIT", "0");
     let ran = shop.app.run(&["build"]).exits(1).reason("`build.secrets` needs BuildKit, and DOCKER_BUILDKIT=0 forbids it");
@@ -192,6 +202,7 @@ fn builds_silently(shop: &Shop, args: &[&str]) {
 
 #[test]
 fn a_secret_reaches_no_layer_of_docker() {
+    let _beside = beside_others();
     let registry = Registry::plain();
     let shop = with_secrets(&format!("registry: {}/team\n", registry.host())).buildx();
     builds_silently(&shop, &["build", "--push", "--verbose"]);
@@ -215,6 +226,7 @@ fn a_secret_reaches_no_layer_of_docker() {
 
 #[test]
 fn a_secret_reaches_neither_layer_nor_cache_of_a_builder() {
+    let _beside = beside_others();
     let registry = Registry::plain();
     let shop = with_secrets(&format!("registry: {}/team\nbuildx_builder: far\nbuild_cache: true\n", registry.host())).far();
     builds_silently(&shop, &["build", "--push", "--verbose"]);
@@ -224,6 +236,7 @@ fn a_secret_reaches_neither_layer_nor_cache_of_a_builder() {
 
 #[test]
 fn secrets_that_are_not_there() {
+    let _beside = beside_others();
     let cluster = "registry: 127.0.0.1:1/team\n";
     let shop = Shop::new("  base: debian:trixie-slim\n  secrets: [HOME, NPM_TOKEN]\n  script: [\"true\"]\n", cluster).buildx();
     let ran = shop.app.run(&["build"]).exits(1).reason("secret `NPM_TOKEN`: NPM_TOKEN is not set in the environment");
@@ -238,6 +251,7 @@ fn secrets_that_are_not_there() {
 
 #[test]
 fn a_dockerignore_of_ones_own_must_leave_secrets_out() {
+    let _beside = beside_others();
     let build = "  base: debian:trixie-slim\n  secrets: {token: {file: conf/token}}\n  script: [sha256sum < /run/secrets/token > proof]\n";
     let shop = Shop::new(build, "registry: 127.0.0.1:1/team\n").buildx();
     let shop = shop.with(|app| app.file("conf/token", SECRET).file(".dockerignore", "*.log\n"));
@@ -251,6 +265,7 @@ fn a_dockerignore_of_ones_own_must_leave_secrets_out() {
 
 #[test]
 fn a_docker_daemon_elsewhere() {
+    let _beside = beside_others();
     let registry = Registry::plain();
     let cluster = format!("registry: {}/team\nremote_docker: {}\n", registry.host(), rig("LAIN_RIG_ENGINE"));
     let shop =
@@ -267,6 +282,7 @@ fn a_docker_daemon_elsewhere() {
 
 #[test]
 fn a_builder_pushes_by_itself_and_keeps_its_cache_in_the_registry() {
+    let _alone = STEPS.write().unwrap_or_else(PoisonError::into_inner);
     let registry = Registry::plain();
     let cluster = format!("registry: {}/team\nbuildx_builder: far\nbuild_cache: true\n", registry.host());
     let build = "  base: debian:trixie-slim\n  prepare: {script: [echo slow > it], keep: [it]}\n  script: [head -c 16 /dev/urandom | sha256sum > random]\n";
@@ -292,6 +308,7 @@ fn a_builder_pushes_by_itself_and_keeps_its_cache_in_the_registry() {
 
 #[test]
 fn what_a_builder_makes_comes_to_the_daemon_without_push() {
+    let _beside = beside_others();
     let registry = Registry::plain();
     let cluster = format!("registry: {}/team\n", registry.host());
     let shop = Shop::new("  base: debian:trixie-slim\n  script: [echo built > it.txt]\n", &cluster).far().env("BUILDX_BUILDER", "far");
@@ -337,6 +354,7 @@ impl Published {
 
 #[test]
 fn a_builder_publishes_to_every_cluster() {
+    let _beside = beside_others();
     let published = Published::new();
     let said = published.publish();
     for registry in &published.registries {
@@ -347,6 +365,7 @@ fn a_builder_publishes_to_every_cluster() {
 /// Attestations tell the time of a build: two outputs would have two digests, and buildx tells one of them.
 #[test]
 fn attested_images_have_one_digest_everywhere() {
+    let _beside = beside_others();
     let published = Published::new();
     let published = Published { shop: published.shop.env("BUILDX_NO_DEFAULT_ATTESTATIONS", "0"), ..published };
     let said = published.publish();
@@ -356,6 +375,7 @@ fn attested_images_have_one_digest_everywhere() {
 /// The first docker's own `BuildKit` is 0.8: it has one output, which may have several names.
 #[test]
 fn a_builder_with_one_output_publishes_too() {
+    let _beside = beside_others();
     let published = Published::new();
     let published = Published { shop: published.shop.env("BUILDX_BUILDER", "default"), ..published };
     let said = published.publish();
@@ -364,6 +384,7 @@ fn a_builder_with_one_output_publishes_too() {
 
 #[test]
 fn publishing_with_a_builder_names_the_registry_that_does_not_take_it() {
+    let _beside = beside_others();
     let published = Published::new();
     let refusing = Registry::htpasswd();
     let place = |host: &str| format!("registry: {host}/team\nbuildx_builder: far\n");
@@ -378,6 +399,7 @@ fn publishing_with_a_builder_names_the_registry_that_does_not_take_it() {
 /// What a step prints is not what a registry says.
 #[test]
 fn a_step_that_is_denied_something_needs_no_login() {
+    let _beside = beside_others();
     let registry = Registry::plain();
     let build = "  base: debian:trixie-slim\n  script: [\"echo /etc/shadow: Permission denied; false\"]\n";
     let shop = Shop::new(build, &format!("registry: {}/team\nbuildx_builder: far\n", registry.host())).far();
@@ -387,6 +409,7 @@ fn a_step_that_is_denied_something_needs_no_login() {
 
 #[test]
 fn one_image_for_two_platforms() {
+    let _beside = beside_others();
     let registry = Registry::plain();
     let cluster = format!("registry: {}/team\nbuildx_builder: far\n", registry.host());
     let base = format!("{}/engine-base-of-two:{}", registry.host(), registry.host().replace(':', "-"));
@@ -423,6 +446,7 @@ fn one_image_for_two_platforms() {
 
 #[test]
 fn a_builder_that_is_not_there() {
+    let _beside = beside_others();
     let cluster = "registry: 127.0.0.1:1/team\nbuildx_builder: nobody\n";
     let build = "  base: debian:trixie-slim\n  script: [\"true\"]\n";
     let shop = Shop::new(build, cluster).buildx();
@@ -445,6 +469,7 @@ fn a_builder_that_is_not_there() {
 
 #[test]
 fn registries_that_refuse_a_builder() {
+    let _beside = beside_others();
     let (fine, locked) = (Registry::plain(), Registry::htpasswd());
     let build = "  base: debian:trixie-slim\n  script: [\"true\"]\n";
     let shop = Shop::new(build, &format!("registry: {}/team\nbuildx_builder: far\n", locked.host())).far();
@@ -463,6 +488,7 @@ fn registries_that_refuse_a_builder() {
 
 #[test]
 fn a_cache_without_a_builder_is_said() {
+    let _beside = beside_others();
     let registry = Registry::plain();
     let shop = Shop::new(
         "  base: debian:trixie-slim\n  script: [\"true\"]\n",
@@ -473,6 +499,7 @@ fn a_cache_without_a_builder_is_said() {
 
 #[test]
 fn lint_knows_the_keys() {
+    let _beside = beside_others();
     let values = |build: &str| support::VALUES.replace("  base: alpine:3\n", &format!("  base: alpine:3\n{build}"));
     let lint = |build: &str, cluster: &str| {
         let app = App::new().values(&values(build)).chart().tools(&["helm"]).cluster("test", cluster).using("test");
@@ -509,6 +536,7 @@ fn interrupted(shop: &Shop, signal: &str) -> (Option<i32>, String) {
 
 #[test]
 fn ctrl_c_ends_a_builder_and_leaves_nothing() {
+    let _beside = beside_others();
     let registry = Registry::plain();
     let build = "  base: debian:trixie-slim\n  secrets: [NPM_TOKEN]\n  script: [\"echo the script runs; sleep 300\"]\n";
     let shop = Shop::new(build, &format!("registry: {}/team\nbuildx_builder: far\n", registry.host())).far().env("NPM_TOKEN", SECRET);
@@ -524,6 +552,7 @@ fn ctrl_c_ends_a_builder_and_leaves_nothing() {
 
 #[test]
 fn buildkit_that_is_asked_for_and_not_there() {
+    let _beside = beside_others();
     let shop = Shop::new("  base: debian:trixie-slim\n", "registry: 127.0.0.1:1/team\n").env("DOCKER_BUILDKIT", "1");
     let words = "ERROR: BuildKit is enabled but the buildx component is missing or broken.";
     // As docker 28 says it; another docker of this machine may bring the plugin.
