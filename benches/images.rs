@@ -24,7 +24,7 @@ const LAYER_BYTES: usize = 24 << 20;
 const COUNTS: [usize; 3] = [1, 2, 4];
 
 /// What a build adds to its base: what the network is like decides what that costs, processors to compress it or the way there.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Bytes {
     /// As programs are: half the size once compressed.
     Halved,
@@ -118,7 +118,20 @@ fn with_builder(dir: &Path) -> std::path::PathBuf {
     config
 }
 
-/// What `count` registries cost beside one, in times of each.
+/// What each of [`COUNTS`] takes, in turn, with a layer that no registry has.
+fn rounds(shop: &Shop, kind: Bytes, publish: impl Fn(usize) -> Duration) -> [Vec<Duration>; 3] {
+    let mut times: [Vec<Duration>; 3] = Default::default();
+    for round in 0..ROUNDS {
+        for at in 0..COUNTS.len() {
+            let at = (at + round) % COUNTS.len();
+            shop.new_layer(kind);
+            times[at].push(publish(COUNTS[at]));
+        }
+    }
+    times
+}
+
+/// What several registries cost beside one, in times of each.
 fn tell(what: &str, times: [Vec<Duration>; 3]) {
     let [one, two, four] = times.map(median);
     for (count, took) in [(COUNTS[1], two), (COUNTS[2], four)] {
@@ -166,29 +179,18 @@ fn main() {
     let slow: Vec<Slow> = hosts.iter().map(|host| Slow::before(host)).collect();
     let slow: Vec<String> = slow.iter().map(Slow::host).collect();
     for (what, hosts, kind) in [("on this machine", &hosts, Bytes::Halved), ("at 8 MB/s each", &slow, Bytes::Random)] {
-        let mut times: [Vec<Duration>; 3] = Default::default();
-        for round in 0..ROUNDS {
-            for at in 0..COUNTS.len() {
-                let at = (at + round) % COUNTS.len();
-                shop.new_layer(kind);
-                time(&mut shop.lain(&hosts[..1], &["build"]));
-                times[at].push(time(&mut shop.lain(&hosts[..COUNTS[at]], &["push", "--publish"])));
-            }
-        }
+        let times = rounds(&shop, kind, |count| {
+            time(&mut shop.lain(&hosts[..1], &["build"]));
+            time(&mut shop.lain(&hosts[..count], &["push", "--publish"]))
+        });
         tell(&format!("lain push --publish {what}"), times);
     }
 
     // A builder builds and pushes in one go: the build is in both figures.
     let config = with_builder(shop.dir.path());
-    let mut times: [Vec<Duration>; 3] = Default::default();
-    for round in 0..ROUNDS {
-        for at in 0..COUNTS.len() {
-            let at = (at + round) % COUNTS.len();
-            shop.new_layer(Bytes::Random);
-            let mut publish = shop.lain(&slow[..COUNTS[at]], &["build", "--publish"]);
-            times[at].push(time(publish.env("DOCKER_CONFIG", &config).env("BUILDX_BUILDER", "far")));
-        }
-    }
+    let times = rounds(&shop, Bytes::Random, |count| {
+        time(shop.lain(&slow[..count], &["build", "--publish"]).env("DOCKER_CONFIG", &config).env("BUILDX_BUILDER", "far"))
+    });
     tell("lain build --publish by a builder, at 8 MB/s each", times);
 }
 

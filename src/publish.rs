@@ -4,8 +4,7 @@
 //! processors need. Where processors stand idle meanwhile (the network is the bound), docker pushes to all of them at once. Where they do not,
 //! docker pushes to one, and the others get what that one has then, compressed as it is.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
@@ -58,7 +57,7 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
     let progress = session.ui.progress();
     let still = session.env.patience()?.registry;
     let lead = Lead::default();
-    let outcomes: Vec<Result<ImageResult>> = std::thread::scope(|scope| {
+    let outcomes: Vec<Result<Option<String>>> = std::thread::scope(|scope| {
         let count = images.len();
         let lead = &lead;
         if count > 1 {
@@ -75,21 +74,21 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
                 let ends = if number == 0 { None } else { ends(session, first, target).ok() };
                 scope.spawn(move || {
                     let started = Instant::now();
+                    let push = || push_one(docker, built, image);
                     let outcome = match ends {
-                        _ if number == 0 => lead.follow(push_one(docker, built, image)),
-                        None => push_one(docker, built, image),
-                        Some((from, to)) => match lead.wait() {
-                            Err(error) => Err(error),
-                            Ok(None) => push_one(docker, built, image),
-                            Ok(Some(digest)) => match from.copy(&digest, &to, tag, still) {
+                        _ if number == 0 => lead.follow(push()),
+                        None => push(),
+                        Some((from, to)) => lead.wait().and_then(|digest| {
+                            let Some(digest) = digest else { return push() };
+                            match from.copy(&digest, &to, tag, still) {
                                 Ok(()) => Ok(Some(digest)),
                                 Err(error) if error.kind() == Kind::Interrupted => Err(error),
                                 Err(error) => {
                                     ui.detail(&format!("{image} cannot be copied from {}, so docker pushes it: {error}", first.repository));
-                                    push_one(docker, built, image)
+                                    push()
                                 }
-                            },
-                        },
+                            }
+                        }),
                     };
                     match &outcome {
                         Ok(_) => line.done(&format!(
@@ -106,14 +105,12 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
                 })
             })
             .collect();
-        let outcomes: Vec<Result<Option<String>>> =
-            pushes.into_iter().map(|push| push.join().unwrap_or_else(|_| Err(Error::failed("a push could not be waited for")))).collect();
-        images.iter().zip(outcomes).map(|((_, image), outcome)| Ok(plan.result(image.clone(), tag, outcome?))).collect()
+        pushes.into_iter().map(|push| push.join().unwrap_or_else(|_| Err(Error::failed("a push could not be waited for")))).collect()
     });
     let (mut results, mut errors) = (Vec::new(), Vec::new());
-    for ((target, _), outcome) in images.iter().zip(outcomes) {
+    for ((target, image), outcome) in images.iter().zip(outcomes) {
         match outcome {
-            Ok(result) => results.push(result),
+            Ok(digest) => results.push(plan.result(image.clone(), tag, digest)),
             Err(error) if error.kind() == Kind::Interrupted => return Err(error),
             Err(error) => errors.push((target, error)),
         }
@@ -143,69 +140,74 @@ fn ends<'s>(session: &'s Session, first: &'s Target, target: &'s Target) -> Resu
     Ok((of(first)?, of(target)?))
 }
 
-/// How the first push stands.
-#[derive(Clone, Default, PartialEq)]
+/// How the first push stands, as far as the others care.
+#[derive(Default, PartialEq)]
 enum First {
     #[default]
     GoesOn,
-    /// With this digest.
+    /// With this digest, which can be copied.
     Pushed(String),
-    /// It failed, or docker did not tell the digest.
-    Failed,
+    /// There is nothing to wait for: there is room for all pushes beside it, it failed, or docker did not tell the digest.
+    NoLead,
 }
 
-/// The first push, and whether there is room for others beside it.
+/// The first push, and whether the others wait for it.
 #[derive(Default)]
 struct Lead {
-    outcome: Mutex<First>,
-    ended: Condvar,
-    room: AtomicBool,
+    stands: Mutex<First>,
+    changed: Condvar,
 }
 
 impl Lead {
+    fn stands(&self) -> MutexGuard<'_, First> {
+        self.stands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Tells those who wait how the first push ended.
     fn follow(&self, outcome: Result<Option<String>>) -> Result<Option<String>> {
-        let digest = outcome.as_ref().ok().cloned().flatten();
-        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = digest.map_or(First::Failed, First::Pushed);
-        self.ended.notify_all();
+        *self.stands() = outcome.as_ref().ok().cloned().flatten().map_or(First::NoLead, First::Pushed);
+        self.changed.notify_all();
         outcome
     }
 
     /// The digest to copy, once it is there; none when docker may as well push.
     fn wait(&self) -> Result<Option<String>> {
-        let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stands = self.stands();
         loop {
             interrupt::check()?;
-            match &*outcome {
+            match &*stands {
                 First::Pushed(digest) => return Ok(Some(digest.clone())),
-                First::Failed => return Ok(None),
-                First::GoesOn if self.room.load(Ordering::Relaxed) => return Ok(None),
+                First::NoLead => return Ok(None),
                 First::GoesOn => {}
             }
-            outcome = self.ended.wait_timeout(outcome, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
+            stands = self.changed.wait_timeout(stands, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// Finds out whether `count` pushes at once have processors enough, for as long as the first goes on.
+    /// Lets the others go, once `count` pushes at once are found to have processors enough, for as long as the first goes on.
     fn watch(&self, count: usize) {
         let pushes = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-        let mut before = processors::look();
-        let mut since = Instant::now();
-        while self.outcome.lock().unwrap_or_else(PoisonError::into_inner).clone() == First::GoesOn && !interrupt::received() {
-            let Some(earlier) = before else {
-                self.room.store(true, Ordering::Relaxed); // nobody knows: as many as there are
-                return;
-            };
+        let (mut before, mut since) = (processors::look(), Instant::now());
+        while *self.stands() == First::GoesOn && !interrupt::received() {
+            let Some(earlier) = before else { return self.make_room() }; // nobody knows: as many as there are
             if since.elapsed() >= WATCH {
                 let now = processors::look();
                 if now.is_some_and(|now| now.at_work_since(&earlier) * pushes <= f64::from(now.count)) {
-                    self.room.store(true, Ordering::Relaxed);
-                    return;
+                    return self.make_room();
                 }
                 (before, since) = (now, Instant::now());
             }
             std::thread::sleep(GLANCE);
         }
+    }
+
+    /// Unless the first push has ended meanwhile.
+    fn make_room(&self) {
+        let mut stands = self.stands();
+        if *stands == First::GoesOn {
+            *stands = First::NoLead;
+        }
+        self.changed.notify_all();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Who builds: docker without `BuildKit` and with it, a docker daemon elsewhere, a buildx builder elsewhere. Real ones, all of them.
 
+#[path = "support/engine.rs"]
+mod engine;
 #[path = "support/registry.rs"]
 mod registry;
 #[path = "support/server.rs"]
@@ -7,12 +9,11 @@ mod server;
 mod support;
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use engine::{Shop, is_digest};
 use registry::Registry;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -20,104 +21,6 @@ use support::{App, rig};
 
 /// Never in a file of these tests' apps.
 const SECRET: &str = "s3cr3t-of-the-build-4711";
-
-/// An app that is new in every run: its images go when it is dropped.
-struct Shop {
-    app: App,
-    name: String,
-}
-
-impl Shop {
-    /// `build` is what stands below `build:`, `cluster` the cluster's values.
-    fn new(build: &str, cluster: &str) -> Self {
-        let unique = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_nanos();
-        let name = format!("engine-{unique}");
-        let app = App::empty()
-            .docker()
-            .file("hello.txt", "hello\n")
-            .values(&format!("appname: {name}\nbuild:\n{build}"))
-            .cluster("test", cluster)
-            .using("test")
-            .committed();
-        Self { app, name }
-    }
-
-    /// With docker's buildx plugin, and so with `BuildKit`.
-    fn buildx(self) -> Self {
-        let plugins = self.app.home().join(".docker/cli-plugins");
-        fs::create_dir_all(&plugins).expect("a folder");
-        let plugin = Path::new(&rig("LAIN_RIG_TOOLS")).join("docker-buildx/docker-buildx");
-        assert!(plugin.is_file(), "{} is missing: tests/rig/rig up", plugin.display());
-        symlink(plugin, plugins.join("docker-buildx")).expect("a link");
-        self
-    }
-
-    /// With a builder `far`: the rig's `BuildKit`, which knows nothing of the docker daemon.
-    fn far(self) -> Self {
-        let shop = self.buildx();
-        shop.docker(&["buildx", "create", "--name", "far", "--driver", "remote", &rig("LAIN_RIG_BUILDKIT")]);
-        shop
-    }
-
-    fn env(self, name: &str, value: &str) -> Self {
-        self.with(|app| app.env(name, value))
-    }
-
-    fn with(mut self, change: impl FnOnce(App) -> App) -> Self {
-        self.app = change(std::mem::replace(&mut self.app, App::empty()));
-        self
-    }
-
-    /// docker in the app's own environment; what it prints.
-    #[track_caller]
-    fn docker(&self, args: &[&str]) -> String {
-        let ran = self.try_docker(args);
-        ran.unwrap_or_else(|error| panic!("docker {args:?}: {error}"))
-    }
-
-    fn try_docker(&self, args: &[&str]) -> Result<String, String> {
-        let out = self.app.command(Path::new("docker")).args(args).output().expect("docker runs");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        if out.status.success() { Ok(text(&out.stdout)) } else { Err(text(&out.stderr)) }
-    }
-
-    /// What a registry has under a name, as it came.
-    #[track_caller]
-    fn manifest(&self, image: &str) -> Json {
-        serde_json::from_str(&self.docker(&["buildx", "imagetools", "inspect", "--raw", image])).expect("JSON")
-    }
-
-    /// The image and the digest that lain tells.
-    #[track_caller]
-    fn build(&self, args: &[&str]) -> (String, String) {
-        let ran = self.app.run(&[&["build", "-o", "json"], args].concat()).exits(0).leaves_nothing();
-        let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
-        let digest = json["digest"].as_str().unwrap_or_default().to_owned();
-        (json["image"].as_str().expect("an image").to_owned(), digest)
-    }
-}
-
-impl Drop for Shop {
-    fn drop(&mut self) {
-        for host in ["DOCKER_HOST", "LAIN_RIG_ENGINE"].map(|name| std::env::var(name).unwrap_or_default()) {
-            let list = self.try_docker(&["--host", &host, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]).unwrap_or_default();
-            for image in list.lines().filter(|image| image.contains(&self.name)) {
-                let _ = self.try_docker(&["--host", &host, "image", "rm", "--force", image]);
-            }
-        }
-    }
-}
-
-/// The steps that the second engine keeps. One test has them thrown away, and a build that goes on meanwhile ends with `failed to solve: not found`.
-static STEPS: RwLock<()> = RwLock::new(());
-
-fn beside_others() -> RwLockReadGuard<'static, ()> {
-    STEPS.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn is_digest(text: &str) -> bool {
-    text.len() == 71 && text.starts_with("sha256:")
-}
 
 fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
@@ -138,7 +41,6 @@ fn files_with(folder: &Path, words: &str) -> usize {
 
 #[test]
 fn docker_without_buildkit() {
-    let _beside = beside_others();
     let registry = Registry::plain();
     let shop = Shop::new("  base: debian:trixie-slim\n  script: [echo built > it.txt]\n", &format!("registry: {}/team\n", registry.host()));
     let shop = shop.env("DOCKER_BUILDKIT", "0");
@@ -149,7 +51,6 @@ fn docker_without_buildkit() {
 
 #[test]
 fn secrets_need_buildkit() {
-    let _beside = beside_others();
     let build = "  base: debian:trixie-slim\n  secrets: [NPM_TOKEN]\n  script: [cat /run/secrets/NPM_TOKEN]\n";
     let shop = Shop::new(build, "registry: 127.0.0.1:1/team\n").env("NPM_TOKEN", SECRET).env("DOCKER_BUILDKIT", "0");
     let ran = shop.app.run(&["build"]).exits(1).reason("`build.secrets` needs BuildKit, and DOCKER_BUILDKIT=0 forbids it");
@@ -202,7 +103,6 @@ fn builds_silently(shop: &Shop, args: &[&str]) {
 
 #[test]
 fn a_secret_reaches_no_layer_of_docker() {
-    let _beside = beside_others();
     let registry = Registry::plain();
     let shop = with_secrets(&format!("registry: {}/team\n", registry.host())).buildx();
     builds_silently(&shop, &["build", "--push", "--verbose"]);
@@ -226,7 +126,6 @@ fn a_secret_reaches_no_layer_of_docker() {
 
 #[test]
 fn a_secret_reaches_neither_layer_nor_cache_of_a_builder() {
-    let _beside = beside_others();
     let registry = Registry::plain();
     let shop = with_secrets(&format!("registry: {}/team\nbuildx_builder: far\nbuild_cache: true\n", registry.host())).far();
     builds_silently(&shop, &["build", "--push", "--verbose"]);
@@ -236,7 +135,6 @@ fn a_secret_reaches_neither_layer_nor_cache_of_a_builder() {
 
 #[test]
 fn secrets_that_are_not_there() {
-    let _beside = beside_others();
     let cluster = "registry: 127.0.0.1:1/team\n";
     let shop = Shop::new("  base: debian:trixie-slim\n  secrets: [HOME, NPM_TOKEN]\n  script: [\"true\"]\n", cluster).buildx();
     let ran = shop.app.run(&["build"]).exits(1).reason("secret `NPM_TOKEN`: NPM_TOKEN is not set in the environment");
@@ -251,7 +149,6 @@ fn secrets_that_are_not_there() {
 
 #[test]
 fn a_dockerignore_of_ones_own_must_leave_secrets_out() {
-    let _beside = beside_others();
     let build = "  base: debian:trixie-slim\n  secrets: {token: {file: conf/token}}\n  script: [sha256sum < /run/secrets/token > proof]\n";
     let shop = Shop::new(build, "registry: 127.0.0.1:1/team\n").buildx();
     let shop = shop.with(|app| app.file("conf/token", SECRET).file(".dockerignore", "*.log\n"));
@@ -265,7 +162,6 @@ fn a_dockerignore_of_ones_own_must_leave_secrets_out() {
 
 #[test]
 fn a_docker_daemon_elsewhere() {
-    let _beside = beside_others();
     let registry = Registry::plain();
     let cluster = format!("registry: {}/team\nremote_docker: {}\n", registry.host(), rig("LAIN_RIG_ENGINE"));
     let shop =
@@ -281,34 +177,7 @@ fn a_docker_daemon_elsewhere() {
 }
 
 #[test]
-fn a_builder_pushes_by_itself_and_keeps_its_cache_in_the_registry() {
-    let _alone = STEPS.write().unwrap_or_else(PoisonError::into_inner);
-    let registry = Registry::plain();
-    let cluster = format!("registry: {}/team\nbuildx_builder: far\nbuild_cache: true\n", registry.host());
-    let build = "  base: debian:trixie-slim\n  prepare: {script: [echo slow > it], keep: [it]}\n  script: [head -c 16 /dev/urandom | sha256sum > random]\n";
-    // No daemon here: it has no part in it.
-    let shop = Shop::new(build, &cluster).far().env("DOCKER_HOST", "unix:///nonexistent");
-    let ran = shop.app.run(&["build", "--push", "-o", "json"]).exits(0).says("there is no prepare image yet");
-    let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
-    let (image, digest) = (json["image"].as_str().expect("an image"), json["digest"].as_str().expect("a digest"));
-    let repository = image.rsplit_once(':').expect("a tag").0;
-    let layers = |image: &str| shop.manifest(image)["layers"].as_array().expect("one image, no index").clone();
-    let before = layers(&format!("{repository}@{digest}"));
-    assert_eq!(before, layers(image));
-    assert_eq!(before, layers(&format!("{repository}:latest")));
-    layers(&format!("{repository}:prepare"));
-    shop.app.run(&["tags"]).exits(0).never_says("buildcache").never_says("prepare");
-    // A builder that was never here before takes every step out of the registry.
-    shop.docker(&["buildx", "prune", "--builder", "far", "--all", "--force"]);
-    let ran = shop.app.run(&["build", "--push", "--no-pull"]).exits(0);
-    let step = ran.stderr.lines().find(|line| line.contains("] RUN ")).expect("the step").split(' ').next().expect("its number");
-    assert!(ran.stderr.lines().any(|line| line == format!("{step} CACHED")), "{}", ran.stderr);
-    assert_eq!(before, layers(image));
-}
-
-#[test]
 fn what_a_builder_makes_comes_to_the_daemon_without_push() {
-    let _beside = beside_others();
     let registry = Registry::plain();
     let cluster = format!("registry: {}/team\n", registry.host());
     let shop = Shop::new("  base: debian:trixie-slim\n  script: [echo built > it.txt]\n", &cluster).far().env("BUILDX_BUILDER", "far");
@@ -322,84 +191,9 @@ fn what_a_builder_makes_comes_to_the_daemon_without_push() {
     assert!(shop.docker(&["buildx", "imagetools", "inspect", &image]).contains(&digest) && is_digest(&digest), "{digest}");
 }
 
-/// An app of three clusters with two registries between them, and what publishing it tells is what the registries have.
-struct Published {
-    shop: Shop,
-    registries: [Registry; 2],
-}
-
-impl Published {
-    fn new() -> Self {
-        let registries = [Registry::plain(), Registry::plain()];
-        let values = registries.each_ref().map(|registry| format!("registry: {}/team\nbuildx_builder: far\n", registry.host()));
-        let shop = Shop::new("  base: debian:trixie-slim\n  script: [echo built > it.txt]\n", &values[0]).far();
-        let shop = shop.with(|app| app.cluster("prod", &values[1]).cluster("twin", &values[1]));
-        Self { shop, registries }
-    }
-
-    #[track_caller]
-    fn publish(&self) -> String {
-        let ran = self.shop.app.run(&["build", "--publish", "-o", "json"]).exits(0).leaves_nothing();
-        let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
-        let images = json["images"].as_array().expect("images");
-        assert_eq!(images.len(), 2, "{json}");
-        for (image, registry) in images.iter().zip(&self.registries) {
-            let name = image["image"].as_str().expect("an image");
-            assert!(name.starts_with(&registry.host()), "{json}");
-            assert!(self.shop.docker(&["buildx", "imagetools", "inspect", name]).contains(image["digest"].as_str().expect("a digest")));
-        }
-        ran.stderr
-    }
-}
-
-#[test]
-fn a_builder_publishes_to_every_cluster() {
-    let _beside = beside_others();
-    let published = Published::new();
-    let said = published.publish();
-    for registry in &published.registries {
-        assert!(said.contains(&format!("--output type=image,name={}/team/", registry.host())), "side by side: {said}");
-    }
-}
-
-/// Attestations tell the time of a build: two outputs would have two digests, and buildx tells one of them.
-#[test]
-fn attested_images_have_one_digest_everywhere() {
-    let _beside = beside_others();
-    let published = Published::new();
-    let published = Published { shop: published.shop.env("BUILDX_NO_DEFAULT_ATTESTATIONS", "0"), ..published };
-    let said = published.publish();
-    assert!(said.contains(" --push ") && !said.contains("--output"), "{said}");
-}
-
-/// The first docker's own `BuildKit` is 0.8: it has one output, which may have several names.
-#[test]
-fn a_builder_with_one_output_publishes_too() {
-    let _beside = beside_others();
-    let published = Published::new();
-    let published = Published { shop: published.shop.env("BUILDX_BUILDER", "default"), ..published };
-    let said = published.publish();
-    assert!(said.contains("older than 0.13: it pushes to one registry after another") && said.contains(" --push "), "{said}");
-}
-
-#[test]
-fn publishing_with_a_builder_names_the_registry_that_does_not_take_it() {
-    let _beside = beside_others();
-    let published = Published::new();
-    let refusing = Registry::htpasswd();
-    let place = |host: &str| format!("registry: {host}/team\nbuildx_builder: far\n");
-    let shop = published.shop.with(|app| app.cluster("locked", &place(&refusing.host())));
-    let ran = shop.app.run(&["build", "--publish"]).exits(1).reason("`docker buildx build` failed");
-    ran.says(&format!("{}/team/{}:", refusing.host(), shop.name)).next(&format!("docker login {}", refusing.host()));
-    let shop = shop.with(|app| app.cluster("locked", &place("127.0.0.1:1")));
-    let ran = shop.app.run(&["build", "--publish"]).exits(1).reason("`docker buildx build` failed").says("could not be pushed: ");
-    ran.says("connection refused").next("lain build --publish # when 127.0.0.1:1 answers");
-}
-
 /// What a step prints is not what a registry says.
 #[test]
 fn a_step_that_is_denied_something_needs_no_login() {
-    let _beside = beside_others();
     let registry = Registry::plain();
     let build = "  base: debian:trixie-slim\n  script: [\"echo /etc/shadow: Permission denied; false\"]\n";
     let shop = Shop::new(build, &format!("registry: {}/team\nbuildx_builder: far\n", registry.host())).far();
@@ -409,7 +203,6 @@ fn a_step_that_is_denied_something_needs_no_login() {
 
 #[test]
 fn one_image_for_two_platforms() {
-    let _beside = beside_others();
     let registry = Registry::plain();
     let cluster = format!("registry: {}/team\nbuildx_builder: far\n", registry.host());
     let base = format!("{}/engine-base-of-two:{}", registry.host(), registry.host().replace(':', "-"));
@@ -446,7 +239,6 @@ fn one_image_for_two_platforms() {
 
 #[test]
 fn a_builder_that_is_not_there() {
-    let _beside = beside_others();
     let cluster = "registry: 127.0.0.1:1/team\nbuildx_builder: nobody\n";
     let build = "  base: debian:trixie-slim\n  script: [\"true\"]\n";
     let shop = Shop::new(build, cluster).buildx();
@@ -469,7 +261,6 @@ fn a_builder_that_is_not_there() {
 
 #[test]
 fn registries_that_refuse_a_builder() {
-    let _beside = beside_others();
     let (fine, locked) = (Registry::plain(), Registry::htpasswd());
     let build = "  base: debian:trixie-slim\n  script: [\"true\"]\n";
     let shop = Shop::new(build, &format!("registry: {}/team\nbuildx_builder: far\n", locked.host())).far();
@@ -488,7 +279,6 @@ fn registries_that_refuse_a_builder() {
 
 #[test]
 fn a_cache_without_a_builder_is_said() {
-    let _beside = beside_others();
     let registry = Registry::plain();
     let shop = Shop::new(
         "  base: debian:trixie-slim\n  script: [\"true\"]\n",
@@ -499,7 +289,6 @@ fn a_cache_without_a_builder_is_said() {
 
 #[test]
 fn lint_knows_the_keys() {
-    let _beside = beside_others();
     let values = |build: &str| support::VALUES.replace("  base: alpine:3\n", &format!("  base: alpine:3\n{build}"));
     let lint = |build: &str, cluster: &str| {
         let app = App::new().values(&values(build)).chart().tools(&["helm"]).cluster("test", cluster).using("test");
@@ -536,7 +325,6 @@ fn interrupted(shop: &Shop, signal: &str) -> (Option<i32>, String) {
 
 #[test]
 fn ctrl_c_ends_a_builder_and_leaves_nothing() {
-    let _beside = beside_others();
     let registry = Registry::plain();
     let build = "  base: debian:trixie-slim\n  secrets: [NPM_TOKEN]\n  script: [\"echo the script runs; sleep 300\"]\n";
     let shop = Shop::new(build, &format!("registry: {}/team\nbuildx_builder: far\n", registry.host())).far().env("NPM_TOKEN", SECRET);
@@ -552,7 +340,6 @@ fn ctrl_c_ends_a_builder_and_leaves_nothing() {
 
 #[test]
 fn buildkit_that_is_asked_for_and_not_there() {
-    let _beside = beside_others();
     let shop = Shop::new("  base: debian:trixie-slim\n", "registry: 127.0.0.1:1/team\n").env("DOCKER_BUILDKIT", "1");
     let words = "ERROR: BuildKit is enabled but the buildx component is missing or broken.";
     // As docker 28 says it; another docker of this machine may bring the plugin.

@@ -31,7 +31,7 @@ impl Template {
         let values = HelmValues::gather(session, &self.set, None)?;
         let (release, canary) = if self.canary {
             let layers = session.load_layers(true, &[])?;
-            (layers.typed::<App>()?.release().to_owned(), layers.canary)
+            (layers.typed::<App>()?.release().to_owned(), layers.canary().map(str::to_owned))
         } else {
             (session.app()?.release().to_owned(), None)
         };

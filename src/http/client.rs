@@ -87,27 +87,17 @@ impl Client {
 
     /// As [`Client::new`], for those who need it finer.
     pub(super) fn trusting(timeout: Duration, tries: u32, pause: Duration, trust: Trust) -> Self {
-        Self {
-            agent: agent(Some(timeout), timeout.min(CONNECT), trust.clone()),
-            unbounded: OnceLock::new(),
-            trust,
-            timeout,
-            max_body: MAX_BODY,
-            retry: Retry { tries, pause, total: TOTAL },
-        }
+        Self::with(timeout, timeout.min(CONNECT), MAX_BODY, Retry { tries, pause, total: TOTAL }, trust)
     }
 
     /// A client that tries once: `timeout` bounds all of it, `connect` the connection, `max_body` what is read, in bytes.
     pub fn once_within(timeout: Duration, connect: Duration, max_body: u64) -> Self {
         let retry = Retry { tries: 1, pause: Duration::ZERO, total: timeout };
-        Self {
-            agent: agent(Some(timeout), connect, Trust::default()),
-            unbounded: OnceLock::new(),
-            trust: Trust::default(),
-            timeout,
-            max_body,
-            retry,
-        }
+        Self::with(timeout, connect, max_body, retry, Trust::default())
+    }
+
+    fn with(timeout: Duration, connect: Duration, max_body: u64, retry: Retry, trust: Trust) -> Self {
+        Self { agent: agent(Some(timeout), connect, trust.clone()), unbounded: OnceLock::new(), trust, timeout, max_body, retry }
     }
 
     /// For bodies of any length, which take their time: whoever uses it sees to it that they move.
@@ -152,22 +142,30 @@ impl Client {
         }
         let malformed = |_| Failure::new(Trouble::Other, "the address or a header is malformed");
         let request = request.body(kind.map(|_| body.to_owned())).map_err(malformed)?;
-        let (sender, receiver) = channel();
         let (agent, max_body) = (self.agent.clone(), self.max_body);
-        std::thread::spawn(move || {
-            let _ = sender.send(exchange(&agent, request, max_body)); // nobody may be waiting any more
-        });
-        let started = Instant::now();
-        loop {
-            interrupt::check().map_err(|_| Failure::new(Trouble::Interrupted, "interrupted"))?;
-            match receiver.recv_timeout(GLANCE) {
-                Ok(outcome) => return outcome,
-                Err(RecvTimeoutError::Disconnected) => return Err(Failure::new(Trouble::Other, "the request ended without a word")),
-                Err(RecvTimeoutError::Timeout) if started.elapsed() > self.timeout + Duration::from_secs(1) => {
-                    return Err(Failure::new(Trouble::Timeout, "no answer in time"));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-            }
+        let (started, limit) = (Instant::now(), self.timeout + Duration::from_secs(1));
+        aside(
+            move || exchange(&agent, request, max_body),
+            || (started.elapsed() > limit).then(|| Failure::new(Trouble::Timeout, "no answer in time")),
+        )
+    }
+}
+
+/// Does this on a thread of its own, so that Ctrl-C ends the wait for it, and so does what `late` finds, which is asked at each glance.
+pub(super) fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    mut late: impl FnMut() -> Option<Failure>,
+) -> Result<T, Failure> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let _ = sender.send(work()); // nobody may be waiting any more
+    });
+    loop {
+        interrupt::check().map_err(|_| Failure::new(Trouble::Interrupted, "interrupted"))?;
+        match receiver.recv_timeout(GLANCE) {
+            Ok(outcome) => return outcome,
+            Err(RecvTimeoutError::Disconnected) => return Err(Failure::new(Trouble::Other, "the request ended without a word")),
+            Err(RecvTimeoutError::Timeout) => late().map_or(Ok(()), Err)?,
         }
     }
 }

@@ -286,8 +286,8 @@ impl Plan<'_> {
             Engine::Docker => docker.build(&session.dir).shown_env("DOCKER_BUILDKIT", "1"),
             Engine::Builder(builder) => docker.build_by(builder, &session.dir),
         };
-        for image in order.images.iter().filter(|_| !apart) {
-            call = call.args(["--tag", image]);
+        if !apart {
+            call = order.images.iter().fold(call, |call, image| call.args(["--tag", image]));
         }
         if !given.platforms.is_empty() {
             call = call.arg("--platform").arg(given.platforms.join(","));
@@ -304,18 +304,18 @@ impl Plan<'_> {
         if *engine == Engine::Docker {
             return Ok(call);
         }
-        for image in order.images.iter().filter(|_| apart) {
-            call = call.arg("--output").arg(format!("type=image,name={image},push=true"));
-        }
-        if !apart {
-            call = call.arg(if order.to == Destination::Registry { "--push" } else { "--load" });
-        }
+        call = match order.to {
+            _ if apart => {
+                order.images.iter().fold(call, |call, image| call.arg("--output").arg(format!("type=image,name={image},push=true")))
+            }
+            Destination::Registry => call.arg("--push"),
+            Destination::Daemon => call.arg("--load"),
+        };
         self.by_builder(session, call, order)
     }
 
     /// What a builder is told beside: about attestations, and where its cache is.
-    fn by_builder<'c>(&self, session: &Session, call: Call<'c>, order: &Order<'_>) -> Result<Call<'c>> {
-        let mut call = call;
+    fn by_builder<'c>(&self, session: &Session, mut call: Call<'c>, order: &Order<'_>) -> Result<Call<'c>> {
         if session.env.get("BUILDX_NO_DEFAULT_ATTESTATIONS").is_none() {
             // An attestation makes an index of every image, which older registries and clusters do not know.
             call = call.shown_env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1");
@@ -340,7 +340,8 @@ fn cache(session: &Session) -> Result<Option<&str>> {
 
 /// Whether the user wants attestations: they tell the time of a build, so that each output would have a digest of its own, and buildx tells one.
 fn attests(session: &Session) -> bool {
-    session.env.get("BUILDX_NO_DEFAULT_ATTESTATIONS").is_some_and(|no| !["1", "t", "true"].contains(&no.to_ascii_lowercase().as_str()))
+    let no = "BUILDX_NO_DEFAULT_ATTESTATIONS";
+    session.env.get(no).is_some() && !session.env.flag(no)
 }
 
 /// The error of a build that failed, with what to do about it. A builder ends with one line that says why; what a step of the build printed is above it.

@@ -30,18 +30,27 @@ pub fn write(report: Report, problems: &[Problem], dir: &Path) -> Option<String>
     match report {
         Report::Text => None,
         Report::Json => Some(pretty(&as_json(problems))),
-        Report::Codequality => Some(pretty(&as_codequality(problems, dir))),
-        Report::Junit => Some(as_junit(problems, dir)),
+        Report::Codequality => Some(pretty(&as_codequality(problems, &Repository::around(dir)))),
+        Report::Junit => Some(as_junit(problems, &Repository::around(dir))),
     }
 }
 
-/// A path from `dir` as one from the top of its repository; as it is where there is none, or the file is outside.
-fn from_the_top(dir: &Path, path: &Path) -> String {
-    let within = || {
-        let top = dir.ancestors().find(|folder| folder.join(".git").exists())?;
-        plain(&dir.join(path)).strip_prefix(top).map(Path::to_path_buf).ok()
-    };
-    within().unwrap_or_else(|| path.to_path_buf()).display().to_string()
+/// The repository that the app is in.
+struct Repository<'p> {
+    top: Option<&'p Path>,
+    dir: &'p Path,
+}
+
+impl<'p> Repository<'p> {
+    fn around(dir: &'p Path) -> Self {
+        Self { top: dir.ancestors().find(|folder| folder.join(".git").exists()), dir }
+    }
+
+    /// A path from the app's folder as one from the top; as it is where there is no repository, or the file is outside.
+    fn path(&self, path: &Path) -> String {
+        let full = plain(&self.dir.join(path));
+        self.top.and_then(|top| full.strip_prefix(top).ok()).unwrap_or(path).display().to_string()
+    }
 }
 
 /// Without `.` and `..`, by its words alone: the file may be gone.
@@ -88,12 +97,12 @@ fn as_json(problems: &[Problem]) -> Json {
 
 /// The fields that GitLab's widget needs (GitLab documentation, "Code Quality report format"): description, `check_name`, fingerprint, severity, `location.path`,
 /// `location.lines.begin`. The fingerprint leaves the line's number out, so that a problem stays the same one when lines above it come and go.
-fn as_codequality(problems: &[Problem], dir: &Path) -> Json {
+fn as_codequality(problems: &[Problem], repository: &Repository<'_>) -> Json {
     let mut seen: HashMap<String, usize> = HashMap::new();
     let list: Vec<Json> = problems
         .iter()
         .map(|problem| {
-            let path = from_the_top(dir, &problem.at.path);
+            let path = repository.path(&problem.at.path);
             let identity = format!("{}\0{path}\0{}\0{}", problem.id, problem.message, problem.at.text.trim());
             let count = seen.entry(identity.clone()).or_default();
             *count += 1;
@@ -115,7 +124,7 @@ fn as_codequality(problems: &[Problem], dir: &Path) -> Json {
 }
 
 /// One test case a check: failed when it found an error; warnings are its output.
-fn as_junit(problems: &[Problem], dir: &Path) -> String {
+fn as_junit(problems: &[Problem], repository: &Repository<'_>) -> String {
     let errors: std::collections::HashSet<&str> =
         problems.iter().filter(|problem| problem.severity == Severity::Error).map(|problem| problem.id).collect();
     let mut out = format!(
@@ -132,7 +141,7 @@ fn as_junit(problems: &[Problem], dir: &Path) -> String {
         };
         let tell = |problem: &&Problem| format!("{}: {}\ninstead: {}\n", problem.at, problem.message, problem.hint);
         let text = xml(&found.iter().map(tell).collect::<String>());
-        let _ = writeln!(out, "<testcase classname=\"lain.lint\" name=\"{name}\" file=\"{}\">", xml(&from_the_top(dir, &first.at.path)));
+        let _ = writeln!(out, "<testcase classname=\"lain.lint\" name=\"{name}\" file=\"{}\">", xml(&repository.path(&first.at.path)));
         if errors.contains(check.id) {
             let _ = writeln!(out, "<failure type=\"{}\" message=\"{}\">{text}</failure>", check.id, xml(&first.message));
         } else {

@@ -35,8 +35,6 @@ pub struct Layers {
     pub layers: Vec<Layer>,
     /// What helm will see.
     pub merged: Node,
-    /// What makes it a canary, as YAML for helm's stdin.
-    pub canary: Option<String>,
 }
 
 /// What to load.
@@ -75,15 +73,21 @@ impl Layers {
             let node = read_relative(dir, &path)?;
             layers.push(Layer { path: Some(path), node, set: None });
         }
-        let canary = if wanted.canary { Some(canary_values(&merge(&layers)?)?) } else { None };
-        if let Some(text) = &canary {
-            layers.push(Layer { path: None, node: parse(Path::new(CANARY), text.clone())?, set: None });
+        if wanted.canary {
+            let text = canary_values(&merge(&layers)?)?;
+            layers.push(Layer { path: None, node: parse(Path::new(CANARY), text)?, set: None });
         }
         for argument in wanted.set {
             layers.push(Layer { path: None, node: parse_set(argument, false)?, set: Some(argument.clone()) });
         }
         let merged = merge(&layers)?;
-        Ok(Self { layers, merged, canary })
+        Ok(Self { layers, merged })
+    }
+
+    /// What makes it a canary, as YAML for helm's stdin.
+    pub fn canary(&self) -> Option<&str> {
+        let mut sources = self.layers.iter().map(|layer| &layer.node.span.source);
+        sources.find(|source| source.path.as_os_str() == CANARY).map(|source| source.text.as_str())
     }
 
     /// The files that helm needs as `-f`: all but the chart's own.

@@ -151,12 +151,7 @@ impl Registry {
 
     /// Puts an image of no layers under a tag, straight into the storage folder; returns its digest.
     pub fn put(&self, repository: &str, tag: &str) -> String {
-        let config = self.put_blob(repository, &format!("{{\"architecture\":\"amd64\",\"os\":\"linux\",\"comment\":\"{tag}\"}}"));
-        let manifest = format!(
-            "{{\"schemaVersion\":2,\"mediaType\":\"{DOCKER_MANIFEST}\",\"config\":{{\"mediaType\":\"{DOCKER_CONFIG}\",\"size\":{},\"digest\":\"{}\"}},\"layers\":[]}}",
-            config.1, config.0
-        );
-        self.put_manifest(repository, tag, &manifest)
+        self.put_image(repository, tag, &[])
     }
 
     /// Puts an image with these layers under a tag; returns its digest.
@@ -198,7 +193,7 @@ impl Registry {
 
     /// Other bytes under the digest of a text that was put there.
     pub fn spoil(&self, text: &str) {
-        let hex = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        let hex = sha256(text);
         self.write(&format!("blobs/sha256/{}/{hex}/data", &hex[..2]), &text.to_uppercase());
     }
 
@@ -210,10 +205,7 @@ impl Registry {
     }
 
     fn put_blob(&self, repository: &str, text: &str) -> (String, usize) {
-        let hex = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}"); // a String takes all
-            hex
-        });
+        let hex = sha256(text);
         self.write(&format!("blobs/sha256/{}/{hex}/data", &hex[..2]), text);
         self.write(&format!("repositories/{repository}/_layers/sha256/{hex}/link"), &format!("sha256:{hex}"));
         (format!("sha256:{hex}"), text.len())
@@ -231,6 +223,14 @@ impl Drop for Registry {
         let _ = self.child.kill(); // this very process; it may have ended
         let _ = self.child.wait();
     }
+}
+
+/// In hex.
+fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}"); // a String takes all
+        hex
+    })
 }
 
 /// docker's manifest of one image.

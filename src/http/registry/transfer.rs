@@ -3,18 +3,14 @@
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use ureq::http::{Request, StatusCode};
 use ureq::{Agent, SendBody};
 
 use super::reach::{MAX_HOPS, next_hop};
+use crate::http::client::aside;
 use crate::http::failure::{Failure, Trouble};
-use crate::tools::interrupt;
-
-/// Ctrl-C is noticed within this time.
-const GLANCE: Duration = Duration::from_millis(50);
 
 /// Where a body comes from, or goes to.
 pub(super) struct End {
@@ -29,26 +25,18 @@ pub(super) struct End {
 /// One of the two does not answer, or the first has not what it said.
 pub(super) fn pass_on(from: End, to: End, size: u64, still: Duration) -> Result<StatusCode, Failure> {
     let moved = Arc::new(AtomicU64::new(0));
-    let (sender, receiver) = channel();
     let counted = Arc::clone(&moved);
-    std::thread::spawn(move || {
-        let _ = sender.send(transfer(from, &to, size, counted)); // nobody may be waiting any more
-    });
     let (mut seen, mut since) = (0, Instant::now());
-    loop {
-        interrupt::check().map_err(|_| Failure::new(Trouble::Interrupted, "interrupted"))?;
-        match receiver.recv_timeout(GLANCE) {
-            Ok(outcome) => return outcome,
-            Err(RecvTimeoutError::Disconnected) => return Err(Failure::new(Trouble::Other, "the copy ended without a word")),
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        let now = moved.load(Ordering::Relaxed);
-        if now != seen {
-            (seen, since) = (now, Instant::now());
-        } else if since.elapsed() > still {
-            return Err(Failure::new(Trouble::Timeout, format!("nothing moved for {} s", still.as_secs())));
-        }
-    }
+    aside(
+        move || transfer(from, &to, size, counted),
+        || {
+            let now = moved.load(Ordering::Relaxed);
+            if now != seen {
+                (seen, since) = (now, Instant::now());
+            }
+            (since.elapsed() > still).then(|| Failure::new(Trouble::Timeout, format!("nothing moved for {} s", still.as_secs())))
+        },
+    )
 }
 
 fn transfer(from: End, to: &End, size: u64, moved: Arc<AtomicU64>) -> Result<StatusCode, Failure> {
