@@ -1,10 +1,62 @@
-//! Writing files all or nothing, and removing generated ones whatever happens.
+//! Writing files all or nothing, removing generated ones whatever happens, and which files are the repository's own.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+
+/// Most files of one chart.
+const MOST_FILES: usize = 20_000;
+
+/// The top of the repository that a folder is in; the folder itself where there is none.
+pub fn top_of(dir: &Path) -> PathBuf {
+    dir.ancestors().find(|folder| fs::symlink_metadata(folder.join(".git")).is_ok()).unwrap_or(dir).to_path_buf()
+}
+
+/// Refuses a file of the repository's that is a link out of it: whoever wrote the link chose a file of this machine for lain to read, show or send.
+/// `shown` is how the user knows it, `also` are folders that links may lead to as well. What is not there is left to whoever needs it.
+///
+/// # Errors
+/// It leads out; nothing of it was read.
+pub fn stays_inside(dir: &Path, shown: &Path, also: &[PathBuf]) -> Result<()> {
+    let Ok(real) = fs::canonicalize(dir.join(shown)) else { return Ok(()) };
+    let within = |folder: &Path| fs::canonicalize(folder).is_ok_and(|folder| real.starts_with(folder));
+    if within(&top_of(dir)) || also.iter().any(|folder| within(folder)) {
+        return Ok(());
+    }
+    Err(Error::refused(format!("{} leads out of the repository, to {}; it was not read", shown.display(), real.display()))
+        .hint(format!("ls -l {} # and put a file in the place of the link", shell_words::quote(&shown.to_string_lossy()))))
+}
+
+/// As [`stays_inside`], for a folder and everything in it, links followed as helm follows them.
+///
+/// # Errors
+/// Something in it leads out, or it holds more than [`MOST_FILES`] files.
+pub fn all_stays_inside(dir: &Path, shown: &Path, also: &[PathBuf]) -> Result<()> {
+    let mut seen = HashSet::new();
+    let mut todo = vec![shown.to_path_buf()];
+    while let Some(path) = todo.pop() {
+        let full = dir.join(&path);
+        let Ok(meta) = fs::symlink_metadata(&full) else { continue };
+        if meta.is_symlink() {
+            stays_inside(dir, &path, also)?;
+        }
+        let is_new = full.is_dir() && fs::canonicalize(&full).is_ok_and(|real| seen.insert(real));
+        if !is_new {
+            continue;
+        }
+        for entry in fs::read_dir(&full).map_err(|error| Error::io("read", &path, &error))? {
+            todo.push(path.join(entry.map_err(|error| Error::io("read", &path, &error))?.file_name()));
+        }
+        if todo.len() > MOST_FILES {
+            return Err(Error::failed(format!("{} holds more than {MOST_FILES} files, too many for a chart", shown.display()))
+                .hint(format!("ls -R {} | head", shown.display())));
+        }
+    }
+    Ok(())
+}
 
 /// Writes a file in one step: readers see the old text or the new one, a failed write leaves the old one.
 ///

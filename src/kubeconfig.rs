@@ -9,8 +9,9 @@ use base64::Engine;
 use crate::cli::env::Env;
 use crate::error::{Error, Result};
 use crate::model::cluster::Cluster;
-use crate::model::name::nearest;
+use crate::model::name::{is_harmless, nearest};
 use crate::session::Session;
+use crate::ui::printable;
 use crate::values::layers::{cluster_file, known_clusters};
 use crate::values::parse::read_file;
 
@@ -86,11 +87,24 @@ pub fn find(session: &Session, name: &str) -> Result<PathBuf> {
         .hint(format!("install -m 600 -D YOUR_KUBECONFIG {} # in CI: a file variable {variable}", path.display())))
 }
 
+/// Refuses a cluster's name that would lead to other folders: it is part of file names.
+///
+/// # Errors
+/// The name has other signs than letters, digits, `.`, `_` and `-`.
+pub fn check_name(name: &str) -> Result<()> {
+    if is_harmless(name) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{}` cannot be the name of a cluster: letters, digits, `.`, `_` and `-`", printable(name)))
+        .hint("lain use # lists the clusters"))
+}
+
 /// Refuses a cluster that neither has values nor a kubeconfig.
 ///
 /// # Errors
 /// The name is unknown; the error lists the known ones and the nearest.
 pub fn check_known(session: &Session, name: &str) -> Result<()> {
+    check_name(name)?;
     let dirs = session.env.cluster_values_dirs();
     if cluster_file(&dirs, name).is_some() {
         return Ok(());

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Kind, Result};
 use crate::http::registry::Registry;
 use crate::images::{ImageResult, Plan};
-use crate::model::aliases::canonical;
+use crate::kubeconfig::cluster_values;
 use crate::model::app::App;
 use crate::model::cluster::Cluster;
 use crate::session::Session;
 use crate::tools::docker::Docker;
 use crate::tools::{interrupt, processors};
-use crate::values::layers::{Layers, Wanted, known_clusters, typed};
+use crate::values::layers::{Wanted, known_clusters};
 
 /// How long the processors are watched before they are judged.
 const WATCH: Duration = Duration::from_millis(150);
@@ -26,7 +26,8 @@ const GLANCE: Duration = Duration::from_millis(25);
 /// Where a cluster pulls one of the app's images from.
 pub struct Target {
     clusters: Vec<String>,
-    values: Cluster,
+    /// What the administrator says of its registry.
+    authority: Cluster,
     /// `REGISTRY/APP` as the clusters call it.
     pub repository: String,
 }
@@ -136,7 +137,7 @@ fn push_one(docker: &Docker<'_>, built: &str, image: &str) -> Result<Option<Stri
 
 /// The two registries of a copy, each with what its own cluster says of it.
 fn ends<'s>(session: &'s Session, first: &'s Target, target: &'s Target) -> Result<(Registry<'s>, Registry<'s>)> {
-    let of = |target: &'s Target| Registry::new(&session.ui, &session.env, &target.values, &target.repository);
+    let of = |target: &'s Target| Registry::new(&session.ui, &session.env, &target.authority, &target.repository);
     Ok((of(first)?, of(target)?))
 }
 
@@ -220,17 +221,17 @@ pub fn targets(session: &Session, plan: &Plan<'_>) -> Result<Vec<Target>> {
     let mut targets: Vec<Target> = Vec::new();
     for cluster in known_clusters(&dirs) {
         let wanted = Wanted { cluster: Some(&cluster), cluster_dirs: &dirs, extra: &session.globals.values, ..Wanted::default() };
-        let layers = Layers::load(&session.dir, &wanted)?;
-        let root = canonical(&layers.merged);
-        let (app, values): (App, Cluster) = (typed(&root)?, typed(&root)?);
+        let layers = session.load(&wanted)?;
+        let (app, values): (App, Cluster) = (App::read(&layers.merged)?, layers.typed()?);
         let Some(registry) = values.registry.as_deref() else {
             session.ui.warn(&format!("cluster {cluster} names no registry; it is left out"));
             continue;
         };
         let repository = plan.repository_of(registry, &app.appname);
+        let authority = cluster_values(session, &cluster)?;
         match targets.iter_mut().find(|target| target.repository == repository) {
             Some(known) => known.clusters.push(cluster),
-            None => targets.push(Target { clusters: vec![cluster], values, repository }),
+            None => targets.push(Target { clusters: vec![cluster], authority, repository }),
         }
     }
     if targets.is_empty() {

@@ -8,18 +8,19 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::env::Env;
 use crate::cli::globals::Globals;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::files::{all_stays_inside, stays_inside};
 use crate::kubeconfig::{self, Choice};
-use crate::model::aliases::canonical;
 use crate::model::app::App;
-use crate::model::cluster::Cluster;
+use crate::model::cluster::{ADMINISTRATORS, Cluster};
 use crate::model::image::repository_in;
 use crate::tools::docker::{Answer, Docker};
 use crate::tools::git::Git;
 use crate::tools::helm::{Helm, Target};
 use crate::tools::kubectl::Kubectl;
 use crate::ui::Ui;
-use crate::values::layers::{Layers, Wanted, known_clusters, typed};
+use crate::values::layers::{Layers, Wanted, cluster_file, known_clusters, own_cluster_file};
+use crate::values::node::Node;
 
 /// One run.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Session {
     layers: OnceCell<Layers>,
     app: OnceCell<App>,
     cluster: OnceCell<Cluster>,
+    authority: OnceCell<Cluster>,
     image_tag: OnceCell<String>,
     docker_answer: Answer,
 }
@@ -44,8 +46,11 @@ impl Session {
     /// A run in the current folder.
     ///
     /// # Errors
-    /// The current folder is gone.
+    /// The current folder is gone, or a cluster's name is none.
     pub fn new(ui: Ui, env: Env, globals: Globals) -> Result<Self> {
+        for name in globals.cluster.iter().chain(&globals.use_cluster) {
+            kubeconfig::check_name(name)?;
+        }
         let dir = std::env::current_dir().map_err(|error| Error::io("use", Path::new("."), &error))?;
         Ok(Self {
             ui,
@@ -56,6 +61,7 @@ impl Session {
             layers: OnceCell::new(),
             app: OnceCell::new(),
             cluster: OnceCell::new(),
+            authority: OnceCell::new(),
             image_tag: OnceCell::new(),
             docker_answer: Answer::new(),
         })
@@ -118,7 +124,48 @@ impl Session {
         if let Some(name) = &self.globals.cluster {
             kubeconfig::check_known(self, name)?;
         }
-        Layers::load(&self.dir, &Wanted { cluster: cluster.as_deref(), cluster_dirs: &dirs, extra: &self.globals.values, canary, set })
+        self.load(&Wanted { cluster: cluster.as_deref(), cluster_dirs: &dirs, extra: &self.globals.values, canary, set })
+    }
+
+    /// Values of the app's, from files of its own that lead nowhere else, and with no say in what is the administrator's.
+    ///
+    /// # Errors
+    /// As [`Layers::load`]; a file of the app's is a link out of the repository; one says what only the cluster's own file may say.
+    pub fn load(&self, wanted: &Wanted<'_>) -> Result<Layers> {
+        all_stays_inside(&self.dir, Path::new("chart"), wanted.cluster_dirs)?; // helm follows every link
+        if let Some(own) = wanted.cluster.and_then(|name| own_cluster_file(&self.dir, name)) {
+            stays_inside(&self.dir, &own, wanted.cluster_dirs)?; // it may name another file
+        }
+        let layers = Layers::load(&self.dir, wanted)?;
+        let file = wanted.cluster.and_then(|name| cluster_file(wanted.cluster_dirs, name));
+        let said = layers.layers.iter().find(|layer| layer.path.is_some() && layer.path == file).map(|layer| &layer.node);
+        for layer in layers.layers.iter().filter(|layer| layer.path.is_none() || layer.path != file) {
+            for (key, entry) in layer.node.as_map().into_iter().flatten() {
+                let same = said.and_then(|said| said.get(key)).map(Node::to_json);
+                if ADMINISTRATORS.contains(&key.as_str()) && same.as_ref() != Some(&entry.node.to_json()) {
+                    let place = file.as_ref().map_or_else(|| "values-CLUSTER.yaml".to_owned(), |file| file.display().to_string());
+                    let why =
+                        format!("`{key}` decides what is run, or where the cluster's logins go: only the cluster's own file says that");
+                    return Err(entry
+                        .key_span
+                        .error(why)
+                        .with_kind(Kind::Refused)
+                        .hint(format!("remove the line; administrators write it into {place}")));
+                }
+            }
+        }
+        Ok(layers)
+    }
+
+    /// What the administrator's file says of the chosen cluster, whatever the app's values say: what is run, and where the cluster's own logins go.
+    ///
+    /// # Errors
+    /// The file cannot be read or is invalid.
+    pub fn authority(&self) -> Result<&Cluster> {
+        get_or_try(&self.authority, || match self.cluster_name() {
+            Some(name) => kubeconfig::cluster_values(self, &name),
+            None => Ok(Cluster::default()),
+        })
     }
 
     /// The typed app.
@@ -126,7 +173,7 @@ impl Session {
     /// # Errors
     /// As [`Session::layers`], or a value of the wrong type.
     pub fn app(&self) -> Result<&App> {
-        get_or_try(&self.app, || typed(&canonical(&self.layers()?.merged)))
+        get_or_try(&self.app, || App::read(&self.layers()?.merged))
     }
 
     /// The typed cluster values, as the app may have overridden them.
@@ -193,7 +240,7 @@ impl Session {
         if !self.globals.remote_docker {
             return Ok(Docker::new(&self.ui, None, &self.docker_answer).with(self.env.patience()?));
         }
-        let host = self.cluster()?.remote_docker.as_deref();
+        let host = self.authority()?.remote_docker.as_deref();
         let host = host
             .ok_or_else(|| Error::usage("--remote-docker, but the cluster values have no `remote_docker`").hint("remote_docker: HOST"))?;
         let host = if host.contains("://") { host.to_owned() } else { format!("tcp://{host}:2375") };
@@ -229,8 +276,11 @@ impl Session {
         let choice = self.require_cluster()?;
         let app_is_here = self.dir.join(crate::values::layers::APP_VALUES).is_file();
         let cluster = if app_is_here { self.cluster()?.clone() } else { kubeconfig::cluster_values(self, &choice.name)? };
-        let context =
-            self.env.get("KUBE_CONTEXT").filter(|_| self.env.is_ci()).map(str::to_owned).or(cluster.kube_context.map(String::from));
+        let context = self.env.get("KUBE_CONTEXT").filter(|_| self.env.is_ci()).map(str::to_owned).or(self
+            .authority()?
+            .kube_context
+            .clone()
+            .map(String::from));
         Ok(Target { kubeconfig: choice.kubeconfig.clone(), context, namespace: cluster.namespace.map(String::from) })
     }
 }

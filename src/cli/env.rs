@@ -1,12 +1,20 @@
 //! The environment, read once. Nothing else in the crate asks for environment variables.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::model::duration;
 use crate::tools::docker::Patience;
+
+/// PATH without the folders that depend on where lain runs (`.`, an empty one): a repository's own `./helm` is not helm.
+pub fn search_path() -> Option<OsString> {
+    let path = std::env::var_os("PATH")?;
+    let fixed = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+    std::env::join_paths(fixed).ok()
+}
 
 /// A snapshot of the environment.
 #[derive(Clone, Debug, Default)]

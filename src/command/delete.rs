@@ -36,7 +36,7 @@ impl Delete {
             return Ok(());
         };
         if !self.force {
-            let manifest = helm.call(&["get", "manifest", &release])?.lookup().read()?;
+            let manifest = helm.call(&["get", "manifest"])?.operand(&release).lookup().read()?;
             if String::from_utf8_lossy(&manifest.stdout).lines().any(|line| line.trim_end() == "kind: PersistentVolumeClaim") {
                 return Err(Error::refused(format!(
                     "release {release} has PersistentVolumeClaims; a new deploy could not attach their data again"
@@ -50,12 +50,12 @@ impl Delete {
         if let Ok(revision) = found.revision.parse() {
             mend::mend(&session.ui, &kubectl, &release, revision, None, &[])?; // helm 3.17 would say no more than "failed to delete release"
         }
-        helm.call(&["uninstall", &release])?.run()?;
+        helm.call(&["uninstall"])?.operand(&release).run()?;
         if self.purge {
             for secret in [format!("{app}-env"), format!("{app}-secret")] {
                 let found: Option<Json> = kubectl.find("secret", &secret)?;
                 if found.is_some() {
-                    kubectl.call(["delete", "secret", &secret]).run()?;
+                    kubectl.call(["delete", "secret"]).operand(&secret).run()?;
                 }
             }
         }

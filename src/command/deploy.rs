@@ -186,7 +186,7 @@ impl Deploy {
         match super::rollback::target(&history) {
             Some(revision) => super::rollback::back_to(session, helm, kubectl, release, newest.revision, revision)?,
             // Nothing ever ran: the half-made first release goes.
-            None => helm.call(&["uninstall", release])?.run()?,
+            None => helm.call(&["uninstall"])?.operand(release).run()?,
         }
         helm.history(release)
     }
@@ -236,8 +236,8 @@ impl Deploy {
     }
 
     fn upgrade<'s>(&self, session: &Session, helm: &Helm<'s>, release: &str, values: &HelmValues) -> Result<crate::tools::call::Call<'s>> {
-        let mut call = helm.call(&["upgrade", "--install", release, "chart"])?.args(values.flags());
-        call = call.args(["--timeout", &format!("{}s", self.timeout(session)?.as_secs())]);
+        let mut call = helm.call(&["upgrade", "--install"])?.operands([release, "chart"]).options(values.flags());
+        call = call.option("--timeout", format!("{}s", self.timeout(session)?.as_secs()));
         if self.rollback_on_failure || session.cluster()?.rollback_on_failure.unwrap_or(false) {
             call = call.arg(helm.rollback_flag()?);
         }
@@ -330,7 +330,7 @@ fn warn_of_skew(session: &Session, kubectl: &Kubectl<'_>) -> Result<Option<Versi
     let versions = kubectl.versions()?;
     let Some(server) = versions.server else {
         // `version` hides why; any question gives the reason.
-        let _: Json = kubectl.get(&["--raw", "/version"]).or_else(|_| kubectl.get(&["namespaces"]))?;
+        let _: Json = kubectl.answer(&kubectl.question(["get", "--raw", "/version"])).or_else(|_| kubectl.get("namespaces"))?;
         return Ok(None);
     };
     if versions.client.major == server.major && versions.client.minor.abs_diff(server.minor) > 1 {
@@ -352,7 +352,7 @@ fn left_to_hpas(session: &Session, app: &App, release: &str) -> Vec<String> {
 fn label_nodes(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Result<()> {
     for (_, name, proc) in app.procs() {
         for node in proc.nodes.iter().flatten() {
-            kubectl.call(["label", "node", node, &format!("{release}-{name}=true"), "--overwrite"]).run()?;
+            kubectl.call(["label", "node", "--overwrite"]).operand(&**node).operand(format!("{release}-{name}=true")).run()?;
         }
     }
     Ok(())
@@ -368,7 +368,7 @@ fn delete_finished_jobs(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Resu
             .into_iter()
             .any(|condition| matches!(condition["type"].as_str(), Some("Complete" | "Failed")) && condition["status"] == "True");
         if finished {
-            kubectl.call(["delete", "job", &job]).run()?;
+            kubectl.call(["delete", "job"]).operand(&job).run()?;
         }
     }
     Ok(())
@@ -376,7 +376,7 @@ fn delete_finished_jobs(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Resu
 
 /// Which templates the workloads have now: changes when pods will be replaced.
 fn generations(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<(String, u64)>> {
-    let list: Json = kubectl.get(&["deployments,statefulsets", "-l", selector])?;
+    let list: Json = kubectl.select("deployments,statefulsets", selector)?;
     let items = list["items"].as_array().into_iter().flatten();
     Ok(items
         .map(|item| {
@@ -386,10 +386,10 @@ fn generations(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<(String, u64
 }
 
 fn show_failed_jobs(session: &Session, kubectl: &Kubectl<'_>, selector: &str) {
-    let Ok(list) = kubectl.get::<Json>(&["jobs", "-l", selector]) else { return };
+    let Ok(list) = kubectl.select::<Json>("jobs", selector) else { return };
     for job in list["items"].as_array().into_iter().flatten().filter(|job| job["status"]["failed"].as_u64().unwrap_or(0) > 0) {
         let name = job["metadata"]["name"].as_str().unwrap_or_default();
-        if let Ok(out) = kubectl.question(["logs", &format!("job/{name}"), "--tail", "50"]).capture()
+        if let Ok(out) = kubectl.question(["logs", "--tail", "50"]).operand(format!("job/{name}")).capture()
             && out.ok()
         {
             session.ui.say(&format!("the end of the log of job {name}:"));
@@ -400,7 +400,7 @@ fn show_failed_jobs(session: &Session, kubectl: &Kubectl<'_>, selector: &str) {
 
 fn run_tests(session: &Session, helm: &Helm<'_>, release: &str) -> Result<()> {
     let _section = session.ui.section("helm_test", &format!("helm test {release}"));
-    let out = helm.call(&["test", release])?.arg("--logs").capture()?;
+    let out = helm.call(&["test", "--logs"])?.operand(release).capture()?;
     session.ui.raw(&out.stdout);
     if out.ok() {
         return Ok(());

@@ -1,10 +1,11 @@
 //! What a deploy tells helm: files, the user's `--set`, and what lain itself adds.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::session::Session;
+use crate::tools::call::csv_field;
 use crate::values::node::Node;
 use crate::values::set::{escape_value, parse_set};
 
@@ -58,25 +59,27 @@ impl HelmValues {
     }
 
     /// All of helm's flags.
-    pub fn flags(&self) -> Vec<OsString> {
+    pub fn flags(&self) -> Vec<(&'static str, OsString)> {
         [self.files(), self.set_flags()].concat()
     }
 
     /// The files.
-    pub fn files(&self) -> Vec<OsString> {
-        self.files.iter().flat_map(|path| [OsString::from("-f"), path.clone().into_os_string()]).collect()
+    pub fn files(&self) -> Vec<(&'static str, OsString)> {
+        self.files.iter().map(|path| ("-f", file_of(path))).collect()
     }
 
     /// What is set one by one. What lain adds goes as `--set-string` with every special character escaped, so that no
     /// user name, URL or tag can set another value, and a tag such as `1e3` or `y` stays text.
-    pub fn set_flags(&self) -> Vec<OsString> {
-        let set = self.set.iter().flat_map(|argument| [OsString::from("--set"), OsString::from(argument)]);
-        let own = self
-            .own
-            .iter()
-            .flat_map(|(key, value)| [OsString::from("--set-string"), OsString::from(format!("{key}={}", escape_value(value)))]);
+    pub fn set_flags(&self) -> Vec<(&'static str, OsString)> {
+        let set = self.set.iter().map(|argument| ("--set", OsString::from(argument)));
+        let own = self.own.iter().map(|(key, value)| ("--set-string", OsString::from(format!("{key}={}", escape_value(value)))));
         set.chain(own).collect()
     }
+}
+
+/// A path as helm's `-f` takes it: a list of files between commas. A plain one stays as it is, whatever its bytes.
+fn file_of(path: &Path) -> OsString {
+    path.to_str().map_or_else(|| path.as_os_str().to_owned(), |text| csv_field(text).into())
 }
 
 /// The `imageTag` that the user gave with `--set`, read as text whatever it looks like.

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 
 use crate::cli::Lain;
+use crate::cli::env::search_path;
 use crate::error::{Error, Result};
 use crate::model::name::nearest;
 use crate::session::Session;
@@ -18,7 +19,7 @@ pub fn run(session: &Session, words: &[OsString]) -> Result<()> {
     let (first, rest) = words.split_first().ok_or_else(|| Error::usage("no command given").hint("lain --help"))?;
     let name = first.to_string_lossy();
     let program = format!("lain-{name}");
-    if which::which(&program).is_err() {
+    if which::which_in(&program, search_path(), ".").is_err() {
         let top = Lain::command();
         let names: Vec<&str> = top.get_subcommands().map(clap::Command::get_name).collect();
         let error = Error::usage(format!("no command `{name}`, and no `{program}` on PATH"));
@@ -27,7 +28,7 @@ pub fn run(session: &Session, words: &[OsString]) -> Result<()> {
             None => error.hint("lain --help"),
         });
     }
-    match Call::new(&session.ui, &program).args(rest.iter().cloned()).lookup().interact()? {
+    match Call::new(&session.ui, &program).command(rest).lookup().interact()? {
         0 => Ok(()),
         code => Err(Error::child(code)),
     }

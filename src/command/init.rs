@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::command::lint::Lint;
 use crate::error::{Error, Result};
+use crate::files::all_stays_inside;
 use crate::lint::chart::Chart;
 use crate::model::name::{is_label, to_label};
 use crate::render::chart::{self, ChartFile, Language};
@@ -49,6 +50,7 @@ impl Init {
             return Err(Error::failed("chart is a file, and lain keeps its chart in a folder of that name; nothing was changed")
                 .hint("mv chart chart.old && lain init"));
         }
+        all_stays_inside(dir, Path::new("chart"), &session.env.cluster_values_dirs())?;
         if values_path.exists() && !self.force && !self.template_only {
             return Err(Error::failed("chart/values.yaml is there already; nothing was changed")
                 .hint("lain init --template-only # newer templates, your values stay")

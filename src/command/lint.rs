@@ -1,6 +1,5 @@
 //! `lain lint`: everything that can be known before a deploy.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,7 +17,7 @@ use crate::lint::layers::cluster_of;
 use crate::lint::report::{self, Report};
 use crate::lint::{self, Problem, Severity, Surroundings};
 use crate::model::aliases::canonical;
-use crate::model::name::nearest;
+use crate::model::name::{is_harmless, nearest};
 use crate::session::Session;
 use crate::tools::version::Version;
 use crate::ui::Format;
@@ -188,17 +187,18 @@ fn check_chart(session: &Session, root: &Node) -> Result<Vec<Problem>> {
     let mut flags = values.flags();
     if session.cluster_name().is_none() {
         // What only a cluster can say has a stand-in, so that the chart can be checked before one is chosen.
-        for value in ["registry=REGISTRY", "domain=example.com"] {
-            flags.extend(["--set".into(), value.into()]);
-        }
+        flags.extend(["registry=REGISTRY", "domain=example.com"].map(|value| ("--set", value.into())));
     }
     let helm = session.local_helm();
-    let lint = helm.local().args(["lint", "chart"]).args(flags.clone()).lookup();
+    let lint = helm.local().args(["lint", "chart"]).options(flags.clone()).lookup();
     let name = ["releaseName", "appname"].iter().find_map(|key| root.get(key)?.as_str()).unwrap_or("app");
+    if !is_harmless(name) {
+        return Ok(vec![]); // L001 says so
+    }
     let server = server_version(session);
     let template = |server: Option<Version>| {
-        let version = server.map(|server| vec![OsString::from("--kube-version"), format!("{}.{}.0", server.major, server.minor).into()]);
-        helm.local().args(["template", name, "chart"]).args(flags.clone()).args(version.into_iter().flatten()).lookup()
+        let version = server.map(|server| ("--kube-version", format!("{}.{}.0", server.major, server.minor)));
+        helm.local().arg("template").operands([name, "chart"]).options(flags.clone()).options(version).lookup()
     };
     let template = template(server);
     let (lint, template_out) = std::thread::scope(|scope| {

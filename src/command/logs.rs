@@ -65,12 +65,8 @@ impl Logs {
             selector = format!("app.kubernetes.io/instance={release}-{name}");
         }
         if self.stern {
-            let call =
-                crate::tools::call::Call::new(&session.ui, "stern").args(["--selector", &selector, "--tail", &self.tail.to_string()]);
-            let target = session.target()?;
-            let call = target.kubeconfig.iter().fold(call, |call, path| call.arg("--kubeconfig").arg(path));
-            let call = target.context.iter().fold(call, |call, context| call.args(["--context", context]));
-            let call = target.namespace.iter().fold(call, |call, namespace| call.args(["--namespace", namespace]));
+            let call = crate::tools::call::Call::new(&session.ui, "stern").option("--selector", selector);
+            let call = session.target()?.flags("--context", call.option("--tail", self.tail.to_string()));
             return finish(call.install_hint("https://github.com/stern/stern, or leave --stern away").interact()?);
         }
         let tail = self.tail.to_string();
@@ -79,24 +75,13 @@ impl Logs {
             return self.once(&kubectl, &selector, &tail);
         }
         // A pod that is just going must not end the log of the others.
-        let words = [
-            "logs",
-            "-l",
-            &selector,
-            "--tail",
-            &tail,
-            "--all-containers",
-            "--ignore-errors",
-            "--max-log-requests",
-            MAX_STREAMS,
-            "--follow",
-        ];
-        finish(kubectl.call(words).interact()?)
+        let call = kubectl.call(["logs", "--all-containers", "--ignore-errors", "--max-log-requests", MAX_STREAMS, "--follow"]);
+        finish(call.option("--selector", selector).option("--tail", tail).interact()?)
     }
 
     /// Pod by pod: before kubectl 1.21 one pod that is going ends `kubectl logs -l` for all, whatever `--ignore-errors` says.
     fn once(&self, kubectl: &Kubectl<'_>, selector: &str, tail: &str) -> Result<()> {
-        let list: Json = kubectl.get(&["pods", "-l", selector])?;
+        let list: Json = kubectl.select("pods", selector)?;
         let staying = |pod: &&Json| pod["metadata"]["deletionTimestamp"].is_null();
         let pods: Vec<&str> =
             list["items"].as_array().into_iter().flatten().filter(staying).filter_map(|pod| pod["metadata"]["name"].as_str()).collect();
@@ -105,7 +90,7 @@ impl Logs {
         }
         let mut outcome = 0;
         for pod in &pods {
-            let mut call = kubectl.call(["logs", pod, "--tail", tail, "--all-containers"]);
+            let mut call = kubectl.call(["logs", "--all-containers"]).operand(*pod).option("--tail", tail);
             if self.previous {
                 call = call.arg("--previous");
             }

@@ -36,7 +36,7 @@ impl Restart {
                 return Err(Error::usage(format!("there is no proc `{name}`")).hint("lain status -s"));
             }
         }
-        let list: Json = kubectl.get(&["pods", "-l", &selector])?;
+        let list: Json = kubectl.select("pods", &selector)?;
         let wanted = |pod: &&Json| {
             let instance = pod["metadata"]["labels"]["app.kubernetes.io/instance"].as_str().unwrap_or_default();
             let phase = pod["status"]["phase"].as_str().unwrap_or_default();
@@ -50,11 +50,11 @@ impl Restart {
         }
         if self.graceful || session.globals.auto_pilot {
             for pod in pods {
-                kubectl.call(["delete", "pod", pod]).run()?;
+                kubectl.call(["delete", "pod"]).operand(pod).run()?;
                 rollout::follow(&session.ui, &kubectl, &selector, PATIENCE)?;
             }
         } else {
-            kubectl.call(["delete", "pod", "--wait=false"]).args(pods).run()?;
+            kubectl.call(["delete", "pod", "--wait=false"]).operands(pods).run()?;
             if self.wait {
                 rollout::follow(&session.ui, &kubectl, &selector, PATIENCE)?;
             }

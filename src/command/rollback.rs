@@ -73,7 +73,7 @@ pub fn back_to(session: &Session, helm: &Helm<'_>, kubectl: &Kubectl<'_>, releas
     mend::mend(&session.ui, kubectl, release, from, None, &[])?;
     // helm goes back the way that the revision was made.
     let known = mend::mend(&session.ui, kubectl, release, to, None, &[])?;
-    helm.call(&["rollback", release])?.arg(to.to_string()).args(known.flags().iter().copied()).run()
+    helm.call(&["rollback"])?.operand(release).operand(to.to_string()).args(known.flags().iter().copied()).run()
 }
 
 /// The newest revision before the current one that once was good.

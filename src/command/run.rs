@@ -58,9 +58,9 @@ impl Run {
             let tty = session.ui.has_terminal();
             let mut call = docker.call().arg("run").arg(if tty { "-it" } else { "-i" });
             if let Some(user) = &self.user {
-                call = call.args(["--user", user]);
+                call = call.option("--user", user);
             }
-            call.arg(&image).args(words.iter().cloned()).interact()
+            call.operand(&image).command(words).interact()
         };
         let code = if command.is_empty() {
             match start(&["bash".to_owned()])? {

@@ -48,12 +48,12 @@ impl Status {
         let cluster = session.cluster()?;
         let selector = rollout::selector(&app.appname, release);
         let urls = links::urls(app, cluster);
-        let top = kubectl.question(["top", "pod", "-l", &selector, "--no-headers"]);
+        let top = kubectl.question(["top", "pod", "--no-headers"]).option("--selector", &selector);
         // One round trip deep: everything is asked at once.
         let (pods, usage, reachable) = std::thread::scope(|scope| {
             let usage = scope.spawn(|| top.capture());
             let urls: Vec<_> = urls.iter().map(|url| scope.spawn(move || (url.clone(), probe(url)))).collect();
-            let pods = kubectl.get::<Json>(&["pods", "-l", &selector]);
+            let pods = kubectl.select::<Json>("pods", &selector);
             let urls: Vec<(String, String)> = urls.into_iter().filter_map(|handle| handle.join().ok()).collect();
             (pods, usage.join(), urls)
         });

@@ -31,23 +31,23 @@ impl Template {
         let values = HelmValues::gather(session, &self.set, None)?;
         let (release, canary) = if self.canary {
             let layers = session.load_layers(true, &[])?;
-            (layers.typed::<App>()?.release().to_owned(), layers.canary().map(str::to_owned))
+            (App::read(&layers.merged)?.release().to_owned(), layers.canary().map(str::to_owned))
         } else {
             (session.app()?.release().to_owned(), None)
         };
-        let mut call = session.local_helm().local().args(["template", &release, "chart"]).args(values.files());
+        let mut call = session.local_helm().local().arg("template").operands([release.as_str(), "chart"]).options(values.files());
         if let Some(text) = canary {
             call = call.args(["-f", "-"]).shown_before(&format!("printf %s {} |", shell_words::quote(&text))).stdin(text);
         }
-        call = call.args(values.set_flags());
+        call = call.options(values.set_flags());
         if self.debug {
             call = call.arg("--debug");
         }
         if let Some(version) = &self.kube_version {
-            call = call.args(["--kube-version", version]);
+            call = call.option("--kube-version", version);
         }
         if let Some(namespace) = &session.cluster()?.namespace {
-            call = call.args(["--namespace", namespace]);
+            call = call.option("--namespace", &**namespace);
         }
         let out = call.capture()?;
         if !out.ok() {

@@ -64,10 +64,10 @@ fn set_context(session: &Session, name: &str) -> Result<()> {
     let values = kubeconfig::cluster_values(session, name)?;
     let kubectl = session.kubectl()?;
     if let Some(context) = &values.kube_context {
-        kubectl.call(["config", "use-context", context]).run()?;
+        kubectl.call(["config", "use-context"]).operand(&**context).run()?;
     }
     if let Some(namespace) = &values.namespace {
-        kubectl.call(["config", "set-context", "--current"]).args(["--namespace", namespace]).run()?;
+        kubectl.call(["config", "set-context", "--current"]).option("--namespace", &**namespace).run()?;
     }
     Ok(())
 }

@@ -47,7 +47,7 @@ impl Version {
         shape["server"] = json!(server);
         let Ok(app) = session.app() else { return Ok(()) };
         if versions.server.is_some() {
-            let list: Json = kubectl.get(&["deployments,statefulsets,cronjobs", "-l", &rollout::selector(&app.appname, app.release())])?;
+            let list: Json = kubectl.select("deployments,statefulsets,cronjobs", &rollout::selector(&app.appname, app.release()))?;
             let mut running = Vec::new();
             for item in list["items"].as_array().into_iter().flatten() {
                 let spec = if item["kind"] == "CronJob" {

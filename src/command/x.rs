@@ -28,8 +28,9 @@ impl X {
         };
         let kubectl = session.kubectl()?;
         let instance = format!("{}-{proc}", app.release());
-        let list: Json =
-            kubectl.get(&["pods", "-l", &format!("app.kubernetes.io/instance={instance}"), "--field-selector", "status.phase=Running"])?;
+        let running = kubectl.question(["get", "pods", "--output", "json", "--field-selector", "status.phase=Running"]);
+        let running = running.option("--selector", format!("app.kubernetes.io/instance={instance}"));
+        let list: Json = kubectl.answer(&running)?;
         let pods = list["items"].as_array().into_iter().flatten();
         let pod =
             pods.into_iter().find(|pod| pod["metadata"]["deletionTimestamp"].is_null()).and_then(|pod| pod["metadata"]["name"].as_str());
@@ -37,9 +38,11 @@ impl X {
         let tty = session.ui.has_terminal();
         let start = |words: &[&str]| {
             kubectl
-                .call(["exec", if tty { "-it" } else { "-i" }, pod, "--container", proc])
-                .arg("--")
-                .args(words.iter().map(|word| (*word).to_owned()))
+                .call(["exec", if tty { "-it" } else { "-i" }])
+                .operand(pod)
+                .option("--container", proc)
+                .end_of_options()
+                .command(words)
                 .interact()
         };
         let words: Vec<&str> = self.command.iter().map(String::as_str).collect();

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 
 use crate::cli::env::Env;
+use crate::model::name::is_harmless;
 use crate::tools::call::{Call, Captured};
 use crate::ui::{Ui, printable};
 
@@ -139,6 +140,13 @@ fn inline(entry: &Json) -> Option<Login> {
 
 /// The credential helper protocol: the server's name on stdin, JSON on stdout.
 fn ask_helper(ui: &Ui, helper: &str, server: &str) -> Option<Credentials> {
+    if !is_harmless(helper) {
+        ui.warn(&format!(
+            "docker's config.json names a credential helper `{}`, which is no program's name; {server} is asked without",
+            printable(helper)
+        ));
+        return None;
+    }
     let program = format!("docker-credential-{helper}");
     let hint = format!("install {program}, which docker's config.json names");
     let call = Call::new(ui, &program).arg("get").stdin(server).lookup().timeout(HELPER).install_hint(&hint);

@@ -1,7 +1,5 @@
 //! Building: prepare images and the app's own, by docker or by a builder.
 
-use std::ffi::OsStr;
-
 use serde_json::Value as Json;
 
 use super::engine::{Destination, Engine};
@@ -12,6 +10,7 @@ use crate::publish::{publish, targets};
 use crate::render::dockerfile::{Dockerfile, Stage};
 use crate::session::Session;
 use crate::tools::call::Call;
+use crate::tools::call::csv_field;
 use crate::tools::docker::{Docker, INSTALL_BUILDX};
 
 /// Tag of the prepare image.
@@ -238,7 +237,7 @@ impl Plan<'_> {
         let start = |apart: bool| -> Result<(Call<'_>, i32, String)> {
             let mut call = self.call(session, docker, engine, &given, order, apart)?.env("TMPDIR", folder.path());
             if *engine != Engine::Docker {
-                call = call.unshown_args([OsStr::new("--metadata-file"), answer.as_os_str()]);
+                call = call.unshown_option("--metadata-file", answer.as_os_str());
             }
             if apart {
                 call = call.heard();
@@ -287,27 +286,28 @@ impl Plan<'_> {
             Engine::Builder(builder) => docker.build_by(builder, &session.dir),
         };
         if !apart {
-            call = order.images.iter().fold(call, |call, image| call.args(["--tag", image]));
+            call = order.images.iter().fold(call, |call, image| call.option("--tag", image));
         }
         if !given.platforms.is_empty() {
-            call = call.arg("--platform").arg(given.platforms.join(","));
+            call = call.option("--platform", given.platforms.join(","));
         }
         for secret in &given.secrets {
-            call = call.args(["--secret", secret]);
+            call = call.option("--secret", secret);
         }
         for arg in &given.file.args {
-            call = call.args(["--build-arg", arg]); // docker takes the value from the environment: it may be a secret
+            call = call.option("--build-arg", arg); // docker takes the value from the environment: it may be a secret
         }
         for (arg, value) in &given.file.values {
-            call = call.args(["--build-arg", arg]).env(arg, value);
+            call = call.option("--build-arg", arg).env(arg, value);
         }
         if *engine == Engine::Docker {
             return Ok(call);
         }
         call = match order.to {
-            _ if apart => {
-                order.images.iter().fold(call, |call, image| call.arg("--output").arg(format!("type=image,name={image},push=true")))
-            }
+            _ if apart => order
+                .images
+                .iter()
+                .fold(call, |call, image| call.option("--output", format!("type=image,{},push=true", csv_field(&format!("name={image}"))))),
             Destination::Registry => call.arg("--push"),
             Destination::Daemon => call.arg("--load"),
         };
@@ -323,10 +323,10 @@ impl Plan<'_> {
         if let Some(cache) = cache(session)? {
             let repository = if cache == "true" { self.repository(session)? } else { self.repository_of(cache, &self.app.appname) };
             let own = if order.stage == Stage::Prepare { format!("{CACHE_TAG}-{PREPARE_TAG}") } else { CACHE_TAG.to_owned() };
-            let place = format!("type=registry,ref={repository}:{own}");
-            call = call.args(["--cache-from", &place]);
+            let place = format!("type=registry,{}", csv_field(&format!("ref={repository}:{own}")));
+            call = call.option("--cache-from", &place);
             if order.to == Destination::Registry {
-                call = call.arg("--cache-to").arg(format!("{place},mode=max,ignore-error=true"));
+                call = call.option("--cache-to", format!("{place},mode=max,ignore-error=true"));
             }
         }
         Ok(call)

@@ -1,11 +1,13 @@
 //! Build secrets on their way to docker: named in its arguments, never told.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::files::stays_inside;
 use crate::model::build_secret::{BuildSecret, BuildSecrets, Source};
 use crate::session::Session;
+use crate::tools::call::csv_field;
 use crate::values::node::{Span, Value};
 
 /// Secrets that are there.
@@ -33,9 +35,12 @@ pub fn given(session: &Session, secrets: Option<&BuildSecrets>, at: &[&str]) -> 
                     return Err(error.hint(format!("export {variable}=... # or a masked variable of the CI's")));
                 };
                 session.ui.hide(value);
-                given.words.push(format!("id={name},env={variable}"));
+                given.words.push(format!("{},{}", csv_field(&format!("id={name}")), csv_field(&format!("env={variable}"))));
             }
             Source::File(written) => {
+                if !written.starts_with(['/', '~']) {
+                    stays_inside(&session.dir, Path::new(&**written), &[])?; // a file of the repository's is one, not a key of this machine's
+                }
                 let path = place(session, written);
                 let text = fs::read(&path).map_err(|error| {
                     let why = Error::io("read", &path, &error);
@@ -54,7 +59,7 @@ pub fn given(session: &Session, secrets: Option<&BuildSecrets>, at: &[&str]) -> 
                     session.ui.hide(text.trim());
                 }
                 given.inside.extend(inside(session, &path));
-                given.words.push(format!("id={name},{}", field(&format!("src={}", path.display()))));
+                given.words.push(format!("{},{}", csv_field(&format!("id={name}")), csv_field(&format!("src={}", path.display()))));
             }
         }
     }
@@ -69,14 +74,9 @@ fn place(session: &Session, written: &str) -> PathBuf {
 }
 
 /// The file's path in the app's folder, when it is there.
-fn inside(session: &Session, path: &std::path::Path) -> Option<String> {
+fn inside(session: &Session, path: &Path) -> Option<String> {
     let (path, dir) = (path.canonicalize().ok()?, session.dir.canonicalize().ok()?);
     path.strip_prefix(dir).ok()?.to_str().map(str::to_owned)
-}
-
-/// A field of a line of CSV, which `--secret` takes.
-fn field(text: &str) -> String {
-    if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
 fn span(session: &Session, at: &[&str], number: usize, secret: &BuildSecret) -> Result<Span> {

@@ -9,10 +9,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::aliases::canonical;
 use super::build_secret::BuildSecrets;
 use super::kubernetes::{HostAlias, NetworkPolicy, VolumeMount};
+use super::name::{is_harmless, to_label};
 use super::proc::{CronJobs, Deployments, Jobs, Proc, StatefulSets, Tests};
 use super::text::Text;
+use crate::error::Result;
+use crate::values::layers::typed;
+use crate::values::node::Node;
 
 /// A map of environment variables; a null value stands for none.
 pub type EnvMap = IndexMap<String, Option<Text>>;
@@ -212,6 +217,33 @@ pub struct Webhook {
 pub const WORKDIR: &str = "/lain/app";
 
 impl App {
+    /// The app that merged values describe, under whatever aliases. Its names go into arguments, selectors and paths: none passes that could be anything
+    /// but a name there. What Kubernetes takes is lint's matter (L001, L002).
+    ///
+    /// # Errors
+    /// A value of the wrong type, or such a name: the error points to it.
+    pub fn read(root: &Node) -> Result<Self> {
+        let root = canonical(root);
+        let app: Self = typed(&root)?;
+        let refuse = |name: &str, node: &Node, what: &str, hint: String| {
+            Err(node.span.error(format!("`{name}` cannot be the name of {what}: letters, digits and `-`, and a letter first")).hint(hint))
+        };
+        for key in ["appname", "releaseName"] {
+            let name = if key == "appname" { Some(&app.appname) } else { app.release_name.as_ref() };
+            if let (Some(name), Some(node)) = (name.filter(|name| !is_harmless(name)), root.get(key)) {
+                return refuse(name, node, "an app", format!("{key}: {}", to_label(name)));
+            }
+        }
+        for (kind, name, _) in app.procs().filter(|(_, name, _)| !is_harmless(name)) {
+            let map = root.get(kind.key());
+            if let Some(entry) = map.and_then(Node::as_map).and_then(|map| map.get(name)) {
+                let named = Node { span: entry.key_span.clone(), ..entry.node.clone() };
+                return refuse(name, &named, "a process", format!("{}:", to_label(name)));
+            }
+        }
+        Ok(app)
+    }
+
     /// The helm release.
     pub fn release(&self) -> &str {
         self.release_name.as_deref().unwrap_or(&self.appname)

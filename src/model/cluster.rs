@@ -8,6 +8,24 @@ use serde_json::Value as Json;
 use super::kubernetes::HostAlias;
 use super::text::{Text, whole};
 
+/// What only the administrator's own file says: what is run, whom the cluster's logins go to, and by what way. An app that could would have them sent
+/// to a host of its own.
+pub const ADMINISTRATORS: [&str; 13] = [
+    "registry_token_fetch_cmd",
+    "registry_token_type",
+    "registry_insecure",
+    "registry_endpoint_use_https",
+    "harbor_token",
+    "dockerhub_username",
+    "dockerhub_password",
+    "access_key_id",
+    "access_key_secret",
+    "secrets_env",
+    "remote_docker",
+    "gitlab",
+    "kube_context",
+];
+
 /// A cluster. Unknown keys are kept and reach the chart.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub struct Cluster {

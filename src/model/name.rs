@@ -9,6 +9,14 @@ pub fn is_label(name: &str) -> bool {
     (1..=MAX_LABEL).contains(&name.len()) && name.chars().all(|c| edge(c) || c == '-') && name.starts_with(edge) && name.ends_with(edge)
 }
 
+/// True for a name that no program, selector, path or list takes for anything but a name, whatever Kubernetes says of it: letters, digits, `.`, `_`
+/// and `-`, starting with a letter or digit.
+pub fn is_harmless(name: &str) -> bool {
+    name.len() <= 253
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
 /// The nearest DNS-1123 label to any text (`My App` gives `my-app`); `app` where nothing is left of it.
 pub fn to_label(text: &str) -> String {
     let mut label = String::new();
@@ -42,6 +50,10 @@ mod tests {
             assert!(is_label(&to_label(text)));
         }
         assert!(!is_label("-a") && !is_label("A") && !is_label("") && !is_label(&"a".repeat(64)));
+        for harmful in ["--post-renderer=./x", "-a", "../a", "a/b", "a,b", "a b", "a=b", "", "a\n", "\u{202e}a"] {
+            assert!(!is_harmless(harmful), "{harmful}");
+        }
+        assert!(is_harmless("My_App.v2") && is_harmless("a"));
         assert_eq!(nearest("wep", ["web", "worker"]), Some("web"));
         assert_eq!(nearest("zzz", ["web", "worker"]), None);
     }

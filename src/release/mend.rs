@@ -108,7 +108,7 @@ fn keep_replicas(ui: &Ui, kubectl: &Kubectl<'_>, record: &Record, autoscaled: &[
 /// The kinds that the server has in one API version; none when it does not know it.
 fn kinds_of(kubectl: &Kubectl<'_>, version: &str) -> Result<Vec<String>> {
     let path = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
-    let call = kubectl.question(["get", "--raw", &path]);
+    let call = kubectl.question(["get"]).option("--raw", path);
     let out = call.capture()?;
     if !out.ok() {
         let unknown = out.stderr.contains("NotFound") || out.stderr.contains("could not find the requested resource");

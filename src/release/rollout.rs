@@ -70,7 +70,7 @@ pub fn selector(app: &str, release: &str) -> String {
 /// # Errors
 /// The server does not answer.
 pub fn look(kubectl: &Kubectl<'_>, selector: &str) -> Result<View> {
-    let list: Json = kubectl.get(&["deployments,statefulsets,jobs,pods", "-l", selector])?;
+    let list: Json = kubectl.select("deployments,statefulsets,jobs,pods", selector)?;
     Ok(judge(&list))
 }
 
@@ -265,7 +265,7 @@ pub fn follow(ui: &Ui, kubectl: &Kubectl<'_>, selector: &str, timeout: Duration)
 
 fn fail(ui: &Ui, kubectl: &Kubectl<'_>, trouble: &Trouble) -> Error {
     if let Some(container) = &trouble.container {
-        let mut call = kubectl.question(["logs", &trouble.pod, "--container", container, "--tail", "30"]);
+        let mut call = kubectl.question(["logs", "--tail", "30"]).option("--container", container).operand(&trouble.pod);
         if trouble.previous {
             call = call.arg("--previous");
         }

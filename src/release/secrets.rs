@@ -210,12 +210,12 @@ impl AppSecret {
         kubectl.send(&["create"], &object).map_err(|error| error.context("the old Secret cannot be backed up; nothing was changed"))?;
         ui.detail(&format!("backed up as Secret {name}"));
         let selector = format!("{BACKUP_LABEL}={}", self.name);
-        let list: Json = kubectl.get(&["secrets", "-l", &selector])?;
+        let list: Json = kubectl.select("secrets", &selector)?;
         let mut names: Vec<&str> =
             list["items"].as_array().into_iter().flatten().filter_map(|item| item["metadata"]["name"].as_str()).collect();
         names.sort_unstable();
         for old in names.iter().take(names.len().saturating_sub(BACKUPS)) {
-            kubectl.call(["delete", "secret", old]).lookup().read()?;
+            kubectl.call(["delete", "secret"]).operand(*old).lookup().read()?;
         }
         Ok(())
     }

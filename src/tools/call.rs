@@ -1,4 +1,8 @@
 //! One external command: echoed, redacted, bounded, interruptible.
+//!
+//! What lain itself says to a program is written in its source ([`Call::arg`], [`Call::args`]). What comes from values, git, the environment, a registry
+//! or a server stands only where the program cannot take it for an option: behind a flag that takes a value ([`Call::option`]), as an operand
+//! ([`Call::operand`], refused where it starts with `-`), or behind `--` ([`Call::end_of_options`]).
 
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -9,6 +13,7 @@ use duct::{Expression, Handle};
 
 use super::interrupt::{self, Forwarding};
 use super::standstill::Standstill;
+use crate::cli::env::search_path;
 use crate::error::{Error, Result, describe_io};
 use crate::ui::{Surface, Ui};
 
@@ -54,8 +59,13 @@ impl Captured {
 pub struct Call<'a> {
     ui: &'a Ui,
     program: String,
+    settings: Vec<&'static str>,
     args: Vec<OsString>,
     unshown_args: Vec<OsString>,
+    /// Behind `--`, or behind the operand that ends a program's own options.
+    options_ended: bool,
+    /// The first word that the program would have misread.
+    refused: Option<Error>,
     shown_env: Vec<(String, String)>,
     env: Vec<(String, OsString)>,
     stdin: Option<Vec<u8>>,
@@ -75,8 +85,11 @@ impl<'a> Call<'a> {
         Self {
             ui,
             program: program.to_owned(),
+            settings: vec![],
             args: vec![],
             unshown_args: vec![],
+            options_ended: false,
+            refused: None,
             shown_env: vec![],
             env: vec![],
             stdin: None,
@@ -91,25 +104,102 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// One more argument.
+    /// `-c SETTING`, before all other words, as git takes it.
     #[must_use]
-    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+    pub fn setting(mut self, setting: &'static str) -> Self {
+        self.settings.push(setting);
+        self
+    }
+
+    /// One more word of lain's own.
+    #[must_use]
+    pub fn arg(mut self, arg: &'static str) -> Self {
         self.args.push(arg.into());
         self
     }
 
-    /// More arguments.
+    /// More words of lain's own.
     #[must_use]
-    pub fn args<T: Into<OsString>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
-        self.args.extend(args.into_iter().map(Into::into));
+    pub fn args(self, args: impl IntoIterator<Item = &'static str>) -> Self {
+        args.into_iter().fold(self, Call::arg)
+    }
+
+    /// A flag and its value, whatever that is. One that starts with `-` is joined by `=`, so that no program and no reader takes it for a flag of its own.
+    #[must_use]
+    pub fn option(mut self, flag: &'static str, value: impl Into<OsString>) -> Self {
+        let value = value.into();
+        self.look_at(&value);
+        if starts_with_dash(&value) {
+            let mut joined = OsString::from(flag);
+            joined.push("=");
+            joined.push(value);
+            self.args.push(joined);
+        } else {
+            self.args.extend([OsString::from(flag), value]);
+        }
         self
     }
 
-    /// More arguments, behind the others and not echoed: a copied line does the same without.
+    /// Flags and their values.
     #[must_use]
-    pub fn unshown_args<T: Into<OsString>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
-        self.unshown_args.extend(args.into_iter().map(Into::into));
+    pub fn options<T: Into<OsString>>(self, options: impl IntoIterator<Item = (&'static str, T)>) -> Self {
+        options.into_iter().fold(self, |call, (flag, value)| call.option(flag, value))
+    }
+
+    /// As [`Call::option`], behind the others and not echoed: a copied line does the same without.
+    #[must_use]
+    pub fn unshown_option(mut self, flag: &'static str, value: impl Into<OsString>) -> Self {
+        self.unshown_args.extend([OsString::from(flag), value.into()]);
         self
+    }
+
+    /// What a program is to act on: a name, a file. One that starts with `-` would be an option: the command does not start then.
+    #[must_use]
+    pub fn operand(mut self, operand: impl Into<OsString>) -> Self {
+        let operand = operand.into();
+        self.look_at(&operand);
+        if starts_with_dash(&operand) && !self.options_ended && self.refused.is_none() {
+            let shown = operand.to_string_lossy();
+            self.refused = Some(
+                Error::refused(format!("`{shown}` starts with `-`: {} would take it for an option, so it was not run", self.program))
+                    .hint("lain values # which name is that, and who wrote it?"),
+            );
+        }
+        self.args.push(operand);
+        self
+    }
+
+    /// As [`Call::operand`], several.
+    #[must_use]
+    pub fn operands<T: Into<OsString>>(self, operands: impl IntoIterator<Item = T>) -> Self {
+        operands.into_iter().fold(self, Call::operand)
+    }
+
+    /// `--`: nothing behind it is an option.
+    #[must_use]
+    pub fn end_of_options(mut self) -> Self {
+        self.args.push("--".into());
+        self.options_ended = true;
+        self
+    }
+
+    /// The user's own command, behind an operand or a `--` that ends the program's own options: its words are not for the program.
+    #[must_use]
+    pub fn command<T: Into<OsString>>(mut self, words: impl IntoIterator<Item = T>) -> Self {
+        for word in words {
+            let word = word.into();
+            self.look_at(&word);
+            self.args.push(word);
+        }
+        self
+    }
+
+    /// No program can be given a word with a NUL in it.
+    fn look_at(&mut self, word: &OsString) {
+        if self.refused.is_none() && word.as_encoded_bytes().contains(&0) {
+            let shown = word.to_string_lossy().replace('\0', "\\0");
+            self.refused = Some(Error::refused(format!("`{shown}` holds a NUL, which no program takes: {} was not run", self.program)));
+        }
     }
 
     /// A variable for the child that is echoed too, so that a copied line does the same.
@@ -193,7 +283,8 @@ impl<'a> Call<'a> {
     pub fn line(&self) -> String {
         let env = self.shown_env.iter().map(|(name, value)| format!("{name}={}", shell_words::quote(value)));
         let program = std::iter::once(shell_words::quote(&self.program).into_owned());
-        let args = self.args.iter().map(|arg| quoted(&arg.to_string_lossy()));
+        let settings = self.settings.iter().map(|setting| format!("-c {}", quoted(setting)));
+        let args = settings.chain(self.args.iter().map(|arg| quoted(&arg.to_string_lossy())));
         let before = self.before.iter().cloned();
         before.chain(env).chain(program).chain(args).chain(self.after.iter().cloned()).collect::<Vec<_>>().join(" ")
     }
@@ -309,6 +400,9 @@ impl<'a> Call<'a> {
     }
 
     fn echo(&self) {
+        if self.refused.is_some() {
+            return; // it will not run
+        }
         if self.lookup {
             self.ui.lookup(&self.line());
         } else {
@@ -317,10 +411,12 @@ impl<'a> Call<'a> {
     }
 
     fn base(&self) -> Result<Expression> {
-        if which::which(&self.program).is_err() {
-            return Err(Error::failed(format!("{} is not installed (not found on PATH)", self.program)).hint(self.install.clone()));
+        if let Some(refused) = &self.refused {
+            return Err(refused.clone());
         }
-        let mut expression = duct::cmd(self.program.as_str(), self.args.iter().chain(&self.unshown_args)).unchecked();
+        let settings = self.settings.iter().flat_map(|setting| [OsString::from("-c"), OsString::from(setting)]);
+        let args: Vec<OsString> = settings.chain(self.args.iter().chain(&self.unshown_args).cloned()).collect();
+        let mut expression = duct::cmd(self.program()?, args).unchecked();
         for (name, value) in &self.shown_env {
             expression = expression.env(name, value);
         }
@@ -331,6 +427,12 @@ impl<'a> Call<'a> {
             expression = expression.dir(dir);
         }
         Ok(expression)
+    }
+
+    /// Where the program is.
+    fn program(&self) -> Result<PathBuf> {
+        which::which_in(&self.program, search_path(), ".")
+            .map_err(|_| Error::failed(format!("{} is not installed (not found on PATH)", self.program)).hint(self.install.clone()))
     }
 
     fn expression(&self) -> Result<Expression> {
@@ -384,6 +486,15 @@ impl<'a> Call<'a> {
         let output = handle.wait().map_err(|error| self.broken(&error))?;
         Ok(exit_code(output.status))
     }
+}
+
+/// A field of a line of CSV, which is how docker reads `--secret`, `--output` and caches, and helm reads `-f`.
+pub fn csv_field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+fn starts_with_dash(word: &OsString) -> bool {
+    word.len() > 1 && word.as_encoded_bytes()[0] == b'-' // `-` alone is stdin, or a name
 }
 
 /// A word as a shell takes it; `key=value` needs no quotes behind the first word.

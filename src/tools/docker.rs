@@ -59,7 +59,7 @@ impl<'a> Docker<'a> {
     pub fn call(&self) -> Call<'a> {
         let call = Call::new(self.ui, "docker").install_hint("install docker: https://docs.docker.com/engine/install/");
         match &self.host {
-            Some(host) => call.args(["--host", host]),
+            Some(host) => call.option("--host", host),
             None => call,
         }
     }
@@ -116,7 +116,7 @@ impl<'a> Docker<'a> {
         if !self.has_buildx()? {
             return Err(Error::failed(format!("builder {name} needs docker's buildx plugin, which is not installed")).hint(INSTALL_BUILDX));
         }
-        let out = self.call().lookup().args(["buildx", "inspect", name]).timeout(Duration::from_secs(40)).capture()?;
+        let out = self.call().lookup().args(["buildx", "inspect"]).operand(name).timeout(Duration::from_secs(40)).capture()?;
         let said = out.text();
         let is = |key: &str, value: &str| said.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.trim() == value));
         if out.ok() {
@@ -145,8 +145,8 @@ impl<'a> Docker<'a> {
         Ok(out.ok())
     }
 
-    fn inspect(&self, format: &str, image: &str) -> Call<'a> {
-        self.call().lookup().args(["image", "inspect", "--format", format, image]).timeout(Duration::from_secs(60))
+    fn inspect(&self, format: &'static str, image: &str) -> Call<'a> {
+        self.call().lookup().args(["image", "inspect", "--format", format]).operand(image).timeout(Duration::from_secs(60))
     }
 
     /// The digest under which a registry knows a pushed image, if any.
@@ -208,7 +208,7 @@ impl<'a> Docker<'a> {
     /// docker is missing or fails, or the folder cannot be written.
     pub fn save(&self, image: &str, path: &Path) -> Result<()> {
         let shown = format!("gzip > {}", path.display());
-        let call = self.call().args(["save", image]).shown_after(&shown);
+        let call = self.call().arg("save").operand(image).shown_after(&shown);
         crate::files::write_stream(path, |file| {
             let mut gzip = GzEncoder::new(file, Compression::fast());
             call.pour(&mut gzip).map_err(|error| self.explain_cause(error))?;
@@ -221,7 +221,7 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// docker is missing, or the file is no archive of images.
     pub fn load(&self, path: &Path) -> Result<Vec<String>> {
-        let call = self.call().args(["load", "--input"]).arg(path);
+        let call = self.call().arg("load").option("--input", path);
         let out = call.read().map_err(|error| self.explain_cause(error))?;
         let names: Vec<String> =
             out.text().lines().filter_map(|line| line.strip_prefix("Loaded image: ")).map(|name| name.trim().to_owned()).collect();
@@ -238,7 +238,7 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// docker is missing or the source is unknown.
     pub fn tag(&self, from: &str, to: &str) -> Result<()> {
-        self.run_explained(self.call().args(["tag", from, to]))
+        self.run_explained(self.call().arg("tag").operands([from, to]))
     }
 
     /// `docker build` in a context folder; a step that fails leaves no container (builders without any know the flag too).
@@ -248,7 +248,7 @@ impl<'a> Docker<'a> {
 
     /// As [`Docker::build`], by a buildx builder.
     pub fn build_by(&self, builder: &str, context: &Path) -> Call<'a> {
-        self.patient(self.call().args(["buildx", "build", "--builder", builder]).dir(context))
+        self.patient(self.call().args(["buildx", "build"]).option("--builder", builder).dir(context))
     }
 
     fn patient(&self, build: Call<'a>) -> Call<'a> {

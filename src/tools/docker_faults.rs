@@ -63,9 +63,9 @@ impl<'a> Docker<'a> {
     }
 
     /// A docker command that a registry has a part in: stopped when it stands still for too long.
-    pub(super) fn registry_call(&self, verb: &str, image: &str) -> Call<'a> {
+    pub(super) fn registry_call(&self, verb: &'static str, image: &str) -> Call<'a> {
         let hint = format!("docker {verb} {image} # by hand, when the registry answers; LAIN_REGISTRY_TIMEOUT=30m waits longer");
-        self.call().args([verb, image]).standstill(self.patience.registry, hint)
+        self.call().arg(verb).operand(image).standstill(self.patience.registry, hint)
     }
 
     /// `docker pull`.

@@ -46,8 +46,8 @@ impl Draft {
         let words = shell_words::split(editor).map_err(|_| Error::usage(format!("EDITOR: `{editor}` has an open quote")))?;
         let (program, args) = words.split_first().ok_or_else(|| Error::usage("EDITOR is empty"))?;
         let call = Call::new(ui, program)
-            .args(args.iter().cloned())
-            .arg(&self.path)
+            .command(args)
+            .command([&self.path])
             .install_hint("export EDITOR=nano # or another editor that is installed")
             .lookup();
         match call.interact()? {

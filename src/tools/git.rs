@@ -8,6 +8,12 @@ use crate::error::{Error, Result};
 use crate::model::meta::{NO_GIT_TAG, commit_tag};
 use crate::ui::{Ui, printable};
 
+/// What a repository's own configuration may not have run while lain only looks: a monitor of files (`status`, `ls-files`), hooks.
+const QUIET: [&str; 2] = ["core.fsmonitor=false", "core.hooksPath=/dev/null"];
+/// A bare repository that lies inside of another as plain files is none of the user's, and its configuration is a stranger's (git's documentation of
+/// `safe.bareRepository`).
+const NOT_INSIDE: &str = "safe.bareRepository=explicit";
+
 /// git in one folder.
 #[derive(Debug)]
 pub struct Git<'a> {
@@ -57,7 +63,11 @@ impl<'a> Git<'a> {
     }
 
     fn call(&self) -> Call<'a> {
-        Call::new(self.ui, "git").dir(self.dir).env("LC_ALL", "C").install_hint("apt-get install git # or your system's package").lookup()
+        let call = Call::new(self.ui, "git").dir(self.dir).env("LC_ALL", "C");
+        let is_in_another = self.dir.ancestors().any(|folder| folder.join(".git").exists());
+        let settings = QUIET.into_iter().chain(is_in_another.then_some(NOT_INSIDE));
+        let call = settings.fold(call, Call::setting);
+        call.install_hint("apt-get install git # or your system's package").lookup()
     }
 
     /// HEAD, whatever branch, worktree or submodule this is.
@@ -91,7 +101,7 @@ impl<'a> Git<'a> {
     /// `git log -1`, as the commit was made: a `git replace` of one clone and a signature's check do not belong to it.
     fn log(&self, revision: &str) -> Result<Captured> {
         let format = "--format=%H%x00%ct%x00%an%x00%s";
-        self.call().args(["--no-replace-objects", "log", "-1", "--no-show-signature", format, revision, "--"]).capture()
+        self.call().args(["--no-replace-objects", "log", "-1", "--no-show-signature", format]).operand(revision).end_of_options().capture()
     }
 
     /// The tag for HEAD's images: `<commit unix time>-<sha>`, `latest` outside git and before the first commit.
@@ -111,7 +121,8 @@ impl<'a> Git<'a> {
     /// git is missing.
     pub fn is_dirty(&self, except: Option<&str>) -> Result<bool> {
         let except = except.map(|path| format!(":(exclude,literal){path}"));
-        let out = self.call().args(["status", "--porcelain", "--untracked-files=normal", "--", "."]).args(except).capture()?;
+        let out =
+            self.call().args(["status", "--porcelain", "--untracked-files=normal"]).end_of_options().arg(".").operands(except).capture()?;
         Ok(out.ok() && !out.stdout.is_empty())
     }
 
@@ -143,7 +154,7 @@ impl<'a> Git<'a> {
         self.list(&["--others", "--ignored", "--directory"])
     }
 
-    fn list(&self, which: &[&str]) -> Result<Option<Vec<String>>> {
+    fn list(&self, which: &[&'static str]) -> Result<Option<Vec<String>>> {
         // Not the user's own excludes file: the same commit would make other images on another machine.
         let call =
             self.call().args(["-c", "core.excludesFile=/dev/null", "ls-files", "-z", "--exclude-standard"]).args(which.iter().copied());
@@ -167,8 +178,8 @@ impl<'a> Git<'a> {
     /// git is missing.
     pub fn subjects_between(&self, from: &str, to: &str, limit: usize) -> Result<Vec<String>> {
         let range = format!("{from}..{to}");
-        let out =
-            self.call().args(["log", "--format=%h %an: %s", "--no-merges"]).arg(format!("-{limit}")).args([&range, "--"]).capture()?;
+        let call = self.call().args(["log", "--format=%h %an: %s", "--no-merges"]).option("--max-count", limit.to_string());
+        let out = call.operand(range).end_of_options().capture()?;
         Ok(if out.ok() { String::from_utf8_lossy(&out.stdout).lines().map(str::to_owned).collect() } else { vec![] })
     }
 
@@ -178,13 +189,13 @@ impl<'a> Git<'a> {
     /// git is missing or refuses.
     pub fn commit_only(&self, paths: &[&str], message: &str) -> Result<()> {
         let git = || Call::new(self.ui, "git").dir(self.dir);
-        git().args(["add", "--"]).args(paths.iter().copied()).run()?;
-        let clean = git().lookup().args(["diff", "--cached", "--quiet", "--"]).args(paths.iter().copied()).capture()?.ok();
+        git().arg("add").end_of_options().operands(paths).run()?;
+        let clean = git().lookup().args(["diff", "--cached", "--quiet"]).end_of_options().operands(paths).capture()?.ok();
         if clean {
             self.ui.say("nothing to commit: the chart is as it was");
             return Ok(());
         }
-        git().args(["commit", "-m", message, "--only", "--"]).args(paths.iter().copied()).run()
+        git().args(["commit", "--only"]).option("--message", message).end_of_options().operands(paths).run()
     }
 
     /// A `.git` here or above that git passes over, because it is no repository.

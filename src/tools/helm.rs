@@ -26,6 +26,22 @@ pub struct Target {
     pub namespace: Option<String>,
 }
 
+impl Target {
+    /// Tells a tool; the flag for the context has another name in each.
+    pub fn flags<'a>(&self, context: &'static str, mut call: Call<'a>) -> Call<'a> {
+        if let Some(path) = &self.kubeconfig {
+            call = call.option("--kubeconfig", path);
+        }
+        if let Some(name) = &self.context {
+            call = call.option(context, name);
+        }
+        if let Some(namespace) = &self.namespace {
+            call = call.option("--namespace", namespace);
+        }
+        call
+    }
+}
+
 /// helm, pointed at one cluster.
 #[derive(Debug)]
 pub struct Helm<'a> {
@@ -105,19 +121,9 @@ impl<'a> Helm<'a> {
     ///
     /// # Errors
     /// As [`Helm::version`].
-    pub fn call(&self, verb: &[&str]) -> Result<Call<'a>> {
+    pub fn call(&self, verb: &[&'static str]) -> Result<Call<'a>> {
         self.version()?;
-        let mut call = self.bare().args(verb.iter().copied());
-        if let Some(path) = &self.target.kubeconfig {
-            call = call.arg("--kubeconfig").arg(path);
-        }
-        if let Some(context) = &self.target.context {
-            call = call.args(["--kube-context", context]);
-        }
-        if let Some(namespace) = &self.target.namespace {
-            call = call.args(["--namespace", namespace]);
-        }
-        Ok(call)
+        Ok(self.target.flags("--kube-context", self.bare().args(verb.iter().copied())))
     }
 
     /// The flag that returns to the last good release when an upgrade fails; helm 4 renamed it.
@@ -140,7 +146,8 @@ impl<'a> Helm<'a> {
             .call(&["list"])?
             .lookup()
             .args(all.iter().copied())
-            .args(["--filter", &filter, "--output", "json"])
+            .args(["--output", "json"])
+            .option("--filter", filter)
             .timeout(Duration::from_secs(60));
         let out = call.capture()?;
         if !out.ok() {
@@ -155,9 +162,9 @@ impl<'a> Helm<'a> {
     /// helm is missing or the cluster does not answer.
     pub fn history(&self, name: &str) -> Result<Vec<Revision>> {
         let out = self
-            .call(&["history", name])?
+            .call(&["history", "--max", "256", "--output", "json"])?
+            .operand(name)
             .lookup()
-            .args(["--max", "256", "--output", "json"])
             .timeout(Duration::from_secs(60))
             .capture()?;
         if out.ok() {
@@ -166,7 +173,7 @@ impl<'a> Helm<'a> {
         if out.stderr.contains("release: not found") {
             return Ok(vec![]);
         }
-        Err(advise(self.bare().args(["history", name]).failure(out.code, &out.stderr), &out.stderr))
+        Err(advise(self.bare().arg("history").operand(name).failure(out.code, &out.stderr), &out.stderr))
     }
 
     /// The values a revision was deployed with; `revision` none means the newest. None when there is no such release.
@@ -174,12 +181,13 @@ impl<'a> Helm<'a> {
     /// # Errors
     /// helm is missing or the cluster does not answer.
     pub fn values(&self, name: &str, revision: Option<u32>, all: bool) -> Result<Option<serde_json::Value>> {
-        let mut call = self.call(&["get", "values", name])?.lookup().args(["--output", "json"]).timeout(Duration::from_secs(60));
+        let call = self.call(&["get", "values", "--output", "json"])?.operand(name);
+        let mut call = call.lookup().timeout(Duration::from_secs(60));
         if all {
             call = call.arg("--all");
         }
         if let Some(revision) = revision {
-            call = call.arg("--revision").arg(revision.to_string());
+            call = call.option("--revision", revision.to_string());
         }
         let out = call.capture()?;
         if out.ok() {

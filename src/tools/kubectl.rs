@@ -36,44 +36,50 @@ impl<'a> Kubectl<'a> {
         Self { ui, target }
     }
 
-    /// A kubectl command on the cluster; the target's flags come after the verb's words.
-    pub fn call<'s>(&self, words: impl IntoIterator<Item = &'s str>) -> Call<'a> {
-        let mut call = Call::new(self.ui, "kubectl")
-            .args(words.into_iter().map(str::to_owned))
+    /// A kubectl command on the cluster; the target's flags come after the verb's words, operands after those.
+    pub fn call(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
+        let call = Call::new(self.ui, "kubectl")
+            .args(words)
             .install_hint("install kubectl, within one minor version of the cluster: https://kubernetes.io/docs/tasks/tools/");
-        if let Some(path) = &self.target.kubeconfig {
-            call = call.arg("--kubeconfig").arg(path);
-        }
-        if let Some(context) = &self.target.context {
-            call = call.args(["--context", context]);
-        }
-        if let Some(namespace) = &self.target.namespace {
-            call = call.args(["--namespace", namespace]);
-        }
-        call
+        self.target.flags("--context", call)
     }
 
     /// A bounded look-up, echoed with `--verbose` only.
-    pub fn question<'s>(&self, words: impl IntoIterator<Item = &'s str>) -> Call<'a> {
+    pub fn question(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
         self.call(words).arg("--request-timeout=20s").lookup().timeout(QUESTION)
     }
 
-    /// `kubectl get ... -o json`.
+    /// `kubectl get KINDS -o json`.
     ///
     /// # Errors
-    /// kubectl is missing, the server does not answer, or the object does not exist.
-    pub fn get<T: DeserializeOwned>(&self, words: &[&str]) -> Result<T> {
-        let call = self.question(std::iter::once("get").chain(words.iter().copied())).args(["--output", "json"]);
-        let out = call.capture()?;
-        if out.ok() { out.json() } else { Err(explain(&call, &out)) }
+    /// kubectl is missing, or the server does not answer.
+    pub fn get<T: DeserializeOwned>(&self, kinds: &'static str) -> Result<T> {
+        self.answer(&self.question(["get", kinds, "--output", "json"]))
+    }
+
+    /// `kubectl get KINDS --selector SELECTOR -o json`.
+    ///
+    /// # Errors
+    /// As [`Kubectl::get`].
+    pub fn select<T: DeserializeOwned>(&self, kinds: &'static str, selector: &str) -> Result<T> {
+        self.answer(&self.question(["get", kinds, "--output", "json"]).option("--selector", selector))
+    }
+
+    /// What a question answers in JSON.
+    ///
+    /// # Errors
+    /// As [`Kubectl::get`], and when the answer is no JSON.
+    pub fn answer<T: DeserializeOwned>(&self, question: &Call<'_>) -> Result<T> {
+        let out = question.capture()?;
+        if out.ok() { out.json() } else { Err(explain(question, &out)) }
     }
 
     /// One object, or none when the server says that there is none.
     ///
     /// # Errors
     /// kubectl is missing or the server does not answer.
-    pub fn find(&self, kind: &str, name: &str) -> Result<Option<Json>> {
-        let call = self.question(["get", kind, name, "--ignore-not-found"]).args(["--output", "json"]);
+    pub fn find(&self, kind: &'static str, name: &str) -> Result<Option<Json>> {
+        let call = self.question(["get", kind, "--ignore-not-found", "--output", "json"]).operand(name);
         let out = call.capture()?;
         if !out.ok() {
             return Err(explain(&call, &out));
@@ -85,7 +91,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// kubectl is missing or the server refuses.
-    pub fn send(&self, verb: &[&str], object: &Json) -> Result<Captured> {
+    pub fn send(&self, verb: &[&'static str], object: &Json) -> Result<Captured> {
         let call = self.call(verb.iter().copied()).args(["-f", "-"]).stdin(object.to_string()).timeout(QUESTION);
         let out = call.capture()?;
         if out.ok() { Ok(out) } else { Err(explain(&call, &out)) }
@@ -108,8 +114,8 @@ impl<'a> Kubectl<'a> {
 impl Kubectl<'_> {
     /// The API server's version, for those who can do without: none when kubectl is missing or the server takes longer than `bound`.
     pub fn server_version(&self, bound: Duration) -> Option<Version> {
-        let flag = format!("--request-timeout={}ms", bound.as_millis());
-        let call = self.call(["get", "--raw", "/version"]).arg(flag).lookup().timeout(bound);
+        let limit = format!("{}ms", bound.as_millis());
+        let call = self.call(["get", "--raw", "/version"]).option("--request-timeout", limit).lookup().timeout(bound);
         let value: Json = serde_json::from_slice(&call.capture().ok()?.stdout).ok()?;
         Version::parse(value["gitVersion"].as_str()?)
     }

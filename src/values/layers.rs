@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::merge::{coalesce, overlay};
 use super::node::{Map, Node, Value};
-use super::parse::{parse, read_file};
+use super::parse::{parse, read_file, read_file_as};
 use super::set::{apply_set, parse_set};
 use crate::error::{Error, Result};
 
@@ -177,18 +177,7 @@ fn merge(layers: &[Layer]) -> Result<Node> {
 
 fn read_relative(dir: &Path, path: &Path) -> Result<Node> {
     let full = dir.join(path);
-    if full == path || !full.is_file() {
-        return read_file(path);
-    }
-    // Read by full path, shown as the user knows it.
-    let size = fs::metadata(&full).map_err(|error| Error::io("read", path, &error))?.len();
-    if size > super::parse::MAX_BYTES as u64 {
-        return read_file(&full);
-    }
-    match fs::read_to_string(&full) {
-        Ok(text) => parse(path, text),
-        Err(_) => read_file(&full),
-    }
+    if full.exists() { read_file_as(&full, path) } else { read_file(path) }
 }
 
 /// `values-CLUSTER.yaml` of the first folder that has it.
@@ -210,8 +199,8 @@ pub fn known_clusters(dirs: &[PathBuf]) -> Vec<String> {
     names
 }
 
-/// `chart/values-CLUSTER.yaml`, or the file it names: git and API downloads flatten a link to a file that holds just its target.
-fn own_cluster_file(dir: &Path, name: &str) -> Option<PathBuf> {
+/// `chart/values-CLUSTER.yaml`, or the file it names: git and API downloads flatten a link to a file that holds just its target. Relative.
+pub fn own_cluster_file(dir: &Path, name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(format!("chart/values-{name}.yaml"));
     let full = dir.join(&path);
     let size = fs::metadata(&full).ok().filter(fs::Metadata::is_file)?.len();

@@ -23,17 +23,38 @@ const MAX_DEPTH: usize = 200;
 /// # Errors
 /// The file cannot be read, is too large or not UTF-8, is not YAML, or says something that helm would see differently.
 pub fn read_file(path: &Path) -> Result<Node> {
-    let size = std::fs::metadata(path).map_err(|error| Error::io("read", path, &error))?.len();
+    read_file_as(path, path)
+}
+
+/// As [`read_file`], of a file that the user knows by another path.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_file_as(full: &Path, path: &Path) -> Result<Node> {
+    let meta = std::fs::metadata(full).map_err(|error| Error::io("read", path, &error))?;
+    if !(meta.is_file() || meta.is_dir()) || is_of_kernel(full) {
+        return Err(Error::failed(format!(
+            "{} is no ordinary file, and values are read more than once: by lain, and by helm",
+            path.display()
+        ))
+        .hint("cat it > values-more.yaml && lain -f values-more.yaml ..."));
+    }
+    let size = meta.len();
     if size > MAX_BYTES as u64 {
         return Err(Error::failed(format!("{}: {size} bytes; a values file may have {MAX_BYTES} at most", path.display())));
     }
-    let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, &error))?;
+    let bytes = std::fs::read(full).map_err(|error| Error::io("read", path, &error))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
         Error::failed(format!("{}:{line}: not UTF-8 text", path.display())).hint(format!("iconv -f GB18030 -t UTF-8 {}", path.display()))
     })?;
     parse(path, text)
+}
+
+/// True for what the kernel makes up as it is read: this machine's processes and devices.
+fn is_of_kernel(path: &Path) -> bool {
+    std::fs::canonicalize(path).is_ok_and(|real| ["/proc", "/sys", "/dev"].iter().any(|root| real.starts_with(root)))
 }
 
 /// Parses a values text; `path` is only for messages. An empty text is an empty map, as to helm.

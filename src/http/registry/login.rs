@@ -88,8 +88,11 @@ fn fetch(ui: &Ui, command: &str, kind: Option<&str>) -> Result<Credentials> {
     };
     let words = shell_words::split(command).map_err(|_| wrong("has a quote that is not closed".to_owned()))?;
     let (program, args) = words.split_first().ok_or_else(|| wrong("is empty".to_owned()))?;
+    if program.contains('/') && !program.starts_with('/') {
+        return Err(wrong(format!("names a program by a path that depends on the folder: `{program}`")));
+    }
     let out = Call::new(ui, program)
-        .args(args.iter().cloned())
+        .command(args)
         .timeout(FETCH)
         .read()
         .map_err(|error| error.context("the cluster's registry_token_fetch_cmd gave no token"))?;

@@ -70,12 +70,12 @@ struct Tags {
 }
 
 impl<'a> Registry<'a> {
-    /// The repository of an image reference.
+    /// The repository of an image reference. What is said of the cluster's registry, its logins above all, is the administrator's word alone.
     ///
     /// # Errors
     /// The name is no image reference, or the cluster values are invalid.
     pub fn of(session: &'a Session, name: &str) -> Result<Self> {
-        Self::new(&session.ui, &session.env, session.cluster()?, name)
+        Self::new(&session.ui, &session.env, session.authority()?, name)
     }
 
     /// As [`Registry::of`], outside a session.
