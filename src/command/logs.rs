@@ -71,7 +71,7 @@ impl Logs {
             let call = target.kubeconfig.iter().fold(call, |call, path| call.arg("--kubeconfig").arg(path));
             let call = target.context.iter().fold(call, |call, context| call.args(["--context", context]));
             let call = target.namespace.iter().fold(call, |call, namespace| call.args(["--namespace", namespace]));
-            return finish(call.install_hint("https://github.com/stern/stern, or leave --stern away").interact()?);
+            return finish(call.install_hint("https://github.com/stern/stern, or leave --stern away").show()?);
         }
         let tail = self.tail.to_string();
         let kubectl = session.kubectl()?;
@@ -91,7 +91,7 @@ impl Logs {
             MAX_STREAMS,
             "--follow",
         ];
-        finish(kubectl.call(words).interact()?)
+        finish(kubectl.call(words).show()?)
     }
 
     /// Pod by pod: before kubectl 1.21 one pod that is going ends `kubectl logs -l` for all, whatever `--ignore-errors` says.
@@ -112,7 +112,7 @@ impl Logs {
             if pods.len() > 1 {
                 call = call.arg("--prefix");
             }
-            match call.interact()? {
+            match call.show()? {
                 0 => {}
                 code => outcome = code,
             }

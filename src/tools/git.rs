@@ -224,7 +224,7 @@ fn commit_in(out: &Captured) -> Commit {
 }
 
 fn quoted(path: &Path) -> String {
-    shell_words::quote(&path.to_string_lossy()).into_owned()
+    super::quote::quoted(&path.to_string_lossy())
 }
 
 /// `https://user:token@host/x` without `user:token@`, as GitLab's job clones have it.

@@ -9,5 +9,6 @@ pub mod helm;
 pub mod interrupt;
 pub mod kubectl;
 pub mod processors;
+pub mod quote;
 mod standstill;
 pub mod version;

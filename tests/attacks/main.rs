@@ -4,9 +4,12 @@
 //! Each test says in its first doc line who tries what, and what comes of it: `WHO: WHAT => OUTCOME`. `docs/security.md` is made of these lines
 //! (see [`table`]).
 
+#[path = "../support/engine.rs"]
+mod engine;
 #[path = "../e2e/support.rs"]
 mod place;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod output;
 mod table;
