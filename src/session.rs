@@ -118,7 +118,12 @@ impl Session {
         if let Some(name) = &self.globals.cluster {
             kubeconfig::check_known(self, name)?;
         }
-        Layers::load(&self.dir, &Wanted { cluster: cluster.as_deref(), cluster_dirs: &dirs, extra: &self.globals.values, canary, set })
+        let wanted = Wanted { cluster: cluster.as_deref(), cluster_dirs: &dirs, extra: &self.globals.values, canary, set };
+        let layers = Layers::load(&self.dir, &wanted)?;
+        for secret in layers.secrets(&layers.credentials(&self.dir)) {
+            self.ui.hide(secret);
+        }
+        Ok(layers)
     }
 
     /// The typed app.

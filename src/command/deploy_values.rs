@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::error::Result;
 use crate::session::Session;
 use crate::values::node::Node;
-use crate::values::set::{escape_value, parse_set};
+use crate::values::set::{escape_key, escape_value, parse_set};
 
 /// Values for helm, in the order of its flags.
 #[derive(Clone, Debug)]
@@ -14,6 +14,7 @@ pub struct HelmValues {
     files: Vec<PathBuf>,
     set: Vec<String>,
     own: Vec<(&'static str, String)>,
+    withheld: Vec<String>,
 }
 
 impl HelmValues {
@@ -49,7 +50,11 @@ impl HelmValues {
         if !url.is_empty() {
             own.push(("repo_url", url));
         }
-        Ok(Self { files, set: set.to_vec(), own })
+        let layers = session.layers()?;
+        let ways = layers.credentials(&session.dir);
+        let step = |way: &[String]| way.iter().map(|step| escape_key(step)).collect::<Vec<_>>().join(".");
+        let withheld = layers.given(&ways, set)?.into_iter().map(step).collect();
+        Ok(Self { files, set: set.to_vec(), own, withheld })
     }
 
     /// One more value of lain's own.
@@ -75,7 +80,9 @@ impl HelmValues {
             .own
             .iter()
             .flat_map(|(key, value)| [OsString::from("--set-string"), OsString::from(format!("{key}={}", escape_value(value)))]);
-        set.chain(own).collect()
+        // A null wins over the files: helm keeps what it is given in each release, and a credential is of no use there.
+        let withheld = self.withheld.iter().flat_map(|key| [OsString::from("--set"), OsString::from(format!("{key}=null"))]);
+        set.chain(own).chain(withheld).collect()
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use duct::{Expression, Handle};
 
 use super::interrupt::{self, Forwarding};
+use super::last_words::last_words;
 use super::quote::quoted;
 use super::standstill::Standstill;
 use crate::error::{Error, Result, describe_io};
@@ -319,7 +320,7 @@ impl<'a> Call<'a> {
     pub fn failure(&self, code: i32, output: &str) -> Error {
         let how = if code > 128 { format!("was ended by signal {}", code - 128) } else { format!("failed with exit code {code}") };
         let error = Error::failed(format!("`{}` {how}", self.name()));
-        let reason = last_lines(&without_debug_log(&console::strip_ansi_codes(output)), 12);
+        let reason = last_words(output, 12);
         if reason.is_empty() { error } else { Error::failed(reason).context(error.message()) }
     }
 
@@ -434,28 +435,4 @@ fn copy_keeping_tail(reader: &mut impl Read, ui: &Ui) -> String {
         relay.write(&buffer[..count]);
     }
     relay.finish()
-}
-
-/// Without the lines of Kubernetes' debug log (`E1123 04:01:33.162316   20158 memcache.go:265] ...`), which repeat each try of a request, where anything
-/// else was said.
-fn without_debug_log(text: &str) -> String {
-    let is_log = |line: &str| {
-        let (head, rest) = line.split_at_checked(5).unwrap_or((line, ""));
-        head.starts_with(['E', 'W', 'I', 'F']) && head[1..].bytes().all(|byte| byte.is_ascii_digit()) && rest.contains(".go:")
-    };
-    let mut rest = Vec::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        if !is_log(line) {
-            rest.push(line);
-        } else if line.ends_with("err=<") {
-            lines.by_ref().take_while(|line| line.trim() != ">").for_each(drop); // its error has several lines
-        }
-    }
-    if rest.iter().all(|line| line.trim().is_empty()) { text.to_owned() } else { rest.join("\n") }
-}
-
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
 }

@@ -11,5 +11,6 @@ mod place;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod credentials;
 mod output;
 mod table;
