@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::image::is_tag;
+use crate::model::text::bounded;
 use crate::session::Session;
 use crate::values::node::Node;
 use crate::values::set::{escape_key, escape_value, parse_set};
@@ -89,11 +91,16 @@ impl HelmValues {
 /// The `imageTag` that the user gave with `--set`, read as text whatever it looks like.
 ///
 /// # Errors
-/// A `--set` cannot be read.
+/// A `--set` cannot be read, or no image can have such a tag.
 pub fn given_tag(set: &[String]) -> Result<Option<String>> {
     let mut tag = None;
     for argument in set {
         if let Some(text) = parse_set(argument, true)?.get("imageTag").and_then(Node::as_str) {
+            if !is_tag(text) {
+                let shown = bounded(text, 128);
+                return Err(Error::usage(format!("`{shown}` cannot be an image tag: letters, digits, `_`, `.` and `-`, 128 at most"))
+                    .hint("lain tags"));
+            }
             tag = Some(text.to_owned());
         }
     }

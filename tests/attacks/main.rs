@@ -8,9 +8,12 @@
 mod engine;
 #[path = "../e2e/support.rs"]
 mod place;
+#[path = "../support/server.rs"]
+mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bounds;
 mod credentials;
 mod output;
 mod table;
