@@ -165,11 +165,14 @@ pub fn looks_like_credential(name: &str) -> bool {
         words.last_mut().into_iter().for_each(|word| word.push(c));
     }
     let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
+    let of_key = |word: &str| matches!(word, "access" | "secret" | "api" | "private");
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [.., "token" | "password" | "passwd" | "secret" | "credential" | "credentials"] => true,
-        [.., "access" | "secret" | "api" | "private", "key"] => true,
-        [.., "accesskey" | "secretkey" | "apikey" | "privatekey"] => true,
-        _ => false,
+        [.., kind, "key"] => of_key(kind),
+        [.., last] => {
+            matches!(last, "token" | "password" | "passwd" | "secret" | "credential" | "credentials")
+                || last.strip_suffix("key").is_some_and(of_key)
+        }
+        [] => false,
     }
 }
 

@@ -183,12 +183,15 @@ fn encoded(secret: &str) -> Vec<String> {
         found.push(STANDARD_NO_PAD.encode(secret));
         found.push(URL_SAFE_NO_PAD.encode(secret));
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-        let url = |spared: &[u8], hex: fn(u8) -> String| {
-            let one = |byte: &u8| if plain(byte) || spared.contains(byte) { char::from(*byte).to_string() } else { hex(*byte) };
+        let url = |spared: &[u8], lower: bool| {
+            let one = |byte: &u8| match byte {
+                byte if plain(byte) || spared.contains(byte) => char::from(*byte).to_string(),
+                byte if lower => format!("%{byte:02x}"),
+                byte => format!("%{byte:02X}"),
+            };
             secret.as_bytes().iter().map(one).collect::<String>()
         };
-        let (upper, lower): (fn(u8) -> String, fn(u8) -> String) = (|byte| format!("%{byte:02X}"), |byte| format!("%{byte:02x}"));
-        found.extend([url(b"", upper), url(b"", lower), url(b"/", upper), url(b"!'()*", upper)]);
+        found.extend([url(b"", false), url(b"", true), url(b"/", false), url(b"!'()*", false)]);
     }
     found
 }

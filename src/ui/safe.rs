@@ -10,7 +10,7 @@ use std::fmt::Write;
 const LONGEST: usize = 4096;
 
 /// True for what never reaches a terminal as it is: C0 but for line ends and tabs, DEL, C1, and the characters that turn the reading order or
-/// end a line without a line end (Unicode's Bidi_Control, U+2028, U+2029).
+/// end a line without a line end (Unicode's `Bidi_Control`, U+2028, U+2029).
 pub fn is_unsafe(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
@@ -123,7 +123,7 @@ fn seen(begun: &str) -> Seen {
     let rest = &begun[1..];
     let Some(last) = rest.chars().next_back() else { return Seen::Open };
     match rest.as_bytes()[0] {
-        b'[' if rest.len() == 1 => Seen::Open,
+        b'[' | b'(' | b')' if rest.len() == 1 => Seen::Open,
         b'[' => match last {
             'm' if rest[1..rest.len() - 1].bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b';' | b':')) => Seen::Colour,
             '\x40'..='\x7e' => Seen::Other,
@@ -136,9 +136,8 @@ fn seen(begun: &str) -> Seen {
             '\n' => Seen::None,
             _ => Seen::Open,
         },
-        b'(' | b')' if rest.len() == 1 => Seen::Open, // a set of characters: what tput sgr0 prints
-        b'(' | b')' => Seen::Other,
-        b'7' | b'8' | b'c' | b'=' | b'>' | b'D' | b'E' | b'H' | b'M' => Seen::Other,
+        // Sets of characters (what `tput sgr0` prints), and what is two characters long.
+        b'(' | b')' | b'7' | b'8' | b'c' | b'=' | b'>' | b'D' | b'E' | b'H' | b'M' => Seen::Other,
         _ => Seen::None,
     }
 }

@@ -103,7 +103,7 @@ impl Layers {
     /// The ways to all that are credentials: those that lain knows, and what the administrators' file of the cluster calls so and no template mentions.
     pub fn credentials(&self, dir: &Path) -> Vec<Vec<String>> {
         let known = CREDENTIALS.iter().map(|way| way.iter().map(|step| (*step).to_owned()).collect::<Vec<_>>());
-        let named = self.layers.iter().filter(|layer| layer.of_cluster).flat_map(|layer| layer.node.as_map()).flatten();
+        let named = self.layers.iter().filter(|layer| layer.of_cluster).filter_map(|layer| layer.node.as_map()).flatten();
         let named = named.filter(|(name, entry)| looks_like_credential(name) || entry.node.as_str().is_some_and(has_login));
         let mut named: Vec<&String> = named.map(|(name, _)| name).filter(|name| !known.clone().any(|way| way[0] == **name)).collect();
         if !named.is_empty() {

@@ -72,7 +72,7 @@ fn releases_lose_credentials_with_helm_4() {
     releases_lose_them("4.3.1");
 }
 
-/// a repository: a chart of one's own prints all values into a ConfigMap => no credential of the cluster file is among them, none stands in helm's arguments
+/// a repository: a chart of one's own prints all values into an object => no credential of the cluster file is among them, none stands in helm's arguments
 #[test]
 fn a_chart_that_prints_all_values_gets_no_credential() {
     for helm in ["helm-3.9.4", "helm-3.17.3", "helm-4.3.1"] {

@@ -7,6 +7,7 @@
 #[path = "../support/engine.rs"]
 mod engine;
 #[path = "../e2e/support.rs"]
+#[allow(dead_code)] // the e2e tests use all of it
 mod place;
 #[path = "../support/server.rs"]
 mod server;
