@@ -154,6 +154,9 @@ impl Session {
                 }
             }
         }
+        for secret in layers.secrets(&layers.credentials(&self.dir)) {
+            self.ui.hide(secret);
+        }
         Ok(layers)
     }
 

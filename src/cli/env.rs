@@ -1,5 +1,6 @@
 //! The environment, read once. Nothing else in the crate asks for environment variables.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,7 +8,11 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::model::duration;
+use crate::model::text::bounded;
 use crate::tools::docker::Patience;
+
+/// Most characters of a user's name or a job's address, both of which helm and webhooks are told.
+const LONGEST: usize = 200;
 
 /// PATH without the folders that depend on where lain runs (`.`, an empty one): a repository's own `./helm` is not helm.
 pub fn search_path() -> Option<OsString> {
@@ -71,13 +76,14 @@ impl Env {
         }
     }
 
-    /// Who runs this: in GitLab CI `NAME-via-JOB_URL`, else the user's login name.
+    /// Who runs this: in GitLab CI `NAME-via-JOB_URL`, else the user's login name; each cut where it is too long to be one.
     pub fn executor(&self) -> String {
-        let gitlab = self.get("GITLAB_USER_LOGIN").or_else(|| self.get("GITLAB_USER_NAME"));
-        match (gitlab, self.get("CI_JOB_URL")) {
+        let get = |name: &str| self.get(name).map(|value| bounded(value, LONGEST));
+        let gitlab = get("GITLAB_USER_LOGIN").or_else(|| get("GITLAB_USER_NAME"));
+        match (gitlab, get("CI_JOB_URL")) {
             (Some(name), Some(url)) if self.is_ci() => format!("{name}-via-{url}"),
-            (Some(name), None) if self.is_ci() => name.to_owned(),
-            _ => self.get("USER").or_else(|| self.get("LOGNAME")).map_or_else(account_name, str::to_owned),
+            (Some(name), None) if self.is_ci() => name.into_owned(),
+            _ => get("USER").or_else(|| get("LOGNAME")).map_or_else(account_name, Cow::into_owned),
         }
     }
 

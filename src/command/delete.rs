@@ -48,7 +48,7 @@ impl Delete {
             }
         }
         if let Ok(revision) = found.revision.parse() {
-            mend::mend(&session.ui, &kubectl, &release, revision, None, &[])?; // helm 3.17 would say no more than "failed to delete release"
+            mend::mend(&session.ui, &kubectl, &release, revision, None, &[], &[])?; // helm 3.17 would say no more than "failed to delete release"
         }
         helm.call(&["uninstall"])?.operand(&release).run()?;
         if self.purge {

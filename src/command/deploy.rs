@@ -84,10 +84,14 @@ impl Deploy {
         delete_finished_jobs(&kubectl, app, release)?;
         let selector = rollout::selector(&app.appname, release);
         let before = generations(&kubectl, &selector)?;
-        let known = match mend::current(&history) {
-            Some(revision) => mend::mend(&session.ui, &kubectl, release, revision, server, &left_to_hpas(session, app, release))?,
+        let ways = session.layers()?.credentials(&session.dir);
+        let current = mend::current(&history);
+        let known = match current {
+            Some(revision) => mend::mend(&session.ui, &kubectl, release, revision, server, &left_to_hpas(session, app, release), &ways)?,
             None => mend::Known::default(),
         };
+        let suspect = known.holds_credentials || history.last().is_some_and(|newest| Some(newest.revision) != current);
+        mend::forget_credentials(&session.ui, &kubectl, release, suspect, &ways)?;
         let previous_tag = match known.image_tag.clone() {
             None if !history.is_empty() => {
                 helm.values(release, None, false)?.and_then(|values| values["imageTag"].as_str().map(str::to_owned))

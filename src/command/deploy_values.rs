@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::image::is_tag;
+use crate::model::text::bounded;
 use crate::session::Session;
 use crate::tools::call::csv_field;
 use crate::values::node::Node;
-use crate::values::set::{escape_value, parse_set};
+use crate::values::set::{escape_key, escape_value, parse_set};
 
 /// Values for helm, in the order of its flags.
 #[derive(Clone, Debug)]
@@ -15,6 +17,7 @@ pub struct HelmValues {
     files: Vec<PathBuf>,
     set: Vec<String>,
     own: Vec<(&'static str, String)>,
+    withheld: Vec<String>,
 }
 
 impl HelmValues {
@@ -50,7 +53,11 @@ impl HelmValues {
         if !url.is_empty() {
             own.push(("repo_url", url));
         }
-        Ok(Self { files, set: set.to_vec(), own })
+        let layers = session.layers()?;
+        let ways = layers.credentials(&session.dir);
+        let step = |way: &[String]| way.iter().map(|step| escape_key(step)).collect::<Vec<_>>().join(".");
+        let withheld = layers.given(&ways, set)?.into_iter().map(step).collect();
+        Ok(Self { files, set: set.to_vec(), own, withheld })
     }
 
     /// One more value of lain's own.
@@ -73,7 +80,9 @@ impl HelmValues {
     pub fn set_flags(&self) -> Vec<(&'static str, OsString)> {
         let set = self.set.iter().map(|argument| ("--set", OsString::from(argument)));
         let own = self.own.iter().map(|(key, value)| ("--set-string", OsString::from(format!("{key}={}", escape_value(value)))));
-        set.chain(own).collect()
+        // A null wins over the files: helm keeps what it is given in each release, and a credential is of no use there.
+        let withheld = self.withheld.iter().map(|key| ("--set", OsString::from(format!("{key}=null"))));
+        set.chain(own).chain(withheld).collect()
     }
 }
 
@@ -85,11 +94,16 @@ fn file_of(path: &Path) -> OsString {
 /// The `imageTag` that the user gave with `--set`, read as text whatever it looks like.
 ///
 /// # Errors
-/// A `--set` cannot be read.
+/// A `--set` cannot be read, or no image can have such a tag.
 pub fn given_tag(set: &[String]) -> Result<Option<String>> {
     let mut tag = None;
     for argument in set {
         if let Some(text) = parse_set(argument, true)?.get("imageTag").and_then(Node::as_str) {
+            if !is_tag(text) {
+                let shown = bounded(text, 128);
+                return Err(Error::usage(format!("`{shown}` cannot be an image tag: letters, digits, `_`, `.` and `-`, 128 at most"))
+                    .hint("lain tags"));
+            }
             tag = Some(text.to_owned());
         }
     }

@@ -67,7 +67,7 @@ impl Logs {
         if self.stern {
             let call = crate::tools::call::Call::new(&session.ui, "stern").option("--selector", selector);
             let call = session.target()?.flags("--context", call.option("--tail", self.tail.to_string()));
-            return finish(call.install_hint("https://github.com/stern/stern, or leave --stern away").interact()?);
+            return finish(call.install_hint("https://github.com/stern/stern, or leave --stern away").show()?);
         }
         let tail = self.tail.to_string();
         let kubectl = session.kubectl()?;
@@ -76,7 +76,7 @@ impl Logs {
         }
         // A pod that is just going must not end the log of the others.
         let call = kubectl.call(["logs", "--all-containers", "--ignore-errors", "--max-log-requests", MAX_STREAMS, "--follow"]);
-        finish(call.option("--selector", selector).option("--tail", tail).interact()?)
+        finish(call.option("--selector", selector).option("--tail", tail).show()?)
     }
 
     /// Pod by pod: before kubectl 1.21 one pod that is going ends `kubectl logs -l` for all, whatever `--ignore-errors` says.
@@ -97,7 +97,7 @@ impl Logs {
             if pods.len() > 1 {
                 call = call.arg("--prefix");
             }
-            match call.interact()? {
+            match call.show()? {
                 0 => {}
                 code => outcome = code,
             }

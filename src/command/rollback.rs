@@ -70,9 +70,9 @@ impl Rollback {
 /// # Errors
 /// helm or the server refuses.
 pub fn back_to(session: &Session, helm: &Helm<'_>, kubectl: &Kubectl<'_>, release: &str, from: u32, to: u32) -> Result<()> {
-    mend::mend(&session.ui, kubectl, release, from, None, &[])?;
+    mend::mend(&session.ui, kubectl, release, from, None, &[], &[])?;
     // helm goes back the way that the revision was made.
-    let known = mend::mend(&session.ui, kubectl, release, to, None, &[])?;
+    let known = mend::mend(&session.ui, kubectl, release, to, None, &[], &[])?;
     helm.call(&["rollback"])?.operand(release).operand(to.to_string()).args(known.flags().iter().copied()).run()
 }
 

@@ -74,21 +74,21 @@ impl Status {
         }
         let mut out = String::new();
         write_pods(session, &mut out, &rows(&pods));
-        let _ = writeln!(out, "\nusage\n{usage}");
+        let _ = writeln!(out, "\nusage\n{}", printable(&usage));
         if !reachable.is_empty() {
             out.push_str("\nurls\n");
             for (url, state) in &reachable {
                 let good = state.starts_with('2') || state.starts_with('3');
                 let style = if good { Style::new().green() } else { Style::new().red() };
-                let _ = writeln!(out, "{}  {url}", session.ui.emphasis(state, &style));
+                let _ = writeln!(out, "{}  {}", session.ui.emphasis(state, &style), printable(url));
             }
         }
         for (name, link) in [("grafana", links::grafana(app, cluster)), ("kibana", links::kibana(app, cluster))] {
             if let Some(link) = link {
-                let _ = writeln!(out, "\n{name}: {link}");
+                let _ = writeln!(out, "\n{name}: {}", printable(&link));
             }
         }
-        session.ui.result(&out)
+        session.ui.styled_result(&out)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::command::deploy_values::HelmValues;
 use crate::error::{Error, Result};
 use crate::model::app::App;
 use crate::session::Session;
+use crate::tools::quote::quoted;
 
 /// Render the chart with exactly the values a deploy would use
 #[derive(Args, Debug)]
@@ -37,7 +38,7 @@ impl Template {
         };
         let mut call = session.local_helm().local().arg("template").operands([release.as_str(), "chart"]).options(values.files());
         if let Some(text) = canary {
-            call = call.args(["-f", "-"]).shown_before(&format!("printf %s {} |", shell_words::quote(&text))).stdin(text);
+            call = call.args(["-f", "-"]).shown_before(&format!("printf %s {} |", quoted(&text))).stdin(text);
         }
         call = call.options(values.set_flags());
         if self.debug {

@@ -26,6 +26,47 @@ pub struct Values {
     /// As `lain deploy --set` would
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Print credentials too, which are masked otherwise
+    #[arg(long)]
+    reveal: bool,
+}
+
+/// What stands for a credential.
+const MASK: &str = "***";
+
+/// The ways to values that are not shown.
+struct Masked(Vec<Vec<String>>);
+
+impl Masked {
+    /// True when a way leads to one of them, or into it.
+    fn holds(&self, way: &[String]) -> bool {
+        self.0.iter().any(|masked| way.starts_with(masked))
+    }
+
+    /// A value on this way with every text, number and flag masked that is a credential; true when there was one. What is taken from the
+    /// environment (`${NAME}`) is shown: it is a name.
+    fn apply(&self, way: &mut Vec<String>, value: &mut Json) -> bool {
+        match value {
+            Json::Object(map) => {
+                let mut masked = false;
+                for (key, value) in map {
+                    way.push(key.clone());
+                    masked |= self.apply(way, value);
+                    way.pop();
+                }
+                masked
+            }
+            Json::Null => false,
+            Json::String(text) if text.starts_with("${") && text.ends_with('}') => false,
+            value => {
+                let masked = self.holds(way);
+                if masked {
+                    *value = MASK.into();
+                }
+                masked
+            }
+        }
+    }
 }
 
 impl Values {
@@ -35,17 +76,24 @@ impl Values {
         if session.cluster_name().is_none() {
             session.ui.warn("no cluster is chosen: the cluster's own values are missing (lain use CLUSTER)");
         }
+        let ways = if self.reveal { vec![] } else { layers.credentials(&session.dir) };
+        // Which variables hold credentials is no secret.
+        let masked = Masked(ways.into_iter().filter(|way| way[0] != "secrets_env").collect());
         if let Some(key) = &self.explain {
-            return explain(session, &layers, key);
+            return explain(session, &layers, key, &masked);
+        }
+        let mut values = layers.merged.to_json();
+        if masked.apply(&mut vec![], &mut values) {
+            session.ui.say("credentials are masked; --reveal shows them");
         }
         match session.ui.format() {
-            Format::Json => session.ui.result_json(&layers.merged.to_json()),
-            _ => session.ui.result(&to_yaml(&layers.merged.to_json())),
+            Format::Json => session.ui.result_json(&values),
+            _ => session.ui.result(&to_yaml(&values)),
         }
     }
 }
 
-fn explain(session: &Session, layers: &Layers, key: &str) -> Result<()> {
+fn explain(session: &Session, layers: &Layers, key: &str, masked: &Masked) -> Result<()> {
     let path: Vec<&str> = key.split('.').filter(|step| !step.is_empty()).collect();
     let mut leaves: IndexSet<Vec<String>> = IndexSet::new();
     for node in std::iter::once(&layers.merged).chain(layers.layers.iter().map(|layer| &layer.node)) {
@@ -57,7 +105,7 @@ fn explain(session: &Session, layers: &Layers, key: &str) -> Result<()> {
     let leaves: Vec<Origin> = leaves
         .iter()
         .filter(|leaf| !leaves.iter().any(|other| other.len() > leaf.len() && other.starts_with(leaf)))
-        .map(|leaf| Origin::of(layers, leaf))
+        .map(|leaf| Origin::of(layers, leaf, masked))
         .collect();
     if leaves.is_empty() {
         let keys = layers.merged.as_map().into_iter().flat_map(|map| map.keys().map(String::as_str));
@@ -89,12 +137,18 @@ struct Overridden {
 }
 
 impl Origin {
-    fn of(layers: &Layers, leaf: &[String]) -> Self {
+    fn of(layers: &Layers, leaf: &[String], masked: &Masked) -> Self {
         let steps: Vec<&str> = leaf.iter().map(String::as_str).collect();
         let mut found: Vec<&Node> = layers.layers.iter().filter_map(|layer| find_or_null(&layer.node, &steps)).collect();
-        let value = find(&layers.merged, &steps).map(Node::to_json);
+        let shown = |node: &Node| {
+            let mut value = node.to_json();
+            let is_masked = masked.apply(&mut leaf.to_vec(), &mut value);
+            (value, is_masked)
+        };
+        let place = |node: &Node| if shown(node).1 { place(node, Some(leaf)) } else { place(node, None) };
+        let value = find(&layers.merged, &steps).map(|node| shown(node).0);
         let last = found.pop();
-        let over = found.iter().rev().map(|node| Overridden { at: place(node), value: node.to_json() }).collect();
+        let over = found.iter().rev().map(|node| Overridden { at: place(node), value: shown(node).0 }).collect();
         Self { key: leaf.join("."), removed: value.is_none(), value, from: last.map(place).unwrap_or_default(), over }
     }
 
@@ -110,13 +164,13 @@ impl Origin {
     }
 }
 
-/// `chart/values.yaml:4:9`, `--canary`, or `--set a.b=c`.
-fn place(node: &Node) -> String {
+/// `chart/values.yaml:4:9`, `--canary`, or `--set a.b=c`; of a masked one its key alone.
+fn place(node: &Node, masked: Option<&[String]>) -> String {
     if node.span.source.path.as_os_str() == CANARY {
         return CANARY.to_owned();
     }
     if node.span.source.path.as_os_str() == "--set" {
-        return format!("--set {}", node.span.source.text);
+        return masked.map_or_else(|| format!("--set {}", node.span.source.text), |leaf| format!("--set {}={MASK}", leaf.join(".")));
     }
     node.span.location().to_string()
 }

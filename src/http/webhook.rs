@@ -1,5 +1,6 @@
 //! Webhooks: feishu/lark, slack, dingtalk, wecom, and a generic JSON POST.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -77,15 +78,48 @@ impl Provider {
     }
 }
 
+/// Where a text was cut.
+const CUT: &str = "… (cut)";
+
+impl Provider {
+    /// True when a provider takes this text in this body. What is longer is refused as a whole, or cut without a word.
+    ///
+    /// - `WeCom`: 2048 bytes of text, <https://developer.work.weixin.qq.com/document/path/91770>.
+    /// - `DingTalk`: a body of 20000 bytes, its error 460101 ("message too long, exceed 20000 bytes").
+    /// - Feishu: a body of 20 KB, <https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot>.
+    /// - Slack: 40000 characters of text, <https://api.slack.com/changelog/2018-04-truncating-really-long-messages>.
+    /// - Others tell no limit: 64 KiB is more than people read.
+    fn takes(self, text: &str, body: &str) -> bool {
+        match self {
+            Self::Wecom => text.len() <= 2048,
+            Self::Dingtalk | Self::Feishu => body.len() <= 20_000,
+            Self::Slack => body.chars().count() <= 40_000,
+            Self::Generic => body.len() <= 64 << 10,
+        }
+    }
+}
+
 impl Webhook {
-    /// Sends a text: six tries, two seconds apart.
+    /// The text as far as the provider takes it, cut between two characters and marked where it is longer.
+    pub fn fitted<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let fits = |text: &str| self.provider.takes(text, &self.body(text, u64::from(u32::MAX)).to_string());
+        if fits(text) {
+            return Cow::Borrowed(text);
+        }
+        let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).take(64 << 10).collect(); // none takes more
+        let shorter = |end: usize| format!("{}{CUT}", &text[..end]);
+        let most = ends.partition_point(|end| fits(&shorter(*end)));
+        Cow::Owned(shorter(most.checked_sub(1).map_or(0, |last| ends[last])))
+    }
+
+    /// Sends a text, as far as the provider takes it: six tries, two seconds apart.
     ///
     /// # Errors
     /// The webhook stays down or says no.
     pub fn send(&self, text: &str) -> Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let url = self.signed_url(now);
-        let body = self.body(text, now.as_secs()).to_string();
+        let body = self.body(&self.fitted(text), now.as_secs()).to_string();
         let client = Client::new(Duration::from_secs(10), 1, Duration::ZERO, false);
         let mut last = None;
         for attempt in 0..6 {
@@ -212,6 +246,27 @@ mod tests {
         assert_eq!(webhook(Provider::Slack).body(text, 0)["text"], "line \"1\"\n&lt;b&gt; &amp; {{ x }}");
         let generic = Webhook { template: Some(r#"{"a": ["{{ text }}"]}"#.into()), ..webhook(Provider::Generic) };
         assert_eq!(generic.body(text, 0)["a"][0], text);
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters_where_the_provider_ends() {
+        for text in ["x".repeat(2 << 20), "部署\n\"".repeat(200_000), "👩\u{200d}🚀<".repeat(100_000)] {
+            for (provider, most) in [
+                (Provider::Wecom, 2048 + 100),
+                (Provider::Dingtalk, 20_000),
+                (Provider::Feishu, 20_000),
+                (Provider::Slack, 160_000),
+                (Provider::Generic, 64 << 10),
+            ] {
+                let webhook = Webhook { secret: Some("s".into()), ..webhook(provider) };
+                let fitted = webhook.fitted(&text);
+                let body = webhook.body(&fitted, 1_599_360_473).to_string();
+                assert!(body.len() <= most + if provider == Provider::Wecom { 1100 } else { 0 }, "{provider:?}: {}", body.len());
+                assert!(fitted.ends_with(CUT) && text.starts_with(fitted.trim_end_matches(CUT)), "{provider:?}");
+                assert!(fitted.len() > 1900, "{provider:?}: no more than needed is cut: {}", fitted.len());
+                assert_eq!(webhook.fitted("short"), "short");
+            }
+        }
     }
 
     #[test]

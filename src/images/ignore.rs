@@ -40,7 +40,7 @@ pub fn dockerignore(session: &Session, secrets: &[String]) -> Result<Option<Gene
             let text = fs::read(&path).unwrap_or_default(); // docker says what it cannot read
             return match secrets.iter().find(|secret| !leaves_out(&String::from_utf8_lossy(&text), secret)) {
                 Some(secret) => Err(Error::failed(format!("{secret} is a build secret, and .dockerignore does not leave it out by name"))
-                    .hint(format!("echo {} >> .dockerignore", shell_words::quote(&line_for(secret))))),
+                    .hint(format!("echo {} >> .dockerignore", crate::tools::quote::quoted(&line_for(secret))))),
                 None => Ok(None),
             };
         }

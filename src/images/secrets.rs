@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::error::{Error, Result};
 use crate::files::stays_inside;
 use crate::model::build_secret::{BuildSecret, BuildSecrets, Source};
@@ -34,7 +37,7 @@ pub fn given(session: &Session, secrets: Option<&BuildSecrets>, at: &[&str]) -> 
                         span(session, at, number, secret)?.error(format!("secret `{name}`: {variable} is not set in the environment"));
                     return Err(error.hint(format!("export {variable}=... # or a masked variable of the CI's")));
                 };
-                session.ui.hide(value);
+                session.ui.hide_from_children(value);
                 given.words.push(format!("{},{}", csv_field(&format!("id={name}")), csv_field(&format!("env={variable}"))));
             }
             Source::File(written) => {
@@ -52,11 +55,9 @@ pub fn given(session: &Session, secrets: Option<&BuildSecrets>, at: &[&str]) -> 
                         },
                     )
                 })?;
-                // A token alone; of a longer file lines may be anything.
-                if let Ok(text) = str::from_utf8(&text)
-                    && text.trim().lines().count() == 1
-                {
-                    session.ui.hide(text.trim());
+                match str::from_utf8(&text) {
+                    Ok(text) => session.ui.hide_from_children(text),
+                    Err(_) => session.ui.hide_from_children(&STANDARD.encode(&text)), // what a terminal cannot show, a tool may print in base64
                 }
                 given.inside.extend(inside(session, &path));
                 given.words.push(format!("{},{}", csv_field(&format!("id={name}")), csv_field(&format!("src={}", path.display()))));

@@ -144,6 +144,62 @@ pub struct Cluster {
     pub pypi_index: Option<Json>,
 }
 
+/// The ways to what is a credential, or leads to one, wherever in the values it stands: lain uses it, the chart has no use for it, and helm would
+/// keep it in every release.
+pub const CREDENTIALS: [&[&str]; 9] = [
+    &["access_key_id"],
+    &["access_key_secret"],
+    &["dockerhub_password"],
+    &["dockerhub_username"],
+    &["harbor_token"],
+    &["registry_token_fetch_cmd"],
+    &["secrets_env"],
+    &["webhook", "secret"],
+    &["webhook", "url"],
+];
+
+/// Those of [`CREDENTIALS`] that name something and are no secret themselves.
+const NAMES: [&str; 4] = ["access_key_id", "dockerhub_username", "registry_token_fetch_cmd", "secrets_env"];
+
+/// True for a way to a secret, false for one to a name that belongs to a secret (a user, an environment variable).
+pub fn is_secret(way: &[String]) -> bool {
+    way.first().is_some_and(|first| !NAMES.contains(&first.as_str()))
+}
+
+/// True for a name of a key that says of itself to be a credential: `registry_password`, `minioSecretKey`, `npm-token`. Not those that name a
+/// Secret (`ingressTLSSecretName`, `imagePullSecrets`).
+pub fn looks_like_credential(name: &str) -> bool {
+    let mut words: Vec<String> = vec![];
+    let mut start = true;
+    for c in name.chars() {
+        if !c.is_alphanumeric() {
+            start = true;
+            continue;
+        }
+        if start || (c.is_uppercase() && !words.last().is_some_and(|word| word.chars().last().is_some_and(char::is_uppercase))) {
+            words.push(String::new());
+        }
+        start = false;
+        words.last_mut().into_iter().for_each(|word| word.push(c));
+    }
+    let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
+    let of_key = |word: &str| matches!(word, "access" | "secret" | "api" | "private");
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [.., kind, "key"] => of_key(kind),
+        [.., last] => {
+            matches!(last, "token" | "password" | "passwd" | "secret" | "credential" | "credentials")
+                || last.strip_suffix("key").is_some_and(of_key)
+        }
+        [] => false,
+    }
+}
+
+/// True for an address with a password in it: `https://user:password@host`.
+pub fn has_login(text: &str) -> bool {
+    let authority = text.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    authority.and_then(|authority| authority.rsplit_once('@')).is_some_and(|(login, _)| login.contains(':'))
+}
+
 /// Where a credential comes from.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -179,4 +235,52 @@ pub struct PqlTemplate {
     pub cpu: Option<Text>,
     /// Memory of a process, one number, in bytes.
     pub memory_quantile: Option<Text>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::schema;
+
+    #[test]
+    fn names_that_say_what_they_are() {
+        for name in [
+            "harbor_token",
+            "registryPassword",
+            "npm-token",
+            "MINIO_SECRET_KEY",
+            "aws.access_key",
+            "apiKey",
+            "credentials",
+            "tlsPrivateKey",
+        ] {
+            assert!(looks_like_credential(name), "{name}");
+        }
+        for name in [
+            "ingressTLSSecretName",
+            "imagePullSecrets",
+            "env",
+            "secretsChecksum",
+            "token_ttl",
+            "registry",
+            "key",
+            "monkey",
+            "passwords_file",
+        ] {
+            assert!(!looks_like_credential(name), "{name}");
+        }
+        assert!(has_login("https://me:s3cret@prometheus.example.com/x") && !has_login("https://prometheus.example.com/a:b@c"));
+    }
+
+    #[test]
+    fn the_list_is_of_keys_that_are_there_and_misses_none_that_says_so() {
+        let keys: Vec<&str> = schema::keys(schema::cluster(), None).collect();
+        let app: Vec<&str> = schema::keys(schema::values(), None).collect();
+        for way in CREDENTIALS {
+            assert!(keys.contains(&way[0]) || app.contains(&way[0]), "{way:?}");
+        }
+        for key in keys.into_iter().filter(|key| looks_like_credential(key)) {
+            assert!(CREDENTIALS.contains(&&[key][..]), "{key}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The tag an app's images carry.
 
+use super::text::bounded;
+
 /// Tag outside git.
 pub const NO_GIT_TAG: &str = "latest";
 
@@ -31,7 +33,7 @@ pub fn merged_result<'a>(sha: &str, variable: impl Fn(&str) -> Option<&'a str>) 
         return None;
     }
     let own = variable("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA").filter(|own| *own != sha)?;
-    let branch = variable("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME").unwrap_or("the branch");
-    let target = variable("CI_MERGE_REQUEST_TARGET_BRANCH_NAME").unwrap_or("its target");
+    let branch = bounded(variable("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME").unwrap_or("the branch"), 200);
+    let target = bounded(variable("CI_MERGE_REQUEST_TARGET_BRANCH_NAME").unwrap_or("its target"), 200);
     Some(format!("HEAD is GitLab's merge of {branch} ({own}) into {target}: the tag names a commit that lives only in this pipeline"))
 }

@@ -67,6 +67,14 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
+/// `text`, or its first `longest` characters and `…`: what others wrote is not shown without end.
+pub fn bounded(text: &str, longest: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 impl JsonSchema for Text {
     fn schema_name() -> Cow<'static, str> {
         "Text".into()

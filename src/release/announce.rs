@@ -65,7 +65,12 @@ impl DeployMessage {
 /// With `strict`, when the webhook cannot be reached; otherwise that is a warning.
 pub fn send(session: &Session, text: &str, strict: bool) -> Result<bool> {
     let outcome = webhook(session).and_then(|webhook| match webhook {
-        Some(webhook) => webhook.send(text).map(|()| true),
+        Some(webhook) => {
+            if webhook.fitted(text) != text {
+                session.ui.warn("the message is longer than the webhook's provider takes: it is cut");
+            }
+            webhook.send(text).map(|()| true)
+        }
         None => Ok(false),
     });
     match outcome {

@@ -38,6 +38,8 @@ pub struct Known {
     pub image_tag: Option<String>,
     /// The server merges changes into what is there.
     pub is_server_side: bool,
+    /// The values hold credentials.
+    pub holds_credentials: bool,
 }
 
 impl Known {
@@ -49,13 +51,22 @@ impl Known {
 }
 
 /// Mends the record of a revision where it must be, saying so. `server` spares questions; `autoscaled` are the Deployments whose `replicas` the chart
-/// leaves to an HPA from now on.
+/// leaves to an HPA from now on; `credentials` the ways to values that helm is not to have.
 ///
 /// # Errors
 /// The server does not answer or refuses.
-pub fn mend(ui: &Ui, kubectl: &Kubectl<'_>, release: &str, revision: u32, server: Option<Version>, autoscaled: &[String]) -> Result<Known> {
+pub fn mend(
+    ui: &Ui,
+    kubectl: &Kubectl<'_>,
+    release: &str,
+    revision: u32,
+    server: Option<Version>,
+    autoscaled: &[String],
+    credentials: &[Vec<String>],
+) -> Result<Known> {
     let Some(record) = Record::fetch(kubectl, release, revision)? else { return Ok(Known::default()) };
-    let known = Known { image_tag: record.image_tag(), is_server_side: record.is_server_side() };
+    let known =
+        Known { image_tag: record.image_tag(), is_server_side: record.is_server_side(), holds_credentials: record.holds(credentials) };
     let autoscaled = if known.is_server_side {
         keep_replicas(ui, kubectl, &record, autoscaled)?;
         &[]
@@ -86,6 +97,34 @@ pub fn mend(ui: &Ui, kubectl: &Kubectl<'_>, release: &str, revision: u32, server
         kubectl.send(&["replace"], &record.with_manifest(&mended.manifest, NOTE)?)?;
     }
     Ok(known)
+}
+
+/// Takes credentials out of all records that helm kept of a release, once the current or the newest one holds some: an older lain handed helm the
+/// whole cluster file. What helm reads in them otherwise stays as it is. A record that cannot be written is a warning: the deploy goes on.
+///
+/// # Errors
+/// The server does not answer.
+pub fn forget_credentials(ui: &Ui, kubectl: &Kubectl<'_>, release: &str, suspect: bool, ways: &[Vec<String>]) -> Result<()> {
+    if !suspect {
+        return Ok(());
+    }
+    // Oldest first: one that was cut off is begun again, as the newest still tells.
+    let mut cleaned = 0;
+    for record in Record::all(kubectl, release)? {
+        let Some(secret) = record.without(ways)? else { continue };
+        match kubectl.send(&["replace"], &secret) {
+            Ok(_) => cleaned += 1,
+            Err(error) => {
+                ui.warning(&error.context(format!("credentials of the cluster values stay in helm's records of release {release}")));
+                break;
+            }
+        }
+    }
+    if cleaned > 0 {
+        let revisions = if cleaned == 1 { "1 revision".to_owned() } else { format!("{cleaned} revisions") };
+        ui.warn(&format!("helm's records of {revisions} of release {release} held credentials of the cluster values: they are taken out; what runs is not touched"));
+    }
+    Ok(())
 }
 
 /// Becomes the second owner of `replicas` where helm is about to let go of it.

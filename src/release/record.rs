@@ -37,12 +37,28 @@ impl Record {
     /// The server does not answer, or the record is no helm's.
     pub fn fetch(kubectl: &Kubectl<'_>, release: &str, revision: u32) -> Result<Option<Self>> {
         let name = format!("sh.helm.release.v1.{release}.v{revision}");
-        let Some(secret) = kubectl.find("secret", &name)? else { return Ok(None) };
+        kubectl.find("secret", &name)?.map(Self::of).transpose()
+    }
+
+    /// The records of all revisions that helm kept, oldest first; none where it keeps them elsewhere.
+    ///
+    /// # Errors
+    /// As [`Record::fetch`].
+    pub fn all(kubectl: &Kubectl<'_>, release: &str) -> Result<Vec<Self>> {
+        let list: Json = kubectl.select("secrets", &format!("owner=helm,name={release}"))?;
+        let secrets = list["items"].as_array().cloned().unwrap_or_default();
+        let mut records = secrets.into_iter().map(Self::of).collect::<Result<Vec<_>>>()?;
+        records.sort_by_key(|record| record.release.get("version").and_then(|raw| raw.get().parse::<u64>().ok()));
+        Ok(records)
+    }
+
+    fn of(secret: Json) -> Result<Self> {
+        let name = secret["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         let packed = secret["data"]["release"].as_str().unwrap_or_default();
         let release =
             unpack(packed).map_err(|why| Error::failed(format!("{why}")).context(format!("Secret {name} is no record of helm's")))?;
         let manifest = release.get("manifest").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-        Ok(Some(Self { secret, release, manifest }))
+        Ok(Self { secret, release, manifest })
     }
 
     /// What helm believes to be in the cluster: YAML, one object after another.
@@ -54,6 +70,28 @@ impl Record {
     pub fn image_tag(&self) -> Option<String> {
         let config: Json = serde_json::from_str(self.release.get("config")?.get()).ok()?;
         config["imageTag"].as_str().map(str::to_owned)
+    }
+
+    /// True when the values it was deployed with hold something on one of these ways.
+    pub fn holds(&self, ways: &[Vec<String>]) -> bool {
+        let config = self.release.get("config").and_then(|raw| serde_json::from_str::<Json>(raw.get()).ok()).unwrap_or_default();
+        ways.iter().any(|way| way.iter().try_fold(&config, |node, step| node.get(step)).is_some_and(|end| !end.is_null()))
+    }
+
+    /// The Secret without what the values hold on these ways; none where they hold nothing there. All else stays byte for byte.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub fn without(mut self, ways: &[Vec<String>]) -> Result<Option<Json>> {
+        if !self.holds(ways) {
+            return Ok(None);
+        }
+        let broken = |error: serde_json::Error| Error::failed(format!("helm's record cannot be written: {error}"));
+        let config = self.release.get("config").map_or("{}", |raw| raw.get());
+        let config = ways.iter().try_fold(config.to_owned(), |config, way| removed(&config, way)).map_err(broken)?;
+        self.release.insert("config".to_owned(), RawValue::from_string(config).map_err(broken)?);
+        self.secret["data"]["release"] = pack(&self.release).map_err(broken)?.into();
+        Ok(Some(self.secret))
     }
 
     /// True when the server merged this revision (helm 4's server-side apply), false when helm did.
@@ -77,6 +115,21 @@ impl Record {
         self.secret["data"]["release"] = pack(&self.release).map_err(broken)?.into();
         Ok(self.secret)
     }
+}
+
+/// A JSON map without what stands at the end of a way; as it is where nothing does.
+fn removed(map: &str, way: &[String]) -> serde_json::Result<String> {
+    let Ok(mut entries) = serde_json::from_str::<Raw>(map) else { return Ok(map.to_owned()) };
+    match way {
+        [] => {}
+        [last] => drop(entries.shift_remove(last)),
+        [first, rest @ ..] => {
+            if let Some(entry) = entries.get_mut(first) {
+                *entry = RawValue::from_string(removed(entry.get(), rest)?)?;
+            }
+        }
+    }
+    serde_json::to_string(&entries)
 }
 
 fn unpack(packed: &str) -> anyhow::Result<Raw> {
@@ -113,6 +166,23 @@ mod tests {
         let again = record(changed).with_manifest("kind: B\n", "mended").expect("a Secret"); // the note is not written twice
         let after = serde_json::to_string(&record(again).release).expect("JSON");
         assert_eq!(after, text.replace("kind: A", "kind: B").replace("Upgrade complete", "Upgrade complete; mended"));
+    }
+
+    #[test]
+    fn credentials_leave_and_all_else_stays() {
+        let text = r#"{"name":"a","config":{"big":12345678901234567890123,"harbor_token":"x","registry":"r","webhook":{"secret":null,"type":"slack","url":"https://x"}},"manifest":"kind: A\n","version":7}"#;
+        let record = |text: &str| Record {
+            secret: serde_json::json!({"data": {"release": ""}}),
+            release: serde_json::from_str(text).expect("JSON"),
+            manifest: String::new(),
+        };
+        let ways =
+            [vec!["harbor_token".to_owned()], vec!["webhook".to_owned(), "url".to_owned()], vec!["registry".to_owned(), "x".to_owned()]];
+        let secret = record(text).without(&ways).expect("a record").expect("it held some");
+        let after = unpack(secret["data"]["release"].as_str().expect("text")).expect("unpacked");
+        let wanted = text.replace(r#""harbor_token":"x","#, "").replace(r#","url":"https://x""#, "");
+        assert_eq!(serde_json::to_string(&after).expect("JSON"), wanted);
+        assert!(record(&wanted).without(&ways).expect("a record").is_none());
     }
 
     #[test]

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use duct::{Expression, Handle};
 
 use super::interrupt::{self, Forwarding};
+use super::last_words::last_words;
+use super::quote::quoted;
 use super::standstill::Standstill;
 use crate::cli::env::search_path;
 use crate::error::{Error, Result, describe_io};
@@ -19,8 +21,6 @@ use crate::ui::{Surface, Ui};
 
 /// How long a child may take to end after Ctrl-C or SIGTERM before it is killed.
 const GRACE: Duration = Duration::from_secs(20);
-/// How much of a failing child's output is kept for the error.
-const TAIL_BYTES: usize = 4096;
 
 /// What a captured command printed.
 #[derive(Clone, Debug)]
@@ -281,8 +281,8 @@ impl<'a> Call<'a> {
 
     /// The command as a shell would take it.
     pub fn line(&self) -> String {
-        let env = self.shown_env.iter().map(|(name, value)| format!("{name}={}", shell_words::quote(value)));
-        let program = std::iter::once(shell_words::quote(&self.program).into_owned());
+        let env = self.shown_env.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
+        let program = std::iter::once(quoted(&self.program));
         let settings = self.settings.iter().map(|setting| format!("-c {}", quoted(setting)));
         let args = settings.chain(self.args.iter().map(|arg| quoted(&arg.to_string_lossy())));
         let before = self.before.iter().cloned();
@@ -386,11 +386,32 @@ impl<'a> Call<'a> {
         self.wait_as_is(&handle)
     }
 
+    /// Prints what it prints, as the result: stdout as it is, but to a terminal without what could drive it; colours stay. Returns its exit code.
+    ///
+    /// # Errors
+    /// It is missing or cannot be started.
+    pub fn show(&self) -> Result<i32> {
+        if !self.ui.shows_results() {
+            return self.interact();
+        }
+        self.echo();
+        let pipe = || io::pipe().map_err(|error| Error::failed(format!("cannot make a pipe: {}", describe_io(&error))));
+        let ((mut out, out_end), (mut err, err_end)) = (pipe()?, pipe()?);
+        let expression = self.base()?.stdin_null().stdout_file(out_end).stderr_file(err_end);
+        let handle = self.start(&expression)?;
+        drop(expression); // as in stream
+        std::thread::scope(|scope| {
+            scope.spawn(move || self.ui.show(&mut out));
+            scope.spawn(move || copy_keeping_tail(&mut err, self.ui));
+            self.wait_as_is(&handle)
+        })
+    }
+
     /// The error for an exit code, with the end of what was printed as its cause.
     pub fn failure(&self, code: i32, output: &str) -> Error {
         let how = if code > 128 { format!("was ended by signal {}", code - 128) } else { format!("failed with exit code {code}") };
         let error = Error::failed(format!("`{}` {how}", self.name()));
-        let reason = last_lines(&without_debug_log(&console::strip_ansi_codes(output)), 12);
+        let reason = last_words(output, 12);
         if reason.is_empty() { error } else { Error::failed(reason).context(error.message()) }
     }
 
@@ -449,7 +470,22 @@ impl<'a> Call<'a> {
     }
 
     fn broken(&self, error: &io::Error) -> Error {
-        Error::failed(format!("cannot run {}: {}", self.program, describe_io(error))).hint(self.install.clone())
+        let failed = Error::failed(format!("cannot run {}: {}", self.program, describe_io(error)));
+        match error.kind() {
+            io::ErrorKind::NotFound => failed.hint(self.install.clone()),
+            io::ErrorKind::ArgumentListTooLong => {
+                let variables = self.shown_env.iter().map(|(name, value)| (name.as_str(), value.len()));
+                let variables = variables.chain(self.env.iter().map(|(name, value)| (name.as_str(), value.len())));
+                let args = self.args.iter().chain(&self.unshown_args).map(|arg| (arg.to_str().unwrap_or_default(), arg.len()));
+                let (longest, size) = args.chain(variables).max_by_key(|(_, size)| *size).unwrap_or_default();
+                let start: String = longest.chars().take(40).collect();
+                failed
+                    .context(format!("`{}` is given more than the system lets a program have", self.name()))
+                    .hint(format!("make it shorter: the longest argument is {size} bytes, `{start}...`"))
+                    .hint("env | wc -c # the environment counts too")
+            }
+            _ => failed.hint(format!("command -v {} # what is it, and may you run it?", self.program)),
+        }
     }
 
     fn wait(&self, handle: &Handle) -> Result<i32> {
@@ -497,53 +533,17 @@ fn starts_with_dash(word: &OsString) -> bool {
     word.len() > 1 && word.as_encoded_bytes()[0] == b'-' // `-` alone is stdin, or a name
 }
 
-/// A word as a shell takes it; `key=value` needs no quotes behind the first word.
-fn quoted(word: &str) -> String {
-    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '=' | ':' | ',' | '.' | '/' | '@' | '%');
-    if !word.is_empty() && word.chars().all(bare) { word.to_owned() } else { shell_words::quote(word).into_owned() }
-}
-
 fn exit_code(status: std::process::ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
 }
 
+/// Copies until the child closes its end; returns the end of what it said.
 fn copy_keeping_tail(reader: &mut impl Read, ui: &Ui) -> String {
-    let mut tail: Vec<u8> = Vec::new();
-    let mut buffer = [0; 8192];
-    while let Ok(count) = reader.read(&mut buffer) {
-        if count == 0 {
-            break;
-        }
-        ui.raw(&buffer[..count]);
-        tail.extend_from_slice(&buffer[..count]);
-        if tail.len() > 2 * TAIL_BYTES {
-            tail.drain(..tail.len() - TAIL_BYTES);
-        }
+    let mut relay = ui.relay();
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(count @ 1..) = reader.read(&mut buffer) {
+        relay.write(&buffer[..count]);
     }
-    String::from_utf8_lossy(&tail).into_owned()
-}
-
-/// Without the lines of Kubernetes' debug log (`E1123 04:01:33.162316   20158 memcache.go:265] ...`), which repeat each try of a request, where anything
-/// else was said.
-fn without_debug_log(text: &str) -> String {
-    let is_log = |line: &str| {
-        let (head, rest) = line.split_at_checked(5).unwrap_or((line, ""));
-        head.starts_with(['E', 'W', 'I', 'F']) && head[1..].bytes().all(|byte| byte.is_ascii_digit()) && rest.contains(".go:")
-    };
-    let mut rest = Vec::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        if !is_log(line) {
-            rest.push(line);
-        } else if line.ends_with("err=<") {
-            lines.by_ref().take_while(|line| line.trim() != ">").for_each(drop); // its error has several lines
-        }
-    }
-    if rest.iter().all(|line| line.trim().is_empty()) { text.to_owned() } else { rest.join("\n") }
-}
-
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
+    relay.finish()
 }

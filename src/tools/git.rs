@@ -6,8 +6,13 @@ use std::path::{Path, PathBuf};
 use super::call::{Call, Captured};
 use crate::error::{Error, Result};
 use crate::model::meta::{NO_GIT_TAG, commit_tag};
+use crate::model::text::bounded;
 use crate::ui::{Ui, printable};
 
+/// Most characters of a commit's subject or author.
+const LONGEST: usize = 200;
+/// Most characters of a remote's address.
+const LONGEST_URL: usize = 500;
 /// What a repository's own configuration may not have run while lain only looks: a monitor of files (`status`, `ls-files`), hooks.
 const QUIET: [&str; 2] = ["core.fsmonitor=false", "core.hooksPath=/dev/null"];
 /// A bare repository that lies inside of another as plain files is none of the user's, and its configuration is a stranger's (git's documentation of
@@ -163,13 +168,13 @@ impl<'a> Git<'a> {
         Ok(out.ok().then(|| paths().map(|path| String::from_utf8_lossy(path).into_owned()).collect()))
     }
 
-    /// The address of `origin`, without any credentials in it; empty when there is none.
+    /// The address of `origin`, without any credentials in it, cut where it is too long to be one; empty when there is none.
     ///
     /// # Errors
     /// git is missing.
     pub fn remote_url(&self) -> Result<String> {
         let out = self.call().args(["remote", "get-url", "origin"]).capture()?;
-        Ok(if out.ok() { without_credentials(&out.text()) } else { String::new() })
+        Ok(if out.ok() { bounded(&without_credentials(&out.text()), LONGEST_URL).into_owned() } else { String::new() })
     }
 
     /// `git log --oneline FROM..TO`, newest first, at most `limit` lines; empty when a commit is unknown (shallow clone).
@@ -180,7 +185,7 @@ impl<'a> Git<'a> {
         let range = format!("{from}..{to}");
         let call = self.call().args(["log", "--format=%h %an: %s", "--no-merges"]).option("--max-count", limit.to_string());
         let out = call.operand(range).end_of_options().capture()?;
-        Ok(if out.ok() { String::from_utf8_lossy(&out.stdout).lines().map(str::to_owned).collect() } else { vec![] })
+        Ok(if out.ok() { String::from_utf8_lossy(&out.stdout).lines().map(shortened).collect() } else { vec![] })
     }
 
     /// Commits exactly these paths and nothing else that may be staged.
@@ -231,11 +236,16 @@ fn commit_in(out: &Captured) -> Commit {
     let text = out.text();
     let mut parts = text.splitn(4, '\0').map(str::to_owned);
     let mut part = || parts.next().unwrap_or_default();
-    Commit { sha: part(), time: part(), author: part(), subject: part() }
+    Commit { sha: part(), time: part(), author: shortened(&part()), subject: shortened(&part()) }
+}
+
+/// What a commit says of itself is as long as its author likes.
+fn shortened(line: &str) -> String {
+    bounded(line, LONGEST).into_owned()
 }
 
 fn quoted(path: &Path) -> String {
-    shell_words::quote(&path.to_string_lossy()).into_owned()
+    super::quote::quoted(&path.to_string_lossy())
 }
 
 /// `https://user:token@host/x` without `user:token@`, as GitLab's job clones have it.

@@ -8,6 +8,8 @@ pub mod git;
 pub mod helm;
 pub mod interrupt;
 pub mod kubectl;
+mod last_words;
 pub mod processors;
+pub mod quote;
 mod standstill;
 pub mod version;

@@ -3,19 +3,26 @@
 //! Results go to stdout; everything else (echoed commands, progress, warnings, errors) to stderr.
 //! Callers name what a line is (a command, a warning, a step); colours are decided here alone.
 
+mod hidden;
 mod progress;
+mod relay;
+mod safe;
 mod section;
 mod show_error;
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use console::{Style, StyledObject};
 use indicatif::MultiProgress;
 
 use crate::error::{Error, Result};
+use hidden::Hidden;
 
 pub use progress::Progress;
+pub use relay::{Relay, Shown};
+pub use safe::{is_unsafe, printable};
 pub use section::Section;
 
 /// When to colour.
@@ -73,7 +80,9 @@ pub struct Ui {
     verbosity: Verbosity,
     color: bool,
     format: Format,
-    secrets: Mutex<Vec<String>>,
+    hidden: Mutex<Hidden>,
+    /// Children know secrets: what they print goes through lain.
+    children_know: AtomicBool,
     /// Spinners that are drawn now; what is printed goes above them.
     spinners: OnceLock<MultiProgress>,
 }
@@ -98,7 +107,15 @@ impl Ui {
             Color::Never => false,
             Color::Auto => force_color || (!no_color && (tty || surface == Surface::GitLab)),
         };
-        Self { surface, verbosity, color, format, secrets: Mutex::default(), spinners: OnceLock::new() }
+        Self {
+            surface,
+            verbosity,
+            color,
+            format,
+            hidden: Mutex::default(),
+            children_know: AtomicBool::new(false),
+            spinners: OnceLock::new(),
+        }
     }
 
     /// Where the words go.
@@ -121,103 +138,132 @@ impl Ui {
         io::stdin().is_terminal() && io::stdout().is_terminal()
     }
 
-    /// True when stderr is a terminal that children may draw on.
+    /// True when stderr is a terminal that children may draw on: nobody stands between, so not once they know secrets.
     pub fn children_may_draw(&self) -> bool {
-        self.surface == Surface::Terminal && self.verbosity > Verbosity::Silent
+        self.surface == Surface::Terminal && self.verbosity > Verbosity::Silent && !self.children_know.load(Ordering::Relaxed)
     }
 
-    /// From now on `secret` is printed as `***`.
+    /// From now on `secret` is printed as `***`, and so are the forms that it is repeated in: base64, URLs, JSON, and the lines of a longer one.
     pub fn hide(&self, secret: &str) {
-        if secret.len() >= 3 {
-            let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-            if !secrets.iter().any(|known| known == secret) {
-                secrets.push(secret.to_owned());
-                secrets.sort_by_key(|known| std::cmp::Reverse(known.len())); // a secret may contain another
-            }
-        }
+        self.hidden().add(secret);
+    }
+
+    /// As [`Ui::hide`], for a secret that children get to know: from now on all that they print goes through lain.
+    pub fn hide_from_children(&self, secret: &str) {
+        self.hide(secret);
+        self.children_know.store(true, Ordering::Relaxed);
     }
 
     /// `text` with every hidden secret as `***`.
     pub fn redact(&self, text: &str) -> String {
-        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+        self.hidden().redact(text)
+    }
+
+    fn hidden(&self) -> MutexGuard<'_, Hidden> {
+        self.hidden.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Text of whatever origin, fit for stderr: no secrets, no control characters. All that is printed there comes through here, or through a [`Relay`].
+    fn clean(&self, text: &str) -> String {
+        printable(&self.redact(text))
     }
 
     /// Echoes an external command before it runs, ready to be copied.
     pub fn command(&self, line: &str) {
-        self.line(Verbosity::Normal, &self.paint(&self.redact(line), &Style::new().cyan()));
+        self.line(Verbosity::Normal, &self.paint(&self.clean(line), &Style::new().cyan()));
     }
 
     /// Echoes a look-up that changes nothing; only with `--verbose`.
     pub fn lookup(&self, line: &str) {
-        self.line(Verbosity::Verbose, &self.paint(&self.redact(line), &Style::new().dim()));
+        self.line(Verbosity::Verbose, &self.paint(&self.clean(line), &Style::new().dim()));
     }
 
     /// A step or a finding.
     pub fn say(&self, text: &str) {
-        self.line(Verbosity::Normal, &self.redact(text));
+        self.line(Verbosity::Normal, &self.clean(text));
     }
 
     /// Something went well.
     pub fn done(&self, text: &str) {
-        self.line(Verbosity::Normal, &self.paint(&self.redact(text), &Style::new().green()));
+        self.line(Verbosity::Normal, &self.paint(&self.clean(text), &Style::new().green()));
     }
 
     /// What to do next.
     pub fn hint(&self, text: &str) {
         let label = self.paint("next:", &Style::new().cyan().bold());
-        self.line(Verbosity::Normal, &format!("{label} {}", self.redact(text)));
+        self.line(Verbosity::Normal, &format!("{label} {}", self.clean(text)));
     }
 
     /// For those who asked for more words.
     pub fn detail(&self, text: &str) {
-        self.line(Verbosity::Verbose, &self.paint(&self.redact(text), &Style::new().dim()));
+        self.line(Verbosity::Verbose, &self.paint(&self.clean(text), &Style::new().dim()));
     }
 
     /// Something the user should know though it goes on.
     pub fn warn(&self, text: &str) {
         let label = self.paint("warning:", &Style::new().yellow().bold());
-        self.line(Verbosity::Silent, &format!("{label} {}", self.redact(text)));
+        self.line(Verbosity::Silent, &format!("{label} {}", self.clean(text)));
     }
 
     /// Prints an error with its place, causes and hints.
     pub fn error(&self, error: &Error) {
-        let text = show_error::render(error, |text, style| self.paint(text, style).to_string());
+        let text = show_error::render(error, |text, style| self.paint(text, style).to_string(), |text| self.clean(text));
         if !text.is_empty() {
-            self.line(Verbosity::Silent, self.redact(&text).trim_end_matches('\n'));
+            self.line(Verbosity::Silent, text.trim_end_matches('\n'));
         }
     }
 
     /// Prints a problem that does not stop the run, with its place and hints.
     pub fn warning(&self, error: &Error) {
-        let text =
-            show_error::render_as("warning:", &Style::new().yellow().bold(), error, |text, style| self.paint(text, style).to_string());
-        self.line(Verbosity::Silent, self.redact(&text).trim_end_matches('\n'));
+        let paint = |text: &str, style: &Style| self.paint(text, style).to_string();
+        let text = show_error::render_as("warning:", &Style::new().yellow().bold(), error, paint, |text| self.clean(text));
+        self.line(Verbosity::Silent, text.trim_end_matches('\n'));
     }
 
-    /// Writes a result to stdout, with a last newline.
+    /// Writes a result to stdout, with a last newline. A terminal is spared control characters; a pipe gets the text as it is.
     ///
     /// # Errors
     /// stdout is closed or full.
     pub fn result(&self, text: &str) -> Result<()> {
-        let mut out = io::stdout().lock();
-        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-        match write!(out, "{text}{end}").and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()), // `lain tags | head -1`
-            Err(error) => Err(Error::failed(format!("cannot write the result to stdout: {}", crate::error::describe_io(&error)))),
-            Ok(()) => Ok(()),
-        }
+        if io::stdout().is_terminal() { write_result(&printable(text)) } else { write_result(text) }
     }
 
-    /// Writes bytes to stdout as they are.
+    /// As [`Ui::result`], for a text with [`Ui::emphasis`] in it: the rest of it must be [`printable`] already.
+    ///
+    /// # Errors
+    /// As [`Ui::result`].
+    pub fn styled_result(&self, text: &str) -> Result<()> {
+        write_result(text)
+    }
+
+    /// Writes bytes to stdout as they are, but to a terminal without control characters.
     ///
     /// # Errors
     /// As [`Ui::result`].
     pub fn result_bytes(&self, bytes: &[u8]) -> Result<()> {
         let mut out = io::stdout().lock();
-        out.write_all(bytes)
+        let text = if out.is_terminal() { printable(&String::from_utf8_lossy(bytes)).into_bytes() } else { bytes.to_vec() };
+        out.write_all(&text)
             .and_then(|()| out.flush())
             .map_err(|error| Error::failed(format!("cannot write the result to stdout: {}", crate::error::describe_io(&error))))
+    }
+
+    /// Copies a child's result to a terminal on stdout as it comes: its colours, nothing else that drives the terminal.
+    pub fn show(&self, reader: &mut impl io::Read) {
+        let mut shown = Shown::default();
+        let mut buffer = vec![0; 64 << 10];
+        let print = |text: &str| io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().lock().flush());
+        while let Ok(count @ 1..) = reader.read(&mut buffer) {
+            if print(&shown.take(&buffer[..count])).is_err() {
+                return; // the terminal is gone; the child gets to know by the closed pipe
+            }
+        }
+        let _ = print(&shown.end());
+    }
+
+    /// True when stdout is a terminal.
+    pub fn shows_results(&self) -> bool {
+        io::stdout().is_terminal()
     }
 
     /// Asks a yes-or-no question on the terminal; yes is the default.
@@ -225,7 +271,7 @@ impl Ui {
     /// # Errors
     /// The terminal is gone.
     pub fn ask(&self, question: &str) -> Result<bool> {
-        let _ = write!(io::stderr().lock(), "{question} [Y/n] "); // nowhere left to complain
+        let _ = write!(io::stderr().lock(), "{} [Y/n] ", self.clean(question)); // nowhere left to complain
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).map_err(|error| Error::failed(format!("no answer: {}", crate::error::describe_io(&error))))?;
         Ok(!answer.trim().to_lowercase().starts_with('n') && !answer.is_empty())
@@ -250,18 +296,22 @@ impl Ui {
         Progress::new(self)
     }
 
-    /// Copies what a child printed to stderr, as it came but for secrets.
+    /// Copies what a child printed to stderr: without secrets, and of its escape sequences only the colours.
     pub fn raw(&self, bytes: &[u8]) {
-        if self.verbosity > Verbosity::Silent {
-            let text = self.redact(&String::from_utf8_lossy(bytes));
-            self.above_spinners(|| drop(io::stderr().lock().write_all(text.as_bytes()))); // nowhere left to complain
-        }
+        let mut relay = self.relay();
+        relay.write(bytes);
+        relay.finish();
+    }
+
+    /// Copies what a child prints to stderr as it comes, as [`Ui::raw`].
+    pub fn relay(&self) -> Relay<'_> {
+        Relay::new(self)
     }
 
     /// Styles for text that is part of a result on stdout: coloured only when stdout shows colours.
     pub fn emphasis(&self, text: &str, style: &Style) -> String {
         let color = self.color && (io::stdout().is_terminal() || self.surface == Surface::GitLab);
-        style.clone().force_styling(color).apply_to(text).to_string()
+        style.clone().force_styling(color).apply_to(printable(text)).to_string()
     }
 
     fn paint<'a>(&self, text: &'a str, style: &Style) -> StyledObject<&'a str> {
@@ -282,9 +332,14 @@ impl Ui {
     }
 }
 
-/// `text` without control characters, so that a commit message or a pod's log cannot drive the terminal.
-pub fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+fn write_result(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    match write!(out, "{text}{end}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()), // `lain tags | head -1`
+        Err(error) => Err(Error::failed(format!("cannot write the result to stdout: {}", crate::error::describe_io(&error)))),
+        Ok(()) => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -297,10 +352,5 @@ mod tests {
         ui.hide("abc");
         ui.hide("abcdef");
         assert_eq!(ui.redact("x abcdef y abc"), "x *** y ***");
-    }
-
-    #[test]
-    fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(printable("fix \u{1b}[31mred\u{7}\n"), "fix [31mred\n");
     }
 }

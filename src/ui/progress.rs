@@ -29,7 +29,7 @@ impl<'a> Progress<'a> {
     /// One more thing that has begun.
     pub fn add(&self, text: &str) -> Line<'a> {
         let spinner = self.spinners.map(|spinners| {
-            let spinner = spinners.add(ProgressBar::new_spinner().with_message(text.to_owned()));
+            let spinner = spinners.add(ProgressBar::new_spinner().with_message(self.ui.clean(text)));
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}") {
                 spinner.set_style(style);
             }

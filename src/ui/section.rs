@@ -18,7 +18,7 @@ impl Section {
             return Self { name: None };
         }
         let name = format!("lain_{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
-        mark(&format!("\x1b[0Ksection_start:{}:{name}[collapsed=true]\r\x1b[0K{}\n", now(), ui.redact(title)));
+        mark(&format!("\x1b[0Ksection_start:{}:{name}[collapsed=true]\r\x1b[0K{}\n", now(), ui.clean(title).replace('\n', " ")));
         Self { name: Some(name) }
     }
 }

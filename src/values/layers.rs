@@ -10,6 +10,7 @@ use super::node::{Map, Node, Value};
 use super::parse::{parse, read_file, read_file_as};
 use super::set::{apply_set, parse_set};
 use crate::error::{Error, Result};
+use crate::model::cluster::{CREDENTIALS, has_login, is_secret, looks_like_credential};
 
 /// The app's own values file.
 pub const APP_VALUES: &str = "chart/values.yaml";
@@ -26,6 +27,8 @@ pub struct Layer {
     pub node: Node,
     /// A `--set`, as it was given.
     set: Option<String>,
+    /// The administrators' file of the cluster.
+    of_cluster: bool,
 }
 
 /// All values that apply, in order, and their merge.
@@ -63,7 +66,8 @@ impl Layers {
             return Err(Error::failed(format!("no {APP_VALUES} in {}", dir.display())).hint("lain init"));
         }
         let mut paths = vec![app];
-        paths.extend(wanted.cluster.and_then(|name| cluster_file(wanted.cluster_dirs, name)));
+        let of_cluster = wanted.cluster.and_then(|name| cluster_file(wanted.cluster_dirs, name));
+        paths.extend(of_cluster.clone());
         if let Some(own) = wanted.cluster.and_then(|name| own_cluster_file(dir, name)) {
             paths.push(own);
         }
@@ -71,14 +75,15 @@ impl Layers {
         let mut layers = Vec::with_capacity(paths.len() + wanted.set.len());
         for path in paths {
             let node = read_relative(dir, &path)?;
-            layers.push(Layer { path: Some(path), node, set: None });
+            let of_cluster = of_cluster.as_ref() == Some(&path);
+            layers.push(Layer { path: Some(path), node, set: None, of_cluster });
         }
         if wanted.canary {
             let text = canary_values(&merge(&layers)?)?;
-            layers.push(Layer { path: None, node: parse(Path::new(CANARY), text)?, set: None });
+            layers.push(Layer { path: None, node: parse(Path::new(CANARY), text)?, set: None, of_cluster: false });
         }
         for argument in wanted.set {
-            layers.push(Layer { path: None, node: parse_set(argument, false)?, set: Some(argument.clone()) });
+            layers.push(Layer { path: None, node: parse_set(argument, false)?, set: Some(argument.clone()), of_cluster: false });
         }
         let merged = merge(&layers)?;
         Ok(Self { layers, merged })
@@ -93,6 +98,45 @@ impl Layers {
     /// The files that helm needs as `-f`: all but the chart's own.
     pub fn files_for_helm(&self) -> impl Iterator<Item = &Path> {
         self.layers.iter().skip(1).filter_map(|layer| layer.path.as_deref())
+    }
+
+    /// The ways to all that are credentials: those that lain knows, and what the administrators' file of the cluster calls so and no template mentions.
+    pub fn credentials(&self, dir: &Path) -> Vec<Vec<String>> {
+        let known = CREDENTIALS.iter().map(|way| way.iter().map(|step| (*step).to_owned()).collect::<Vec<_>>());
+        let named = self.layers.iter().filter(|layer| layer.of_cluster).filter_map(|layer| layer.node.as_map()).flatten();
+        let named = named.filter(|(name, entry)| looks_like_credential(name) || entry.node.as_str().is_some_and(has_login));
+        let mut named: Vec<&String> = named.map(|(name, _)| name).filter(|name| !known.clone().any(|way| way[0] == **name)).collect();
+        if !named.is_empty() {
+            let templates = texts(&dir.join("chart/templates"));
+            named.retain(|name| !templates.iter().any(|text| mentions(text, name)));
+        }
+        known.clone().chain(named.into_iter().map(|name| vec![name.clone()])).collect()
+    }
+
+    /// Those of these ways that lead to something in what is given beyond the app's own file, with these `--set` on top.
+    ///
+    /// # Errors
+    /// A `--set` cannot be read.
+    pub fn given<'a>(&self, ways: &'a [Vec<String>], set: &[String]) -> Result<Vec<&'a [String]>> {
+        let mut given = given(&self.layers)?;
+        set.iter().try_for_each(|argument| apply_set(&mut given, argument, false))?;
+        let leads = |way: &&[String]| {
+            let end = way.iter().try_fold(&given, |node, step| node.get(step));
+            end.is_some_and(|node| !matches!(node.value, Value::Null))
+        };
+        Ok(ways.iter().map(Vec::as_slice).filter(leads).collect())
+    }
+
+    /// The texts that stand at the ends of these ways, in any layer, and are secrets: long enough to tell, no `${NAME}` of the environment.
+    pub fn secrets<'a>(&'a self, ways: &[Vec<String>]) -> Vec<&'a str> {
+        let mut found = vec![];
+        for way in ways.iter().filter(|way| is_secret(way)) {
+            for layer in &self.layers {
+                way.iter().try_fold(&layer.node, |node, step| node.get(step)).into_iter().for_each(|end| end.texts(&mut found));
+            }
+        }
+        found.retain(|text| text.len() >= 6 && !text.starts_with("${"));
+        found
     }
 
     /// Reads the merged values as a type; a type error points to the line it comes from.
@@ -165,6 +209,12 @@ fn canary_values(merged: &Node) -> Result<String> {
 
 fn merge(layers: &[Layer]) -> Result<Node> {
     let (first, rest) = layers.split_first().expect("the app's own file is always the first layer");
+    Ok(if rest.is_empty() { first.node.clone() } else { coalesce(&first.node, &given(layers)?) })
+}
+
+/// What is given beyond the app's own file.
+fn given(layers: &[Layer]) -> Result<Node> {
+    let (first, rest) = layers.split_first().expect("the app's own file is always the first layer");
     let mut given = Node { value: Value::Map(Map::new()), span: first.node.span.clone() };
     for layer in rest {
         match &layer.set {
@@ -172,7 +222,26 @@ fn merge(layers: &[Layer]) -> Result<Node> {
             None => overlay(&mut given, &layer.node),
         }
     }
-    Ok(if rest.is_empty() { first.node.clone() } else { coalesce(&first.node, &given) })
+    Ok(given)
+}
+
+/// The texts of all files below a folder; links are not followed.
+fn texts(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let below = entries.flat_map(|entry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => texts(&entry.path()),
+        Ok(kind) if kind.is_file() => {
+            fs::read(entry.path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).into_iter().collect()
+        }
+        _ => vec![],
+    });
+    below.collect()
+}
+
+/// True when `name` stands in `text` as a word of its own.
+fn mentions(text: &str, name: &str) -> bool {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    text.match_indices(name).any(|(at, _)| !text[..at].ends_with(is_name) && !text[at + name.len()..].starts_with(is_name))
 }
 
 fn read_relative(dir: &Path, path: &Path) -> Result<Node> {

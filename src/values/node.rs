@@ -163,6 +163,16 @@ impl Node {
         }
     }
 
+    /// Every text in this value, at any depth.
+    pub fn texts<'a>(&'a self, into: &mut Vec<&'a str>) {
+        match &self.value {
+            Value::String(text) => into.push(text),
+            Value::Seq(items) => items.iter().for_each(|item| item.texts(into)),
+            Value::Map(map) => map.values().for_each(|entry| entry.node.texts(into)),
+            _ => {}
+        }
+    }
+
     /// The same data as JSON, which is how helm passes values to templates.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;

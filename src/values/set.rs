@@ -58,6 +58,11 @@ pub fn escape_value(text: &str) -> String {
     escaped
 }
 
+/// A step of a key as helm's `--set` takes it.
+pub fn escape_key(text: &str) -> String {
+    escape_value(text).replace('.', "\\.")
+}
+
 /// Why an argument cannot be read.
 type Because<T> = std::result::Result<T, String>;
 

@@ -4,8 +4,10 @@
 //! Each test says in its first doc line who tries what, and what comes of it: `WHO: WHAT => OUTCOME`. `docs/security.md` is made of these lines
 //! (see [`table`]).
 
-#[allow(dead_code)] // each binary uses its own part
+#[path = "../support/engine.rs"]
+mod engine;
 #[path = "../e2e/support.rs"]
+#[allow(dead_code)] // the e2e tests use all of it
 mod place;
 #[path = "../support/server.rs"]
 mod server;
@@ -13,6 +15,9 @@ mod server;
 mod support;
 
 mod authority;
+mod bounds;
+mod credentials;
 mod files;
 mod options;
+mod output;
 mod table;

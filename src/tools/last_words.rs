@@ -1,0 +1,30 @@
+//! The end of what a program said, as the reason of an error.
+
+/// The last `count` lines, without the debug log of Kubernetes' tools and without colours.
+pub fn last_words(output: &str, count: usize) -> String {
+    last_lines(&without_debug_log(&console::strip_ansi_codes(output)), count)
+}
+
+/// Without the lines of Kubernetes' debug log (`E1123 04:01:33.162316   20158 memcache.go:265] ...`), which repeat each try of a request, where anything
+/// else was said.
+fn without_debug_log(text: &str) -> String {
+    let is_log = |line: &str| {
+        let (head, rest) = line.split_at_checked(5).unwrap_or((line, ""));
+        head.starts_with(['E', 'W', 'I', 'F']) && head[1..].bytes().all(|byte| byte.is_ascii_digit()) && rest.contains(".go:")
+    };
+    let mut rest = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if !is_log(line) {
+            rest.push(line);
+        } else if line.ends_with("err=<") {
+            lines.by_ref().take_while(|line| line.trim() != ">").for_each(drop); // its error has several lines
+        }
+    }
+    if rest.iter().all(|line| line.trim().is_empty()) { text.to_owned() } else { rest.join("\n") }
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
