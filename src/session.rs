@@ -3,7 +3,7 @@
 //! Everything costly is asked when it is first needed and then kept, so that `lain image` starts no helm
 //! and `lain --version` reads no file.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 
 use crate::cli::env::Env;
@@ -38,6 +38,7 @@ pub struct Session {
     app: OnceCell<App>,
     cluster: OnceCell<Cluster>,
     authority: OnceCell<Cluster>,
+    withheld: Cell<bool>,
     image_tag: OnceCell<String>,
     docker_answer: Answer,
 }
@@ -62,6 +63,7 @@ impl Session {
             app: OnceCell::new(),
             cluster: OnceCell::new(),
             authority: OnceCell::new(),
+            withheld: Cell::new(false),
             image_tag: OnceCell::new(),
             docker_answer: Answer::new(),
         })
@@ -171,6 +173,24 @@ impl Session {
         })
     }
 
+    /// Sees to it that children do not get the variables that secrets are in, but for those that cannot do without: what the values name, kubeconfigs that
+    /// CI brings, logins of docker and GitLab.
+    fn withhold(&self) {
+        if self.withheld.replace(true) {
+            return;
+        }
+        let kubeconfigs = self.env.names().filter(|name| name.starts_with("KUBECONFIG_")).map(str::to_owned);
+        let mut names: Vec<String> = kubeconfigs.chain(["GITLAB_API_TOKEN", "DOCKER_AUTH_CONFIG"].map(str::to_owned)).collect();
+        // Values that cannot be read are told of by whoever needs them.
+        if let Ok(authority) = self.authority() {
+            names.extend(authority.secret_variables().map(str::to_owned));
+        }
+        if let Ok(app) = self.app() {
+            names.extend(app.secret_variables().map(str::to_owned));
+        }
+        names.iter().for_each(|name| self.ui.withhold(name));
+    }
+
     /// The typed app.
     ///
     /// # Errors
@@ -232,6 +252,7 @@ impl Session {
 
     /// git in the app's folder.
     pub fn git(&self) -> Git<'_> {
+        self.withhold();
         Git::new(&self.ui, &self.dir)
     }
 
@@ -240,6 +261,7 @@ impl Session {
     /// # Errors
     /// `--remote-docker` without `remote_docker` in the values, or as [`Env::patience`].
     pub fn docker(&self) -> Result<Docker<'_>> {
+        self.withhold();
         if !self.globals.remote_docker {
             return Ok(Docker::new(&self.ui, None, &self.docker_answer).with(self.env.patience()?));
         }
@@ -252,6 +274,7 @@ impl Session {
 
     /// helm without a cluster.
     pub fn local_helm(&self) -> Helm<'_> {
+        self.withhold();
         Helm::new(&self.ui, &self.dir, Target::default())
     }
 
@@ -276,6 +299,7 @@ impl Session {
     /// # Errors
     /// No cluster is chosen.
     pub fn target(&self) -> Result<Target> {
+        self.withhold();
         let choice = self.require_cluster()?;
         let app_is_here = self.dir.join(crate::values::layers::APP_VALUES).is_file();
         let cluster = if app_is_here { self.cluster()?.clone() } else { kubeconfig::cluster_values(self, &choice.name)? };

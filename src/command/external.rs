@@ -28,7 +28,7 @@ pub fn run(session: &Session, words: &[OsString]) -> Result<()> {
             None => error.hint("lain --help"),
         });
     }
-    match Call::new(&session.ui, &program).command(rest).lookup().interact()? {
+    match Call::new(&session.ui, &program).command(rest).whole_environment().lookup().interact()? {
         0 => Ok(()),
         code => Err(Error::child(code)),
     }

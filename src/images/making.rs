@@ -54,6 +54,8 @@ const ONE_OUTPUT: &str = "multiple outputs currently unsupported";
 struct Given {
     platforms: Vec<String>,
     secrets: Vec<String>,
+    /// The variables that secrets are in.
+    variables: Vec<String>,
     file: Dockerfile,
 }
 
@@ -233,7 +235,7 @@ impl Plan<'_> {
         let folder =
             tempfile::tempdir().map_err(|error| Error::failed(format!("cannot make a temporary folder: {}", describe_io(&error))))?;
         let answer = folder.path().join("answer.json");
-        let given = Given { platforms, secrets: secrets.words, file };
+        let given = Given { platforms, secrets: secrets.words, variables: secrets.variables, file };
         let start = |apart: bool| -> Result<(Call<'_>, i32, String)> {
             let mut call = self.call(session, docker, engine, &given, order, apart)?.env("TMPDIR", folder.path());
             if *engine != Engine::Docker {
@@ -294,8 +296,9 @@ impl Plan<'_> {
         for secret in &given.secrets {
             call = call.option("--secret", secret);
         }
+        call = given.variables.iter().fold(call, |call, variable| call.needs(variable));
         for arg in &given.file.args {
-            call = call.option("--build-arg", arg); // docker takes the value from the environment: it may be a secret
+            call = call.option("--build-arg", arg).needs(arg); // docker takes the value from the environment: it may be a secret
         }
         for (arg, value) in &given.file.values {
             call = call.option("--build-arg", arg).env(arg, value);

@@ -18,6 +18,8 @@ use crate::values::node::{Span, Value};
 pub struct Given {
     /// `--secret` of docker, one each.
     pub words: Vec<String>,
+    /// The variables of the environment that some are in.
+    pub variables: Vec<String>,
     /// Those that are files in the app's folder, relative to it.
     pub inside: Vec<String>,
 }
@@ -38,6 +40,7 @@ pub fn given(session: &Session, secrets: Option<&BuildSecrets>, at: &[&str]) -> 
                     return Err(error.hint(format!("export {variable}=... # or a masked variable of the CI's")));
                 };
                 session.ui.hide_from_children(value);
+                given.variables.push(variable.clone());
                 given.words.push(format!("{},{}", csv_field(&format!("id={name}")), csv_field(&format!("env={variable}"))));
             }
             Source::File(written) => {

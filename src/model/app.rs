@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::aliases::canonical;
-use super::build_secret::BuildSecrets;
+use super::build_secret::{BuildSecrets, Source};
 use super::kubernetes::{HostAlias, NetworkPolicy, VolumeMount};
 use super::name::{is_harmless, to_label};
 use super::proc::{CronJobs, Deployments, Jobs, Proc, StatefulSets, Tests};
@@ -217,6 +217,18 @@ pub struct Webhook {
 pub const WORKDIR: &str = "/lain/app";
 
 impl App {
+    /// The variables of the environment that hold secrets for this app: of its webhook, of its builds.
+    pub fn secret_variables(&self) -> impl Iterator<Item = &str> {
+        let webhook = self.webhook.iter().flat_map(|webhook| [&webhook.url, &webhook.secret]).flatten();
+        let of_webhook = webhook.filter_map(|text| text.strip_prefix("${")?.strip_suffix('}'));
+        let builds = self.build.iter().chain(self.builds.iter().flat_map(IndexMap::values));
+        let secrets = builds.filter_map(|build| build.secrets.as_ref()).flat_map(|secrets| &secrets.0);
+        of_webhook.chain(secrets.filter_map(|secret| match &secret.source {
+            Source::Env(variable) => Some(variable.as_str()),
+            Source::File(_) => None,
+        }))
+    }
+
     /// The app that merged values describe, under whatever aliases. Its names go into arguments, selectors and paths: none passes that could be anything
     /// but a name there. What Kubernetes takes is lint's matter (L001, L002).
     ///

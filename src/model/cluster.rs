@@ -200,6 +200,13 @@ pub fn has_login(text: &str) -> bool {
     authority.and_then(|authority| authority.rsplit_once('@')).is_some_and(|(login, _)| login.contains(':'))
 }
 
+impl Cluster {
+    /// The variables of the environment that logins come from (`secrets_env`).
+    pub fn secret_variables(&self) -> impl Iterator<Item = &str> {
+        self.secrets_env.iter().flatten().filter_map(|(_, entry)| entry.as_str().or_else(|| entry["env_name"].as_str()))
+    }
+}
+
 /// Where a credential comes from.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]

@@ -68,6 +68,8 @@ pub struct Call<'a> {
     refused: Option<Error>,
     shown_env: Vec<(String, String)>,
     env: Vec<(String, OsString)>,
+    /// Variables with secrets that it gets; none for all of them.
+    needs: Option<Vec<String>>,
     stdin: Option<Vec<u8>>,
     dir: Option<PathBuf>,
     timeout: Option<Duration>,
@@ -92,6 +94,7 @@ impl<'a> Call<'a> {
             refused: None,
             shown_env: vec![],
             env: vec![],
+            needs: Some(vec![]),
             stdin: None,
             dir: None,
             timeout: None,
@@ -213,6 +216,20 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// It cannot do without this variable, though a secret is in it.
+    #[must_use]
+    pub fn needs(mut self, variable: &str) -> Self {
+        self.needs.iter_mut().for_each(|needs| needs.push(variable.to_owned()));
+        self
+    }
+
+    /// It gets the whole environment, secrets too: nobody but the one who named it knows what it needs.
+    #[must_use]
+    pub fn whole_environment(mut self) -> Self {
+        self.needs = None;
         self
     }
 
@@ -438,6 +455,14 @@ impl<'a> Call<'a> {
         let settings = self.settings.iter().flat_map(|setting| [OsString::from("-c"), OsString::from(setting)]);
         let args: Vec<OsString> = settings.chain(self.args.iter().chain(&self.unshown_args).cloned()).collect();
         let mut expression = duct::cmd(self.program()?, args).unchecked();
+        if let Some(needs) = &self.needs {
+            expression = self
+                .ui
+                .withheld()
+                .iter()
+                .filter(|name| !needs.contains(name))
+                .fold(expression, |expression, name| expression.env_remove(name));
+        }
         for (name, value) in &self.shown_env {
             expression = expression.env(name, value);
         }

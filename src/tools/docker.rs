@@ -57,7 +57,8 @@ impl<'a> Docker<'a> {
 
     /// A docker command.
     pub fn call(&self) -> Call<'a> {
-        let call = Call::new(self.ui, "docker").install_hint("install docker: https://docs.docker.com/engine/install/");
+        let call = Call::new(self.ui, "docker").needs("DOCKER_AUTH_CONFIG");
+        let call = call.install_hint("install docker: https://docs.docker.com/engine/install/");
         match &self.host {
             Some(host) => call.option("--host", host),
             None => call,

@@ -10,6 +10,7 @@ mod safe;
 mod section;
 mod show_error;
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -81,6 +82,8 @@ pub struct Ui {
     color: bool,
     format: Format,
     hidden: Mutex<Hidden>,
+    /// Variables of the environment that children do not get.
+    withheld: Mutex<BTreeSet<String>>,
     /// Children know secrets: what they print goes through lain.
     children_know: AtomicBool,
     /// Spinners that are drawn now; what is printed goes above them.
@@ -113,6 +116,7 @@ impl Ui {
             color,
             format,
             hidden: Mutex::default(),
+            withheld: Mutex::default(),
             children_know: AtomicBool::new(false),
             spinners: OnceLock::new(),
         }
@@ -152,6 +156,16 @@ impl Ui {
     pub fn hide_from_children(&self, secret: &str) {
         self.hide(secret);
         self.children_know.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on no child gets this variable of the environment, unless it cannot do without.
+    pub fn withhold(&self, variable: &str) {
+        self.withheld.lock().unwrap_or_else(PoisonError::into_inner).insert(variable.to_owned());
+    }
+
+    /// The variables of [`Ui::withhold`].
+    pub fn withheld(&self) -> Vec<String> {
+        self.withheld.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// `text` with every hidden secret as `***`.

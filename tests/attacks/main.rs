@@ -16,6 +16,7 @@ mod support;
 
 mod authority;
 mod bounds;
+mod children;
 mod credentials;
 mod files;
 mod options;

@@ -93,6 +93,7 @@ fn fetch(ui: &Ui, command: &str, kind: Option<&str>) -> Result<Credentials> {
     }
     let out = Call::new(ui, program)
         .command(args)
+        .whole_environment()
         .timeout(FETCH)
         .read()
         .map_err(|error| error.context("the cluster's registry_token_fetch_cmd gave no token"))?;

@@ -1,0 +1,111 @@
+//! What lain's children are told, as the kernel sees it: strace of real commands on the rig.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::place::Place;
+use crate::server::{Answer, Server};
+
+/// Secrets, and where they come from.
+const TYPED: &str = "typed-Zq8vXw2mLr5t";
+const FILED: &str = "filed-Nb4kPd7sHj1c";
+const OF_CLUSTER: &str = "Y2x1c3RlcjpSdDZ5VWk5b1Bh";
+const OF_WEBHOOK: &str = "hooked-Gf3dSa1qWe8z";
+const OF_BUILD: &str = "build-Vc5xZl9kMn2b";
+const OF_KUBECONFIG: &str = "a3ViZS1jb25maWctb2YtYW5vdGhlci1jbHVzdGVy";
+const OF_GITLAB: &str = "glpat-Tr7eWq3uYi6o";
+
+/// One program that was started: its words, its environment.
+struct Child {
+    argv: Vec<String>,
+    environment: Vec<String>,
+}
+
+/// lain and all that it starts, under strace.
+fn children(place: &Place, args: &[&str]) -> Vec<Child> {
+    let log = place.root.path().join("strace");
+    let lain = place.lain_command(args);
+    let mut command = Command::new(which::which("strace").expect("strace: tests/rig/rig up"));
+    command.args(["--follow-forks", "--trace=execve", "--no-abbrev", "--string-limit=1000000", "--output"]).arg(&log);
+    command.arg(lain.get_program()).args(lain.get_args()).env_clear().current_dir(&place.app).stdin(Stdio::null());
+    command.envs(lain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let out = command.output().expect("strace runs");
+    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    let text = fs::read_to_string(&log).expect("a log");
+    let started = text.lines().filter(|line| line.contains("execve(") && line.ends_with(['0', '>'])); // `= 0`, or `<unfinished ...>`
+    let found: Vec<Child> = started.filter_map(|line| parse(line.split_once("execve(")?.1)).collect();
+    assert!(found.len() > 1, "{args:?} started nothing:\n{text}");
+    found.into_iter().skip(1).collect() // the first is lain
+}
+
+/// `"PATH", ["a", "b"], ["NAME=VALUE", ...]) = 0`
+fn parse(call: &str) -> Option<Child> {
+    let (_, lists) = call.split_once(", [")?;
+    let (argv, environment) = lists.split_once("], [")?;
+    let words = |list: &str| {
+        list.trim_end_matches("]) = 0")
+            .trim_end_matches("] <unfinished ...>")
+            .trim_matches('"')
+            .split("\", \"")
+            .map(str::to_owned)
+            .collect()
+    };
+    Some(Child { argv: words(argv), environment: words(environment) })
+}
+
+/// another user or program of this machine: reads arguments and environment of every child of twelve commands, builds, deploys and edits of Secrets among them => no secret is in an argument; in an environment only where lain cannot know it for one, or the child cannot do without
+#[test]
+fn no_secret_is_told_to_a_child_that_does_not_need_it() {
+    let hook = Server::new(|_| Answer::json(200, "{}"));
+    let place = Place::new("3.17.3")
+        .with_env("HARBOR", OF_CLUSTER)
+        .with_env("HOOK_SECRET", OF_WEBHOOK)
+        .with_env("BUILD_TOKEN", OF_BUILD)
+        .with_env("KUBECONFIG_OTHER", OF_KUBECONFIG)
+        .with_env("GITLAB_API_TOKEN", OF_GITLAB)
+        .with_dummy();
+    let clusters = place.root.path().join("clusters/values-test.yaml");
+    let values = fs::read_to_string(&clusters).expect("values") + "secrets_env: {harbor_token: HARBOR}\n";
+    fs::write(&clusters, values).expect("values");
+    place.edit("chart/values.yaml", |text| {
+        let text = text.replacen("build:\n", "build:\n  env: {TOKEN: \"${BUILD_TOKEN}\"}\n", 1);
+        format!("{text}\nwebhook: {{url: \"http://{}/hook\", secret: \"${{HOOK_SECRET}}\"}}\n", hook.host())
+    });
+    place.commit("a webhook");
+    let file = place.root.path().join("topsecret.txt");
+    fs::write(&file, FILED).expect("a file");
+    let typed = format!("DB_PASSWORD={TYPED}");
+    let commands: [&[&str]; 12] = [
+        &["lint", "--simple"],
+        &["template"],
+        &["build", "--push"],
+        &["env", "add", &typed],
+        &["env", "show"],
+        &["secret", "add", file.to_str().expect("UTF-8")],
+        &["deploy", "--wait"],
+        &["redeploy"],
+        &["status", "-s"],
+        &["restart"],
+        &["rollback"],
+        &["delete", "--force", "--purge"],
+    ];
+    let secrets = [TYPED, FILED, OF_CLUSTER, OF_WEBHOOK, OF_BUILD, OF_KUBECONFIG, OF_GITLAB];
+    let mut kinds = std::collections::BTreeSet::new();
+    for args in commands {
+        for child in children(&place, args) {
+            let program = child.argv[0].rsplit('/').next().unwrap_or_default().to_owned();
+            for secret in secrets {
+                let encoded = STANDARD.encode(secret);
+                let holds = |words: &[String]| words.iter().any(|word| word.contains(secret) || word.contains(&encoded));
+                assert!(!holds(&child.argv), "{args:?} tells {program} {secret} by its arguments: {:?}", child.argv);
+                // lain does not know what a variable holds that a build passes on as it is.
+                assert!(secret == OF_BUILD || !holds(&child.environment), "{args:?} tells {program} {secret} by its environment");
+            }
+            kinds.insert(program);
+        }
+    }
+    assert!(["docker", "git", "helm", "kubectl"].iter().all(|kind| kinds.contains(*kind)), "{kinds:?}");
+}
