@@ -58,9 +58,10 @@ fn harmless(text: &str) {
 
 const CLUSTER: &str = "registry: registry.example.com\n";
 
-/// A build that tells its secret in so many lines that some are cut by any reader.
+/// A build that tells its secret again and again, in lines so long that any reader cuts some.
 fn telling(secret: &str) -> Shop {
-    let script = "for i in $(seq 1500); do echo \"$i 密码是 $(cat /run/secrets/PIN_CODE) 就是这样\"; done";
+    let line = "yes \"密码是 $(cat /run/secrets/PIN_CODE) 就是这样\" | head -n 180 | tr '\\n' ' '; echo";
+    let script = format!("for i in 1 2 3 4 5 6 7; do printf \"%${{i}}0s\" x; {line}; done");
     let build = format!("  base: debian:trixie-slim\n  secrets: [PIN_CODE]\n  script:\n    - {script}\n");
     Shop::new(&build, CLUSTER).buildx().env("PIN_CODE", secret).env("TERM", "xterm")
 }
