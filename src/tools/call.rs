@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use duct::{Expression, Handle};
+use zeroize::Zeroizing;
 
 use super::interrupt::{self, Forwarding};
+use super::private;
 use super::standstill::Standstill;
 use crate::error::{Error, Result, describe_io};
 use crate::ui::{Surface, Ui};
@@ -58,7 +60,7 @@ pub struct Call<'a> {
     unshown_args: Vec<OsString>,
     shown_env: Vec<(String, String)>,
     env: Vec<(String, OsString)>,
-    stdin: Option<Vec<u8>>,
+    stdin: Option<Zeroizing<Vec<u8>>>,
     dir: Option<PathBuf>,
     timeout: Option<Duration>,
     standstill: Option<(Duration, String)>,
@@ -129,7 +131,7 @@ impl<'a> Call<'a> {
     /// What the child reads. Without it the child reads nothing, unless it is interactive.
     #[must_use]
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Some(bytes.into());
+        self.stdin = Some(Zeroizing::new(bytes.into())); // it may be a Secret
         self
     }
 
@@ -336,7 +338,7 @@ impl<'a> Call<'a> {
     fn expression(&self) -> Result<Expression> {
         let base = self.base()?;
         Ok(match &self.stdin {
-            Some(bytes) => base.stdin_bytes(bytes.clone()),
+            Some(bytes) => base.stdin_file(private::pipe_of(bytes.clone())?),
             None => base.stdin_null(),
         })
     }

@@ -8,6 +8,7 @@ pub mod git;
 pub mod helm;
 pub mod interrupt;
 pub mod kubectl;
+pub mod private;
 pub mod processors;
 mod standstill;
 pub mod version;
