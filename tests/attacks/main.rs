@@ -5,8 +5,11 @@
 //! (see [`table`]).
 
 #[path = "../e2e/support.rs"]
+#[allow(dead_code)] // each subject uses its own part
 mod place;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod editing;
+mod secrets;
 mod table;
