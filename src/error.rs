@@ -151,6 +151,15 @@ impl Error {
         self
     }
 
+    /// The same error in other words: its reason, causes and hints, each as `words` makes it.
+    #[must_use]
+    pub fn reworded(mut self, words: impl Fn(&str) -> String) -> Self {
+        let inner = &mut *self.inner;
+        let texts = std::iter::once(&mut inner.message).chain(&mut inner.causes).chain(&mut inner.hints);
+        texts.for_each(|text| *text = words(text));
+        self
+    }
+
     /// The kind.
     pub fn kind(&self) -> Kind {
         self.inner.kind

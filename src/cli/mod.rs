@@ -14,7 +14,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::command;
 use crate::error::Result;
 use crate::session::Session;
-use crate::tools::interrupt;
+use crate::tools::{interrupt, private};
 use crate::ui::Ui;
 use env::Env;
 use globals::Globals;
@@ -170,6 +170,7 @@ binary!(LainNotify, NotifyCommand, "lain-notify", "Messages about deploys to web
 type Run = Box<dyn FnOnce(&Session) -> Result<()>>;
 
 fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> (Globals, Run)) -> ExitCode {
+    private::forbid_cores();
     let env = Env::of_process();
     // CI sets variables to nothing where they are not meant to be set; clap would take that for a value.
     let command = T::command().mut_args(|arg| match arg.get_env().and_then(OsStr::to_str) {
@@ -183,7 +184,7 @@ fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> (Globals, R
     };
     let no_color = env.get("NO_COLOR").is_some();
     let force_color = env.get("CLICOLOR_FORCE").is_some_and(|value| value != "0");
-    let ui = Ui::new(globals.color, no_color, force_color, env.ci_name(), globals.verbosity(), globals.output);
+    let ui = Ui::new(globals.color, no_color, force_color, env.ci_name(), globals.verbosity(), globals.output).stopped_by(interrupt::check);
     let outcome = interrupt::install().and_then(|()| Session::new(ui, env, globals));
     let (session, outcome) = match outcome {
         Ok(session) => {

@@ -1,13 +1,18 @@
 //! `lain env`: environment variables that do not belong in a repo.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::command::secret::{self, Store};
+use zeroize::Zeroizing;
+
+use crate::command::secret::{self, Apply, Store};
 use crate::error::{Error, Result};
+use crate::release::secret_text::{KEY_RULE, check_key};
 use crate::release::secrets::Purpose;
 use crate::session::Session;
+use crate::tools::editor;
 
 /// Show and change the environment variables in Secret APP-env
 #[derive(Args, Debug)]
@@ -41,6 +46,18 @@ enum Verb {
         #[arg(long)]
         overwrite: bool,
     },
+    /// Make it what a file says: a draft that `edit` kept, or what `show` printed
+    Apply(Apply),
+    /// List what it was before the last changes
+    Backups,
+    /// Bring a backup back, the newest that differs without a name
+    Rollback {
+        /// A backup, as `backups` lists it
+        backup: Option<String>,
+    },
+    // clap would repeat the word, and `lain env PASSWORD=...` is a slip that comes easily.
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
 }
 
 impl Env {
@@ -57,19 +74,40 @@ impl Env {
                 open()?.add(pairs, true)
             }
             Verb::Addfile { file, overwrite } => {
-                let text = std::fs::read_to_string(&file).map_err(|error| Error::io("read", &file, &error))?;
+                let text = editor::read_text(&file)?;
                 let pairs = secret::parse_dotenv(&file, &text)?;
                 pairs.iter().for_each(|(_, value)| secret::hide(session, value));
                 open()?.add(pairs, overwrite)
             }
+            Verb::Apply(apply) => apply.run(session, Purpose::Env),
+            Verb::Backups => Store::open_bare(session, Purpose::Env)?.list_backups(),
+            Verb::Rollback { backup } => Store::open_bare(session, Purpose::Env)?.roll_back(backup.as_deref()),
+            Verb::Other(words) => Err(no_verb(&words)),
         }
     }
 }
 
-fn split(pair: &str) -> Result<(String, Vec<u8>)> {
-    match pair.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.as_bytes().to_vec())),
-        // The argument may be a value without its name: it is not repeated.
-        _ => Err(Error::usage("expected NAME=VALUE").hint("lain env add NAME=VALUE")),
+fn no_verb(words: &[OsString]) -> Error {
+    const VERBS: [&str; 7] = ["show", "edit", "add", "addfile", "apply", "backups", "rollback"];
+    let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+    if word.contains('=') {
+        return Error::usage("variables are set with `lain env add`").hint("lain env add NAME=VALUE");
     }
+    let near = VERBS.iter().map(|verb| (strsim::jaro_winkler(verb, &word), verb)).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let error = Error::usage(format!("`lain env` goes on with {}, and this is none of them", VERBS.join(", ")));
+    match near {
+        Some((likeness, verb)) if likeness > 0.8 => error.hint(format!("lain env {verb}")),
+        _ => error.hint("lain env --help"),
+    }
+}
+
+fn split(pair: &str) -> Result<(String, Zeroizing<Vec<u8>>)> {
+    // The argument may be a value without its name, or one that holds a `=`: no part of it is repeated.
+    let Some((name, value)) = pair.split_once('=') else {
+        return Err(Error::usage("expected NAME=VALUE").hint("lain env add NAME=VALUE"));
+    };
+    if let Err(why) = check_key(name) {
+        return Err(Error::usage(format!("expected NAME=VALUE, and this name {why}: {KEY_RULE}")).hint("lain env add NAME=VALUE"));
+    }
+    Ok((name.to_owned(), Zeroizing::new(value.as_bytes().to_vec())))
 }

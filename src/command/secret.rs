@@ -6,19 +6,27 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
+use zeroize::Zeroizing;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::kubeconfig;
 use crate::release::announce;
-use crate::release::secrets::{self, AppSecret, Purpose};
+use crate::release::backups::{self, Backup};
+use crate::release::secret_text::{Data, KEY_RULE, SecretText, check_key, no_variables};
+use crate::release::secrets::{self, AppSecret, Changes, Purpose};
 use crate::session::Session;
-use crate::tools::editor;
 use crate::tools::kubectl::Kubectl;
-use crate::values::parse::parse;
+use crate::tools::{editor, interrupt};
+use crate::ui::{Format, printable};
+
+/// Largest text that `apply` reads, in bytes: a Secret of 1 MiB with every byte escaped.
+const MAX_TEXT: u64 = 8 * 1024 * 1024;
 
 /// Show and change the files in Secret APP-secret
 #[derive(Args, Debug)]
-#[command(after_help = "  lain secret show\n  lain secret edit\n  lain secret add topsecret.txt deploy/config.yaml")]
+#[command(
+    after_help = "  lain secret show\n  lain secret edit\n  lain secret add topsecret.txt deploy/config.yaml\n  lain secret rollback   # to what it was before the last change"
+)]
 pub struct Secret {
     #[command(subcommand)]
     verb: Verb,
@@ -42,6 +50,27 @@ enum Verb {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Make it what a file says: a draft that `edit` kept, or what `show` printed
+    Apply(Apply),
+    /// List what it was before the last changes
+    Backups,
+    /// Bring a backup back, the newest that differs without a name
+    Rollback {
+        /// A backup, as `backups` lists it
+        backup: Option<String>,
+    },
+}
+
+/// The flags of `apply`.
+#[derive(Args, Debug)]
+pub struct Apply {
+    /// The file; - reads stdin
+    #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
+    file: PathBuf,
+    // `-f` is what kubectl calls it; the global flag keeps its long name.
+    /// Extra values, merged last; may be repeated
+    #[arg(id = "values", long = "values", value_name = "FILE")]
+    _values: Vec<PathBuf>,
 }
 
 impl Secret {
@@ -56,16 +85,51 @@ impl Secret {
             Verb::Add { files } => {
                 let mut pairs = Vec::new();
                 for file in &files {
-                    let name = file
-                        .file_name()
-                        .and_then(|name| name.to_str())
-                        .ok_or_else(|| Error::usage(format!("{} has no file name", file.display())))?;
-                    pairs.push((name.to_owned(), fs::read(file).map_err(|error| Error::io("read", file, &error))?));
+                    let name = file.file_name().unwrap_or_default().to_string_lossy();
+                    check_key(&name).map_err(|why| {
+                        Error::usage(format!("{} cannot go into a Secret: its name {why}", printable(&file.to_string_lossy())))
+                            .hint(KEY_RULE)
+                    })?;
+                    let bytes = fs::read(file).map_err(|error| Error::io("read", file, &error))?;
+                    pairs.push((name.into_owned(), Zeroizing::new(bytes)));
                 }
                 pairs.iter().for_each(|(_, value)| hide(session, value));
                 open()?.add(pairs, true)
             }
+            Verb::Apply(apply) => apply.run(session, Purpose::Files),
+            Verb::Backups => Store::open_bare(session, Purpose::Files)?.list_backups(),
+            Verb::Rollback { backup } => Store::open_bare(session, Purpose::Files)?.roll_back(backup.as_deref()),
         }
+    }
+}
+
+impl Apply {
+    /// Makes one of the app's Secrets what the file says.
+    ///
+    /// # Errors
+    /// The file cannot be read, is another's or wrong, or the server refuses.
+    pub fn run(self, session: &Session, purpose: Purpose) -> Result<()> {
+        let (shown, text) = if self.file == Path::new("-") {
+            let bytes = bounded(std::io::stdin().lock(), MAX_TEXT);
+            (PathBuf::from("stdin"), bytes.map_err(|error| Error::io("read", Path::new("stdin"), &error))?)
+        } else {
+            let bytes = fs::File::open(&self.file).and_then(|file| bounded(file, MAX_TEXT));
+            (self.file.clone(), bytes.map_err(|error| Error::io("read", &self.file, &error))?)
+        };
+        if text.len() as u64 > MAX_TEXT {
+            return Err(Error::usage(format!("{} is larger than any Secret", shown.display())).hint("lain secret show # the shape"));
+        }
+        let text = editor::text_of(&shown, &text)?;
+        let text = SecretText::parse(&shown, &text)?;
+        let store = Store::open_bare(session, purpose)?;
+        let data = text.data(&store.secret)?;
+        let changes = store.secret.changes(&data);
+        if !changes.is_empty() {
+            session.ui.say(&format!("{} on cluster {}, by {}: {}", store.secret.name, store.cluster, shown.display(), changes.summary()));
+        }
+        store.apply(&data)?;
+        editor::forget(&self.file);
+        Ok(())
     }
 }
 
@@ -74,23 +138,44 @@ pub struct Store<'a> {
     session: &'a Session,
     kubectl: Kubectl<'a>,
     secret: AppSecret,
+    purpose: Purpose,
     cluster: String,
 }
 
 impl<'a> Store<'a> {
-    /// Fetches the Secret, making it on first use.
+    /// Fetches the Secret, making it with an example on first use.
     ///
     /// # Errors
     /// No cluster is chosen, or it does not answer.
     pub fn open(session: &'a Session, purpose: Purpose) -> Result<Self> {
+        Self::fetch(session, purpose, true)
+    }
+
+    /// Fetches the Secret, making it empty on first use.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_bare(session: &'a Session, purpose: Purpose) -> Result<Self> {
+        Self::fetch(session, purpose, false)
+    }
+
+    fn fetch(session: &'a Session, purpose: Purpose, example: bool) -> Result<Self> {
         let app = session.app()?;
         let cluster = session.require_cluster()?.name.clone();
         let kubectl = session.kubectl()?;
-        let secret = secrets::fetch_or_create(&session.ui, &kubectl, app, purpose, true)?;
+        let secret = secrets::fetch_or_create(&session.ui, &kubectl, app, purpose, example)?;
         for value in secret.data().into_values() {
             hide(session, &value);
         }
-        Ok(Self { session, kubectl, secret, cluster })
+        Ok(Self { session, kubectl, secret, purpose, cluster })
+    }
+
+    /// `secret` or `env`, as it is typed.
+    fn word(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Env => "env",
+            Purpose::Files => "secret",
+        }
     }
 
     /// Prints it; a CI log shows `***` unless told otherwise.
@@ -108,12 +193,12 @@ impl<'a> Store<'a> {
     fn show_one(&self, name: &str, reveal: bool) -> Result<()> {
         let data = self.secret.data();
         let Some(value) = data.get(name) else {
-            let keys: Vec<&str> = data.keys().map(String::as_str).collect();
-            return Err(Error::failed(format!("{} has no `{name}` (it has: {})", self.secret.name, keys.join(", ")))
-                .hint(format!("lain secret add {name}")));
+            let keys = if data.is_empty() { "nothing".to_owned() } else { data.keys().cloned().collect::<Vec<_>>().join(", ") };
+            let error = Error::failed(printable(&format!("{} has no `{name}` (it has: {keys})", self.secret.name)));
+            return Err(error.hint(format!("lain secret add {}", shell_words::quote(&printable(name)))));
         };
         if self.session.env.is_ci() && !reveal {
-            return Err(Error::refused("values are masked in CI").hint(format!("lain secret show {name} --reveal")));
+            return Err(Error::refused("values are masked in CI").hint(format!("lain secret show {} --reveal", shell_words::quote(name))));
         }
         self.session.ui.result_bytes(value)
     }
@@ -122,7 +207,7 @@ impl<'a> Store<'a> {
     ///
     /// # Errors
     /// A key is there and must not be replaced, or the server refuses.
-    pub fn add(&self, pairs: Vec<(String, Vec<u8>)>, overwrite: bool) -> Result<()> {
+    pub fn add(&self, pairs: Vec<(String, Zeroizing<Vec<u8>>)>, overwrite: bool) -> Result<()> {
         let mut data = self.secret.data();
         for (key, value) in pairs {
             if data.get(&key).is_some_and(|old| *old != value) && !overwrite {
@@ -139,54 +224,178 @@ impl<'a> Store<'a> {
     /// # Errors
     /// The editor fails; the text is not valid; someone else was faster. Then the text is kept and its path said.
     pub fn edit(&self) -> Result<()> {
-        let ui = &self.session.ui;
+        self.tell_of_left_drafts();
         let before = self.secret.to_yaml(false);
-        let mut draft = editor::Draft::new(&format!("{}.yaml", self.secret.name), &before)?;
+        let mut draft = editor::Draft::new(editor::Card::new(self.word(), &self.secret.name, &self.cluster), &before)?;
+        let outcome = self.edit_draft(&mut draft, &before);
+        let Err(error) = outcome else { return Ok(()) };
+        // Ctrl-C and SIGTERM end the editor too, and it is the one that says so first.
+        let error = if interrupt::received() { error.with_kind(Kind::Interrupted) } else { error };
+        if !draft.is_touched() {
+            return Err(error);
+        }
+        let path = draft.keep();
+        self.session.ui.warn(&format!("your text is kept in {}", path.display()));
+        Err(error.hint(take_back(self.word(), &path)))
+    }
+
+    fn edit_draft(&self, draft: &mut editor::Draft, before: &str) -> Result<()> {
+        let ui = &self.session.ui;
         loop {
             draft.edit(ui, &self.session.env)?;
-            let text = draft.text()?;
-            if text == before {
-                ui.say("nothing changed");
-                return Ok(());
-            }
-            let outcome = parse(Path::new(&format!("{}.yaml", self.secret.name)), text)
-                .and_then(|node| self.secret.read_edited(&node))
-                .and_then(|data| {
-                    if self.session.globals.cluster.is_none()
-                        && kubeconfig::linked_cluster(&self.session.env).as_deref() != Some(self.cluster.as_str())
-                    {
-                        return Err(Error::refused(format!("the chosen cluster is not {} any more; nothing was applied", self.cluster))
-                            .hint(format!("lain use {}", self.cluster)));
-                    }
-                    self.apply(&data)
-                });
+            interrupt::check()?;
+            let outcome = draft.text().and_then(|text| {
+                if *text == *before {
+                    ui.say("nothing changed");
+                    return Ok(());
+                }
+                let data = SecretText::parse(Path::new(&format!("{}.yaml", self.secret.name)), &text)?.data(&self.secret)?;
+                if self.session.globals.cluster.is_none()
+                    && kubeconfig::linked_cluster(&self.session.env).as_deref() != Some(self.cluster.as_str())
+                {
+                    return Err(Error::refused(format!("the chosen cluster is not {} any more; nothing was applied", self.cluster))
+                        .hint(format!("lain use {}", self.cluster)));
+                }
+                self.apply(&data)
+            });
             match outcome {
-                Ok(()) => return Ok(()),
                 Err(error) if ui.can_ask() && error.location().is_some() => {
                     ui.error(&error);
                     if !ui.ask("edit again?")? {
-                        return Err(error.hint(format!("your text is kept in {}", draft.keep()?.display())));
+                        return Err(error);
                     }
                 }
-                Err(error) => return Err(error.hint(format!("your text is kept in {}", draft.keep()?.display()))),
+                other => return other,
             }
         }
     }
 
-    fn apply(&self, data: &std::collections::BTreeMap<String, Vec<u8>>) -> Result<()> {
+    /// Drafts that a killed lain left, or one that kept what it could not apply.
+    fn tell_of_left_drafts(&self) {
+        const TOLD: usize = 3;
+        let (ui, all) = (&self.session.ui, editor::left());
+        for left in all.iter().take(TOLD) {
+            let card = &left.card;
+            let minutes = left.age.as_secs() / 60;
+            ui.warn(&printable(&format!("a draft of Secret {} of cluster {} was left {minutes} minutes ago", card.secret, card.cluster)));
+            let dir = left.path.parent().unwrap_or(&left.path).to_string_lossy();
+            let line = take_back(&card.command, &left.path);
+            ui.hint(&printable(&format!("{line} # takes it back; rm -r {} drops it", shell_words::quote(&dir))));
+        }
+        if all.len() > TOLD {
+            ui.warn(&format!("{} older drafts are left too", all.len() - TOLD));
+            ui.hint(&format!("ls -dt {}*", editor::place()));
+        }
+    }
+
+    fn apply(&self, data: &Data) -> Result<()> {
+        let (ui, name) = (&self.session.ui, &self.secret.name);
+        data.values().for_each(|value| hide(self.session, value));
         let changes = self.secret.changes(data);
         if changes.is_empty() {
-            self.session.ui.say("nothing changed");
+            ui.say("nothing changed");
             return Ok(());
         }
-        self.secret.apply(&self.session.ui, &self.kubectl, data)?;
-        self.session.ui.done(&format!("{}: {}", self.secret.name, changes.summary()));
-        let text =
-            format!("{} on cluster {}: {}\nexecutor: {}", self.secret.name, self.cluster, changes.summary(), self.session.env.executor());
+        self.secret.apply(ui, &self.kubectl, data, &self.session.env.executor())?;
+        ui.done(&format!("{name}: {}", changes.summary()));
+        self.warn_of_names(data, &changes);
+        let text = format!("{name} on cluster {}: {}\nexecutor: {}", self.cluster, changes.summary(), self.session.env.executor());
         announce::send(self.session, &text, false)?;
-        self.session.ui.hint("running containers keep the old values: lain redeploy (or lain restart)");
+        ui.hint("running containers keep the old values: lain redeploy (or lain restart)");
         Ok(())
     }
+
+    fn warn_of_names(&self, data: &Data, changes: &Changes) {
+        let names: Vec<&str> =
+            no_variables(data, self.purpose).into_iter().filter(|key| changes.added.iter().any(|added| added == key)).collect();
+        if !names.is_empty() {
+            let text =
+                format!("{}: a name that starts with a digit is left out of the environment before Kubernetes 1.34", names.join(", "));
+            self.session.ui.warn(&text);
+        }
+    }
+
+    /// Prints the backups, newest first: keys only.
+    ///
+    /// # Errors
+    /// The server does not answer, or stdout is closed or full.
+    pub fn list_backups(&self) -> Result<()> {
+        let (ui, name) = (&self.session.ui, &self.secret.name);
+        let backups = backups::list(&self.kubectl, name)?;
+        let now = self.secret.data();
+        let different = |backup: &Backup| {
+            let changes = self.secret.changes(&backup.data());
+            changes.added.len() + changes.removed.len() + changes.changed.len()
+        };
+        if ui.format() == Format::Json {
+            let list: Vec<_> = backups
+                .iter()
+                .map(|backup| {
+                    let keys: Vec<String> = backup.data().into_keys().collect();
+                    serde_json::json!({"backup": backup.short(), "secret": backup.name, "taken": backup.taken, "by": backup.by, "keys": keys, "different": different(backup)})
+                })
+                .collect();
+            return ui.result_json(&serde_json::json!({"version": 1, "secret": name, "backups": list}));
+        }
+        if backups.is_empty() {
+            ui.say(&format!("Secret {name} has no backups: there is one from the next change on"));
+            return Ok(());
+        }
+        let head = ["BACKUP", "TAKEN", "BY", "DIFFERENT NOW", "KEYS"].map(str::to_owned);
+        let rows = backups.iter().map(|backup| {
+            let keys: Vec<String> = backup.data().into_keys().collect();
+            let by = backup.by.clone().unwrap_or_else(|| "-".to_owned());
+            let count = different(backup);
+            let different = if count == 0 {
+                "no".to_owned()
+            } else {
+                format!("{count} of {}", now.keys().chain(&keys).collect::<std::collections::BTreeSet<_>>().len())
+            };
+            [backup.short().to_owned(), backup.taken.clone(), by, different, keys.join(", ")]
+                .map(|cell| printable(&cell).replace(['\n', '\t'], " "))
+        });
+        let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..4).map(width).collect();
+        let line = |row: &[String; 5]| {
+            let cells = row.iter().zip(&widths).fold(String::new(), |cells, (cell, width)| cells + &format!("{cell:width$}  "));
+            format!("{cells}{}", row[4])
+        };
+        ui.result(&rows.iter().map(line).collect::<Vec<_>>().join("\n"))?;
+        ui.hint(&format!("lain {} rollback BACKUP", self.word()));
+        Ok(())
+    }
+
+    /// Brings a backup back; what is there now is backed up first.
+    ///
+    /// # Errors
+    /// There is no such backup, or the server refuses.
+    pub fn roll_back(&self, wanted: Option<&str>) -> Result<()> {
+        let (ui, name) = (&self.session.ui, &self.secret.name);
+        let backups = backups::list(&self.kubectl, name)?;
+        let backup = backups::choose(&backups, wanted, self.word(), name, &self.secret.data())?;
+        let data = backup.data();
+        let by = backup.by.as_deref().map_or_else(String::new, |by| format!(", before a change by {by}"));
+        let changes = self.secret.changes(&data);
+        let summary = if changes.is_empty() { "nothing changes".to_owned() } else { changes.summary() };
+        ui.say(&printable(&format!("{name} on cluster {} as it was at {}{by}: {summary}", self.cluster, backup.taken)));
+        if !changes.is_empty() && ui.can_ask() && !ui.ask("apply?")? {
+            return Err(Error::refused("nothing was changed"));
+        }
+        self.apply(&data)
+    }
+}
+
+/// The line that takes a draft back, ready to be typed.
+fn take_back(word: &str, path: &Path) -> String {
+    format!("lain {word} apply -f {}", shell_words::quote(&path.to_string_lossy()))
+}
+
+fn bounded(from: impl std::io::Read, most: u64) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    use std::io::Read;
+    let mut bytes = Zeroizing::new(Vec::new());
+    from.take(most + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// From now on a value is printed as `***`, plain and in base64, as servers repeat it.
@@ -203,7 +412,7 @@ pub fn hide(session: &Session, value: &[u8]) {
 ///
 /// # Errors
 /// A line without `=`, with its position.
-pub fn parse_dotenv(path: &Path, text: &str) -> Result<Vec<(String, Vec<u8>)>> {
+pub fn parse_dotenv(path: &Path, text: &str) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>> {
     let mut pairs = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -218,7 +427,12 @@ pub fn parse_dotenv(path: &Path, text: &str) -> Result<Vec<(String, Vec<u8>)>> {
         };
         let value = value.trim();
         let unquoted = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(value);
-        pairs.push((name.trim().to_owned(), unquoted.as_bytes().to_vec()));
+        let name = name.trim();
+        check_key(name).map_err(|why| {
+            // Nor is the name repeated: it may be a part of a value that went on behind its line.
+            Error::failed(format!("{}:{}:1: this name {why}", path.display(), index + 1)).hint(KEY_RULE)
+        })?;
+        pairs.push((name.to_owned(), Zeroizing::new(unquoted.as_bytes().to_vec())));
     }
     Ok(pairs)
 }

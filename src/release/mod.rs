@@ -1,8 +1,11 @@
 //! A release in the cluster: its Secrets, its rollout, what is said about it.
 
 pub mod announce;
+pub mod backups;
 pub mod links;
 pub mod mend;
 pub mod record;
+pub mod refusal;
 pub mod rollout;
+pub mod secret_text;
 pub mod secrets;

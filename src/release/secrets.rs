@@ -1,27 +1,21 @@
 //! The app's two Secrets: `APP-env` (environment) and `APP-secret` (files).
 //!
-//! Plain values live in memory, on kubectl's stdin, and in a 0600 file while an editor is open; never in arguments.
-
-use std::collections::BTreeMap;
+//! Plain values live in memory, on kubectl's stdin, and in a 0600 file while an editor is open; never in arguments. Memory that held them is wiped.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
+use super::backups;
+use super::refusal;
+use super::secret_text::{BINARY, Data, MASK, check_whole, wipe};
 use crate::error::{Error, Result};
 use crate::model::app::App;
 use crate::tools::kubectl::Kubectl;
 use crate::ui::Ui;
-use crate::values::node::{Node, Value};
 use crate::values::write::to_yaml;
-
-/// Label of backups; its value is the Secret they were taken of.
-const BACKUP_LABEL: &str = "lain.dev/backup-of";
-/// Backups kept of each Secret.
-const BACKUPS: usize = 10;
-/// What stands for a value that is not text.
-const BINARY: &str = "<binary, kept as it is>";
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +32,12 @@ pub struct AppSecret {
     /// Its name.
     pub name: String,
     object: Json,
+}
+
+impl Drop for AppSecret {
+    fn drop(&mut self) {
+        wipe(&mut self.object["data"]);
+    }
 }
 
 /// What an edit did, in keys only.
@@ -74,7 +74,7 @@ impl Purpose {
 /// # Errors
 /// The server does not answer or refuses.
 pub fn fetch(kubectl: &Kubectl<'_>, name: &str) -> Result<Option<AppSecret>> {
-    Ok(kubectl.find("secret", name)?.map(|object| AppSecret { name: name.to_owned(), object }))
+    Ok(kubectl.find("secret", name)?.map(|object| AppSecret::new(name, object)))
 }
 
 /// Fetches a Secret, making it with its first example when there is none.
@@ -97,69 +97,42 @@ pub fn fetch_or_create(ui: &Ui, kubectl: &Kubectl<'_>, app: &App, purpose: Purpo
 }
 
 impl AppSecret {
+    /// A Secret as the server printed it.
+    pub(super) fn new(name: &str, object: Json) -> Self {
+        Self { name: name.to_owned(), object }
+    }
+
     /// Keys and raw values.
-    pub fn data(&self) -> BTreeMap<String, Vec<u8>> {
-        let data = self.object["data"].as_object().into_iter().flatten();
-        data.map(|(key, value)| (key.clone(), STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default())).collect()
+    pub fn data(&self) -> Data {
+        decoded(&self.object["data"])
+    }
+
+    /// Where it lives, when the server said so.
+    pub fn namespace(&self) -> Option<&str> {
+        self.object["metadata"]["namespace"].as_str()
+    }
+
+    /// Its type: `Opaque`.
+    pub fn kind(&self) -> Option<&str> {
+        self.object["type"].as_str()
     }
 
     /// The Secret as the seed shows it: decoded, without the fields that no application developer needs.
-    pub fn to_yaml(&self, mask: bool) -> String {
-        let data: serde_json::Map<String, Json> = self
-            .data()
-            .into_iter()
-            .map(|(key, value)| {
-                let text = if mask { "***".to_owned() } else { String::from_utf8(value).unwrap_or_else(|_| BINARY.to_owned()) };
-                (key, Json::String(text))
-            })
-            .collect();
-        to_yaml(&json!({
+    pub fn to_yaml(&self, mask: bool) -> Zeroizing<String> {
+        let text = |value: &[u8]| if mask { MASK.to_owned() } else { std::str::from_utf8(value).unwrap_or(BINARY).to_owned() };
+        let data: serde_json::Map<String, Json> = self.data().iter().map(|(key, value)| (key.clone(), Json::String(text(value)))).collect();
+        let mut object = json!({
             "apiVersion": "v1", "data": data, "kind": "Secret",
             "metadata": {"name": self.name, "namespace": self.object["metadata"]["namespace"]},
             "type": self.object["type"]
-        }))
-    }
-
-    /// Reads an edited YAML of [`AppSecret::to_yaml`] back into data; binary placeholders keep their bytes.
-    ///
-    /// # Errors
-    /// `data` is missing, or holds something that is not text.
-    pub fn read_edited(&self, edited: &Node) -> Result<BTreeMap<String, Vec<u8>>> {
-        let before = self.data();
-        let Some(entry) = edited.get("data") else {
-            return Err(edited.span.error("`data:` is missing").hint("data: {} # to empty the Secret"));
-        };
-        let mut data = BTreeMap::new();
-        match &entry.value {
-            Value::Null => {}
-            Value::Map(map) => {
-                for (key, value) in map {
-                    let legal = !key.is_empty()
-                        && key.len() <= 253
-                        && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-                    if !legal {
-                        return Err(value.key_span.error(format!("`{key}` cannot be a key: letters, digits, `-`, `_` and `.`")));
-                    }
-                    let Value::String(text) = &value.node.value else {
-                        let location = value.node.span.location();
-                        let written: String = location.text.chars().skip(location.column - 1).collect();
-                        return Err(value
-                            .node
-                            .span
-                            .error(format!("`{key}` is {}, a Secret holds text", value.node.value.kind()))
-                            .hint(format!("{key}: \"{}\"", written.trim())));
-                    };
-                    let bytes = before.get(key).filter(|_| text == BINARY).cloned().unwrap_or_else(|| text.clone().into_bytes());
-                    data.insert(key.clone(), bytes);
-                }
-            }
-            other => return Err(entry.span.error(format!("`data` must be a map, this is {}", other.kind()))),
-        }
-        Ok(data)
+        });
+        let written = Zeroizing::new(to_yaml(&object));
+        wipe(&mut object);
+        written
     }
 
     /// What applying `data` would change.
-    pub fn changes(&self, data: &BTreeMap<String, Vec<u8>>) -> Changes {
+    pub fn changes(&self, data: &Data) -> Changes {
         let before = self.data();
         Changes {
             added: data.keys().filter(|key| !before.contains_key(*key)).cloned().collect(),
@@ -172,53 +145,60 @@ impl AppSecret {
         }
     }
 
-    /// Applies new data, after a backup of the old. Refuses when someone else changed the Secret meanwhile (resourceVersion).
+    /// Applies new data, after a backup of the old. Refuses when someone else changed the Secret meanwhile (resourceVersion). The server is asked
+    /// first, so that what it refuses pushes no backup out; from the backup on, a run that is killed at any point loses nothing.
     ///
     /// # Errors
     /// The server refuses; nothing was changed then.
-    pub fn apply(&self, ui: &Ui, kubectl: &Kubectl<'_>, data: &BTreeMap<String, Vec<u8>>) -> Result<()> {
-        if !self.data().is_empty() {
-            self.back_up(ui, kubectl)?;
-        }
+    pub fn apply(&self, ui: &Ui, kubectl: &Kubectl<'_>, data: &Data, by: &str) -> Result<()> {
+        check_whole(&self.name, &self.object, data)?;
         let mut object = self.object.clone();
-        let encoded: serde_json::Map<String, Json> =
-            data.iter().map(|(key, value)| (key.clone(), Json::String(STANDARD.encode(value)))).collect();
-        object["data"] = Json::Object(encoded);
+        object["data"] = encoded(data);
         if let Some(metadata) = object["metadata"].as_object_mut() {
             metadata.remove("managedFields");
             if let Some(annotations) = metadata.get_mut("annotations").and_then(Json::as_object_mut) {
                 annotations.remove("kubectl.kubernetes.io/last-applied-configuration"); // it would hold the values once more
             }
         }
-        kubectl.send(&["replace"], &object).map(|_| ()).map_err(|error| {
-            if error.to_string().contains("the object has been modified") {
-                Error::refused(format!("someone else changed {} meanwhile; nothing was applied", self.name))
-                    .hint("show it again, then repeat your change")
-            } else {
-                error
-            }
-        })
+        let old = self.data();
+        let replace = |words: &[&'static str]| {
+            kubectl.send(words, &object).map(|_| ()).map_err(|error| {
+                if error.to_string().contains("the object has been modified") {
+                    return Error::refused(format!("someone else changed {} meanwhile; nothing was applied", self.name))
+                        .hint("show it again, then repeat your change");
+                }
+                refusal::without_values(error, &[&old, data])
+            })
+        };
+        let outcome = self.replace(ui, kubectl, replace, by);
+        wipe(&mut object["data"]);
+        outcome
     }
 
-    fn back_up(&self, ui: &Ui, kubectl: &Kubectl<'_>) -> Result<()> {
-        let stamp = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S-%3f").to_string();
-        let name = format!("{}-backup-{stamp}", self.name);
-        let object = json!({
-            "apiVersion": "v1", "kind": "Secret", "type": self.object["type"], "data": self.object["data"],
-            "metadata": {"name": name, "labels": {BACKUP_LABEL: self.name}}
-        });
-        kubectl.send(&["create"], &object).map_err(|error| error.context("the old Secret cannot be backed up; nothing was changed"))?;
-        ui.detail(&format!("backed up as Secret {name}"));
-        let selector = format!("{BACKUP_LABEL}={}", self.name);
-        let list: Json = kubectl.select("secrets", &selector)?;
-        let mut names: Vec<&str> =
-            list["items"].as_array().into_iter().flatten().filter_map(|item| item["metadata"]["name"].as_str()).collect();
-        names.sort_unstable();
-        for old in names.iter().take(names.len().saturating_sub(BACKUPS)) {
-            kubectl.call(["delete", "secret"]).operand(*old).lookup().read()?;
+    fn replace(&self, ui: &Ui, kubectl: &Kubectl<'_>, replace: impl Fn(&[&'static str]) -> Result<()>, by: &str) -> Result<()> {
+        match replace(&["replace", "--dry-run=server"]) {
+            // A webhook of the cluster that has not said what it does in a trial.
+            Err(error) if error.to_string().contains("does not support dry run") => {}
+            other => other?,
         }
+        let kept = backups::keep(ui, kubectl, &self.name, &self.object, by).map_err(|error| {
+            refusal::without_values(error, &[&self.data()]).context("the old Secret cannot be backed up; nothing was changed")
+        })?;
+        replace(&["replace"])?;
+        backups::prune(ui, kubectl, &kept);
         Ok(())
     }
+}
+
+/// Data as the server has it.
+pub(super) fn decoded(data: &Json) -> Data {
+    let data = data.as_object().into_iter().flatten();
+    data.map(|(key, value)| (key.clone(), Zeroizing::new(STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default())))
+        .collect()
+}
+
+fn encoded(data: &Data) -> Json {
+    Json::Object(data.iter().map(|(key, value)| (key.clone(), Json::String(STANDARD.encode(value)))).collect())
 }
 
 impl Changes {
@@ -270,7 +250,7 @@ pub fn current_checksum(kubectl: &Kubectl<'_>, app: &App) -> Result<String> {
 }
 
 /// A checksum that changes with any key or value.
-fn checksum(all: &[BTreeMap<String, Vec<u8>>]) -> String {
+fn checksum(all: &[Data]) -> String {
     let mut hash = Sha256::new();
     for data in all {
         for (key, value) in data {
@@ -278,7 +258,7 @@ fn checksum(all: &[BTreeMap<String, Vec<u8>>]) -> String {
             hash.update((key.len() as u64).to_le_bytes());
             hash.update(key);
             hash.update((value.len() as u64).to_le_bytes());
-            hash.update(value);
+            hash.update(value.as_slice());
         }
         hash.update([0xff]);
     }
@@ -288,19 +268,16 @@ fn checksum(all: &[BTreeMap<String, Vec<u8>>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::values::parse::parse;
+    use crate::release::secret_text::SecretText;
     use std::path::Path;
 
     fn secret(data: Json) -> AppSecret {
-        AppSecret {
-            name: "dummy-secret".into(),
-            object: json!({"metadata": {"namespace": "default", "uid": "x"}, "type": "Opaque", "data": data}),
-        }
+        AppSecret::new("dummy-secret", json!({"metadata": {"namespace": "default", "uid": "x"}, "type": "Opaque", "data": data}))
     }
 
     #[test]
     fn shows_what_the_seed_shows() {
-        insta::assert_snapshot!(secret(Purpose::Files.first_data()).to_yaml(false), @r"
+        insta::assert_snapshot!(secret(Purpose::Files.first_data()).to_yaml(false).as_str(), @r"
         apiVersion: v1
         data:
           topsecret.txt: |-
@@ -319,18 +296,17 @@ mod tests {
     fn edits_survive_the_round_trip() {
         let secret =
             secret(json!({"a": STANDARD.encode("yes"), "bin": STANDARD.encode([0, 159, 146]), "c": STANDARD.encode("x\n y\r\n\n")}));
-        let edited = parse(Path::new("s.yaml"), secret.to_yaml(false)).expect("parses");
-        assert_eq!(secret.read_edited(&edited).expect("reads"), secret.data());
-        let edited = parse(Path::new("s.yaml"), "data: {a: \"no\", d: x}".into()).expect("parses");
-        let changes = secret.changes(&secret.read_edited(&edited).expect("reads"));
+        let read = |text: &str| SecretText::parse(Path::new("s.yaml"), text)?.data(&secret);
+        assert_eq!(read(&secret.to_yaml(false)).expect("reads"), secret.data());
+        let changes = secret.changes(&read("data: {a: \"no\", d: x}").expect("reads"));
         assert_eq!(changes.summary(), "added d; removed bin, c; changed a");
-        let number = parse(Path::new("s.yaml"), "data: {a: 1}".into()).expect("parses");
-        assert!(secret.read_edited(&number).expect_err("refused").to_string().contains("s.yaml:1:11"));
+        assert!(read("data:\n  a: 1").expect_err("refused").to_string().contains("s.yaml:2:6"));
     }
 
     #[test]
     fn checksums_tell_keys_and_values_apart() {
-        let data = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec())).collect::<BTreeMap<_, _>>();
+        let data =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), Zeroizing::new(v.as_bytes().to_vec()))).collect::<Data>();
         assert_ne!(checksum(&[data(&[("a", "bc")])]), checksum(&[data(&[("ab", "c")])]));
         assert_eq!(checksum(&[data(&[("a", "b")])]), checksum(&[data(&[("a", "b")])]));
     }

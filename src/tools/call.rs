@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use duct::{Expression, Handle};
+use zeroize::Zeroizing;
 
 use super::interrupt::{self, Forwarding};
 use super::last_words::last_words;
+use super::private;
 use super::quote::quoted;
 use super::standstill::Standstill;
 use crate::cli::env::search_path;
@@ -70,7 +72,7 @@ pub struct Call<'a> {
     env: Vec<(String, OsString)>,
     /// Variables with secrets that it gets; none for all of them.
     needs: Option<Vec<String>>,
-    stdin: Option<Vec<u8>>,
+    stdin: Option<Zeroizing<Vec<u8>>>,
     dir: Option<PathBuf>,
     timeout: Option<Duration>,
     standstill: Option<(Duration, String)>,
@@ -236,7 +238,7 @@ impl<'a> Call<'a> {
     /// What the child reads. Without it the child reads nothing, unless it is interactive.
     #[must_use]
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Some(bytes.into());
+        self.stdin = Some(Zeroizing::new(bytes.into())); // it may be a Secret
         self
     }
 
@@ -484,7 +486,7 @@ impl<'a> Call<'a> {
     fn expression(&self) -> Result<Expression> {
         let base = self.base()?;
         Ok(match &self.stdin {
-            Some(bytes) => base.stdin_bytes(bytes.clone()),
+            Some(bytes) => base.stdin_file(private::pipe_of(bytes.clone())?),
             None => base.stdin_null(),
         })
     }

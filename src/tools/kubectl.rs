@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
+use zeroize::Zeroize;
 
 use super::call::{Call, Captured};
 use super::helm::Target;
@@ -70,8 +71,10 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// As [`Kubectl::get`], and when the answer is no JSON.
     pub fn answer<T: DeserializeOwned>(&self, question: &Call<'_>) -> Result<T> {
-        let out = question.capture()?;
-        if out.ok() { out.json() } else { Err(explain(question, &out)) }
+        let mut out = question.capture()?;
+        let found = if out.ok() { out.json() } else { Err(explain(question, &out)) };
+        out.stdout.zeroize(); // as in find
+        found
     }
 
     /// One object, or none when the server says that there is none.
@@ -80,19 +83,22 @@ impl<'a> Kubectl<'a> {
     /// kubectl is missing or the server does not answer.
     pub fn find(&self, kind: &'static str, name: &str) -> Result<Option<Json>> {
         let call = self.question(["get", kind, "--ignore-not-found", "--output", "json"]).operand(name);
-        let out = call.capture()?;
+        let mut out = call.capture()?;
         if !out.ok() {
             return Err(explain(&call, &out));
         }
-        if out.stdout.iter().all(u8::is_ascii_whitespace) { Ok(None) } else { out.json().map(Some) }
+        let found = if out.stdout.iter().all(u8::is_ascii_whitespace) { Ok(None) } else { out.json().map(Some) };
+        out.stdout.zeroize(); // it may be a Secret
+        found
     }
 
-    /// Sends objects as JSON on stdin (never in arguments: they may be Secrets): `create`, `apply`, `replace`.
+    /// Sends objects as JSON on stdin (never in arguments: they may be Secrets): `create`, `apply`, `replace`; a trial is echoed as a look-up.
     ///
     /// # Errors
     /// kubectl is missing or the server refuses.
     pub fn send(&self, verb: &[&'static str], object: &Json) -> Result<Captured> {
         let call = self.call(verb.iter().copied()).args(["-f", "-"]).stdin(object.to_string()).timeout(QUESTION);
+        let call = if verb.iter().any(|word| word.starts_with("--dry-run")) { call.lookup() } else { call };
         let out = call.capture()?;
         if out.ok() { Ok(out) } else { Err(explain(&call, &out)) }
     }

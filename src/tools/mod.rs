@@ -9,6 +9,7 @@ pub mod helm;
 pub mod interrupt;
 pub mod kubectl;
 mod last_words;
+pub mod private;
 pub mod processors;
 pub mod quote;
 mod standstill;

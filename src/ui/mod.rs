@@ -88,6 +88,8 @@ pub struct Ui {
     children_know: AtomicBool,
     /// Spinners that are drawn now; what is printed goes above them.
     spinners: OnceLock<MultiProgress>,
+    /// Fails when a question is not to be waited for any more.
+    stop: Option<fn() -> Result<()>>,
 }
 
 impl Default for Ui {
@@ -119,7 +121,15 @@ impl Ui {
             withheld: Mutex::default(),
             children_know: AtomicBool::new(false),
             spinners: OnceLock::new(),
+            stop: None,
         }
+    }
+
+    /// A question ends with the error of `stop` once that fails: Ctrl-C.
+    #[must_use]
+    pub fn stopped_by(mut self, stop: fn() -> Result<()>) -> Self {
+        self.stop = Some(stop);
+        self
     }
 
     /// Where the words go.
@@ -283,12 +293,32 @@ impl Ui {
     /// Asks a yes-or-no question on the terminal; yes is the default.
     ///
     /// # Errors
-    /// The terminal is gone.
+    /// The terminal is gone, or Ctrl-C came instead of an answer.
     pub fn ask(&self, question: &str) -> Result<bool> {
         let _ = write!(io::stderr().lock(), "{} [Y/n] ", self.clean(question)); // nowhere left to complain
+        self.wait_for_answer()?;
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).map_err(|error| Error::failed(format!("no answer: {}", crate::error::describe_io(&error))))?;
         Ok(!answer.trim().to_lowercase().starts_with('n') && !answer.is_empty())
+    }
+
+    /// Until there is a line to read, or none will come.
+    fn wait_for_answer(&self) -> Result<()> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let Some(stop) = self.stop else { return Ok(()) };
+        let stdin = io::stdin();
+        loop {
+            // A signal may reach another thread, so poll is not sure to notice it.
+            let ready = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&Timespec { tv_sec: 0, tv_nsec: 50_000_000 }));
+            if let Err(error) = stop() {
+                let _ = writeln!(io::stderr().lock()); // what comes next starts on a line of its own
+                return Err(error);
+            }
+            match ready {
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// Writes a result to stdout as pretty JSON.

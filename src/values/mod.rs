@@ -9,4 +9,5 @@ pub mod parse;
 pub mod scalar;
 pub mod set;
 pub mod text;
+pub mod veil;
 pub mod write;

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use indexmap::IndexMap;
+use zeroize::Zeroize;
 
+use super::veil;
 use crate::error::{Error, Location};
 
 /// One values text, kept for as long as any node may need to point into it.
@@ -17,12 +19,20 @@ pub struct Source {
     pub text: String,
     /// Where each line starts, in bytes; found when the first problem is reported.
     lines: OnceCell<Vec<usize>>,
+    secret: bool,
 }
 
 impl Source {
     /// A text under the name that messages give it.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        Self { path: path.into(), text: text.into(), lines: OnceCell::new() }
+        Self { path: path.into(), text: text.into(), lines: OnceCell::new(), secret: false }
+    }
+
+    /// A Secret's text: no error repeats a value of it, and it is wiped from memory in the end.
+    pub fn secret(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        let mut source = Self::new(path, text);
+        source.secret = true;
+        source
     }
 
     /// A line without its end, counted from 1; empty when there is none. Lines end as YAML's do: LF, CR LF, or CR alone.
@@ -35,6 +45,14 @@ impl Source {
         let Some(start) = number.checked_sub(1).and_then(|index| lines.get(index)) else { return "" };
         let end = lines.get(number).copied().unwrap_or(self.text.len());
         self.text[*start..end].trim_end_matches(['\r', '\n'])
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if self.secret {
+            self.text.zeroize();
+        }
     }
 }
 
@@ -54,6 +72,9 @@ pub struct Span {
 impl Span {
     /// The location as errors carry it, with the offending line.
     pub fn location(&self) -> Location {
+        if self.source.secret {
+            return self.veiled();
+        }
         Location {
             path: self.source.path.clone(),
             line: self.line,
@@ -61,6 +82,14 @@ impl Span {
             length: self.length,
             text: self.source.line(self.line).to_owned(),
         }
+    }
+
+    /// The location in a Secret's text: a place in a value is its start.
+    fn veiled(&self) -> Location {
+        let text = veil::line(&self.source.text, self.line);
+        let shown = text.strip_suffix("***").map_or(usize::MAX, |shown| shown.chars().count());
+        let (column, length) = if self.column <= shown { (self.column, self.length) } else { (shown + 1, 3) };
+        Location { path: self.source.path.clone(), line: self.line, column, length, text }
     }
 
     /// An error that points here.
@@ -122,6 +151,16 @@ impl Value {
 }
 
 impl Node {
+    /// Wipes every text below from memory.
+    pub fn wipe(&mut self) {
+        match &mut self.value {
+            Value::String(text) => text.zeroize(),
+            Value::Seq(items) => items.iter_mut().for_each(Node::wipe),
+            Value::Map(map) => map.values_mut().for_each(|entry| entry.node.wipe()),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
     /// The value of `key`, when this is a map that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
         match &self.value {

@@ -63,12 +63,16 @@ fn is_of_kernel(path: &Path) -> bool {
 /// As [`read_file`], but for reading.
 pub fn parse(path: &Path, text: String) -> Result<Node> {
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-    let source = Rc::new(Source::new(path, text));
-    text::check(&source)?;
-    let mut builder = Builder::new(&source);
+    read(&Rc::new(Source::new(path, text)))
+}
+
+/// As [`parse`], of a source.
+pub(super) fn read(source: &Rc<Source>) -> Result<Node> {
+    text::check(source)?;
+    let mut builder = Builder::new(source);
     let root = builder.document(&mut Parser::new_from_str(&source.text))?;
     if builder.has_tabs {
-        text::check_tabs(&source, &builder.scalar_lines)?;
+        text::check_tabs(source, &builder.scalar_lines)?;
     }
     match root.value {
         Value::Map(_) => Ok(root),
