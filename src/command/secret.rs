@@ -287,7 +287,7 @@ impl<'a> Store<'a> {
         for left in all.iter().take(TOLD) {
             let card = &left.card;
             let minutes = left.age.as_secs() / 60;
-            ui.warn(&printable(&format!("a draft of Secret {} of cluster {} was left {minutes} minutes ago", card.secret, card.cluster)));
+            ui.warn(&printable(&format!("a draft of Secret {} of cluster {} was left {minutes} min ago", card.secret, card.cluster)));
             let dir = left.path.parent().unwrap_or(&left.path).to_string_lossy();
             let line = take_back(&card.command, &left.path);
             ui.hint(&printable(&format!("{line} # takes it back; rm -r {} drops it", shell_words::quote(&dir))));
@@ -406,7 +406,7 @@ impl<'a> Store<'a> {
         let summary = if changes.is_empty() { "nothing changes".to_owned() } else { changes.summary() };
         ui.say(&printable(&format!("{name} on cluster {} as it was at {}{by}: {summary}", self.cluster, backup.taken)));
         if !changes.is_empty() && ui.can_ask() && !ui.ask("apply?")? {
-            return Err(Error::refused("nothing was changed"));
+            return Err(Error::refused("nothing was changed").hint(format!("lain {} backups", self.word())));
         }
         self.apply(&data)
     }

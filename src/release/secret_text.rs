@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn both_sides_of_a_change_are_kept() {
         let data = |pairs: &str| -> Data {
-            pairs.split_whitespace().map(|pair| (pair[..1].to_owned(), Zeroizing::new(pair[1..].as_bytes().to_vec()))).collect()
+            pairs.split_whitespace().map(|pair| (pair[..1].to_owned(), Zeroizing::new(pair.as_bytes()[1..].to_vec()))).collect()
         };
         let merge = |opened: &str, mine: &str, now: &str| merged(&fingerprints(&data(opened)), data(mine), &data(now));
         assert_eq!(merge("a1 b1 c1", "a2 b1 d1", "a1 b2 c1 e1"), Ok(data("a2 b2 d1 e1")));
