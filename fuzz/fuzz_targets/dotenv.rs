@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use lain::command::secret::parse_dotenv;
+use lain::command::env::parse_dotenv;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -1,7 +1,7 @@
 //! `lain env`: environment variables that do not belong in a repo.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -75,7 +75,7 @@ impl Env {
             }
             Verb::Addfile { file, overwrite } => {
                 let text = editor::read_text(&file)?;
-                let pairs = secret::parse_dotenv(&file, &text)?;
+                let pairs = parse_dotenv(&file, &text)?;
                 pairs.iter().for_each(|(_, value)| secret::hide(session, value));
                 open()?.add(pairs, overwrite)
             }
@@ -110,4 +110,33 @@ fn split(pair: &str) -> Result<(String, Zeroizing<Vec<u8>>)> {
         return Err(Error::usage(format!("expected NAME=VALUE, and this name {why}: {KEY_RULE}")).hint("lain env add NAME=VALUE"));
     }
     Ok((name.to_owned(), Zeroizing::new(value.as_bytes().to_vec())))
+}
+
+/// NAME=VALUE lines; `#` starts a comment line, quotes around a value are taken off.
+///
+/// # Errors
+/// A line without `=`, with its position.
+pub fn parse_dotenv(path: &Path, text: &str) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>> {
+    let mut pairs = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let Some((name, value)) = line.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
+            // The line may be a secret: its number is enough.
+            return Err(Error::failed(format!("{}:{}:1: expected NAME=VALUE", path.display(), index + 1))
+                .hint("one NAME=VALUE a line; a comment starts with #"));
+        };
+        let value = value.trim();
+        let unquoted = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(value);
+        let name = name.trim();
+        check_key(name).map_err(|why| {
+            // Nor is the name repeated: it may be a part of a value that went on behind its line.
+            Error::failed(format!("{}:{}:1: this name {why}", path.display(), index + 1)).hint(KEY_RULE)
+        })?;
+        pairs.push((name.to_owned(), Zeroizing::new(unquoted.as_bytes().to_vec())));
+    }
+    Ok(pairs)
 }

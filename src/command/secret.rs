@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::kubeconfig;
 use crate::release::announce;
 use crate::release::backups::{self, Backup};
-use crate::release::secret_text::{Data, KEY_RULE, SecretText, check_key, no_variables};
+use crate::release::secret_text::{Data, KEY_RULE, SecretText, check_key, fingerprints, merged, no_variables};
 use crate::release::secrets::{self, AppSecret, Changes, Purpose};
 use crate::session::Session;
 use crate::tools::kubectl::Kubectl;
@@ -122,7 +122,10 @@ impl Apply {
         let text = editor::text_of(&shown, &text)?;
         let text = SecretText::parse(&shown, &text)?;
         let store = Store::open_bare(session, purpose)?;
-        let data = text.data(&store.secret)?;
+        let mut data = text.data(&store.secret)?;
+        if let Some(card) = editor::card_of(&self.file) {
+            data = store.merge(data, &card, &self.file)?;
+        }
         let changes = store.secret.changes(&data);
         if !changes.is_empty() {
             session.ui.say(&format!("{} on cluster {}, by {}: {}", store.secret.name, store.cluster, shown.display(), changes.summary()));
@@ -226,7 +229,14 @@ impl<'a> Store<'a> {
     pub fn edit(&self) -> Result<()> {
         self.tell_of_left_drafts();
         let before = self.secret.to_yaml(false);
-        let mut draft = editor::Draft::new(editor::Card::new(self.word(), &self.secret.name, &self.cluster), &before)?;
+        let card = editor::Card {
+            secret: self.secret.name.clone(),
+            cluster: self.cluster.clone(),
+            command: self.word().to_owned(),
+            keys: fingerprints(&self.secret.data()),
+            opened: String::new(),
+        };
+        let mut draft = editor::Draft::new(card, &before)?;
         let outcome = self.edit_draft(&mut draft, &before);
         let Err(error) = outcome else { return Ok(()) };
         // Ctrl-C and SIGTERM end the editor too, and it is the one that says so first.
@@ -277,7 +287,7 @@ impl<'a> Store<'a> {
         for left in all.iter().take(TOLD) {
             let card = &left.card;
             let minutes = left.age.as_secs() / 60;
-            ui.warn(&printable(&format!("a draft of Secret {} of cluster {} was left {minutes} minutes ago", card.secret, card.cluster)));
+            ui.warn(&printable(&format!("a draft of Secret {} of cluster {} was left {minutes} min ago", card.secret, card.cluster)));
             let dir = left.path.parent().unwrap_or(&left.path).to_string_lossy();
             let line = take_back(&card.command, &left.path);
             ui.hint(&printable(&format!("{line} # takes it back; rm -r {} drops it", shell_words::quote(&dir))));
@@ -286,6 +296,22 @@ impl<'a> Store<'a> {
             ui.warn(&format!("{} older drafts are left too", all.len() - TOLD));
             ui.hint(&format!("ls -dt {}*", editor::place()));
         }
+    }
+
+    /// What a draft changed, on top of what the Secret is now: somebody may have changed other keys since it was opened.
+    fn merge(&self, draft: Data, card: &editor::Card, path: &Path) -> Result<Data> {
+        if card.cluster != self.cluster {
+            let why =
+                format!("this is a draft for cluster {}, and {} is chosen; nothing was applied", printable(&card.cluster), self.cluster);
+            let line = format!("{} --cluster {}", take_back(self.word(), path), shell_words::quote(&card.cluster));
+            return Err(Error::refused(why).hint(printable(&line)));
+        }
+        merged(&card.keys, draft, &self.secret.data()).map_err(|keys| {
+            let why =
+                format!("someone else changed {} of {} since the draft was opened; nothing was applied", keys.join(", "), self.secret.name);
+            let copy = format!("cp {} mine.yaml && lain {} apply -f mine.yaml", shell_words::quote(&path.to_string_lossy()), self.word());
+            Error::refused(why).hint(format!("lain {} show # what it is now", self.word())).hint(format!("{copy} # yours, and not theirs"))
+        })
     }
 
     fn apply(&self, data: &Data) -> Result<()> {
@@ -380,7 +406,7 @@ impl<'a> Store<'a> {
         let summary = if changes.is_empty() { "nothing changes".to_owned() } else { changes.summary() };
         ui.say(&printable(&format!("{name} on cluster {} as it was at {}{by}: {summary}", self.cluster, backup.taken)));
         if !changes.is_empty() && ui.can_ask() && !ui.ask("apply?")? {
-            return Err(Error::refused("nothing was changed"));
+            return Err(Error::refused("nothing was changed").hint(format!("lain {} backups", self.word())));
         }
         self.apply(&data)
     }
@@ -406,33 +432,4 @@ pub fn hide(session: &Session, value: &[u8]) {
     session.ui.hide(&STANDARD.encode(value));
     // Multi-line values are never echoed whole; single words and lines could be.
     std::str::from_utf8(value).into_iter().filter(|text| !text.contains('\n')).for_each(|text| session.ui.hide(text));
-}
-
-/// NAME=VALUE lines; `#` starts a comment line, quotes around a value are taken off.
-///
-/// # Errors
-/// A line without `=`, with its position.
-pub fn parse_dotenv(path: &Path, text: &str) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>> {
-    let mut pairs = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let Some((name, value)) = line.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
-            // The line may be a secret: its number is enough.
-            return Err(Error::failed(format!("{}:{}:1: expected NAME=VALUE", path.display(), index + 1))
-                .hint("one NAME=VALUE a line; a comment starts with #"));
-        };
-        let value = value.trim();
-        let unquoted = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(value);
-        let name = name.trim();
-        check_key(name).map_err(|why| {
-            // Nor is the name repeated: it may be a part of a value that went on behind its line.
-            Error::failed(format!("{}:{}:1: this name {why}", path.display(), index + 1)).hint(KEY_RULE)
-        })?;
-        pairs.push((name.to_owned(), Zeroizing::new(unquoted.as_bytes().to_vec())));
-    }
-    Ok(pairs)
 }

@@ -2,10 +2,11 @@
 //!
 //! No error here repeats a value, nor a word that stands where a key should.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::secrets::{AppSecret, Purpose};
@@ -183,6 +184,37 @@ pub fn no_variables(data: &Data, purpose: Purpose) -> Vec<&str> {
     if purpose == Purpose::Env { data.keys().map(String::as_str).filter(starts_with_digit).collect() } else { vec![] }
 }
 
+/// Each key with a checksum of its value: enough to tell later which were changed.
+pub fn fingerprints(data: &Data) -> BTreeMap<String, String> {
+    let sum = |value: &[u8]| Sha256::digest(value).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    data.iter().map(|(key, value)| (key.clone(), sum(value))).collect()
+}
+
+/// What was changed from `opened` to `mine`, on top of `now`.
+///
+/// # Errors
+/// Keys that were changed on both sides, not alike.
+pub fn merged(opened: &BTreeMap<String, String>, mut mine: Data, now: &Data) -> std::result::Result<Data, Vec<String>> {
+    let (my_prints, their_prints) = (fingerprints(&mine), fingerprints(now));
+    let keys: BTreeSet<String> = opened.keys().chain(mine.keys()).chain(now.keys()).cloned().collect();
+    let (mut merged, mut torn) = (Data::new(), Vec::new());
+    for key in keys {
+        let (before, ours, theirs) = (opened.get(&key), my_prints.get(&key), their_prints.get(&key));
+        let value = if ours == before {
+            now.get(&key).cloned()
+        } else if theirs == before || theirs == ours {
+            mine.remove(&key)
+        } else {
+            torn.push(key);
+            continue;
+        };
+        if let Some(value) = value {
+            merged.insert(key, value);
+        }
+    }
+    if torn.is_empty() { Ok(merged) } else { Err(torn) }
+}
+
 /// Wipes every text of a JSON value from memory.
 pub fn wipe(json: &mut Json) {
     match json {
@@ -219,6 +251,17 @@ mod tests {
             assert!(error.contains(why) && !error.contains("hunter2"), "{text}: {error}");
         }
         assert_eq!(read("data: {a: x}\nmetadata: {name: shop-env, namespace: prod}\n").expect("reads").len(), 1);
+    }
+
+    #[test]
+    fn both_sides_of_a_change_are_kept() {
+        let data = |pairs: &str| -> Data {
+            pairs.split_whitespace().map(|pair| (pair[..1].to_owned(), Zeroizing::new(pair.as_bytes()[1..].to_vec()))).collect()
+        };
+        let merge = |opened: &str, mine: &str, now: &str| merged(&fingerprints(&data(opened)), data(mine), &data(now));
+        assert_eq!(merge("a1 b1 c1", "a2 b1 d1", "a1 b2 c1 e1"), Ok(data("a2 b2 d1 e1")));
+        assert_eq!(merge("a1", "a2", "a2"), Ok(data("a2")));
+        assert_eq!(merge("a1 b1", "a2", "a3 b2 c1"), Err(vec!["a".to_owned(), "b".to_owned()]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The user's editor on a private file.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -32,9 +33,10 @@ pub struct Card {
     pub cluster: String,
     /// `secret` or `env`: the command that takes it.
     pub command: String,
-    /// Checksum of the text that was opened.
-    #[serde(default)]
-    opened: String,
+    /// The Secret's keys when it was opened, each with a fingerprint of its value.
+    pub keys: BTreeMap<String, String>,
+    /// Checksum of the text that was opened; [`Draft::new`] fills it in.
+    pub opened: String,
 }
 
 /// A text being edited: 0600 in a 0700 folder that is removed when this is dropped, signals included.
@@ -58,11 +60,6 @@ pub struct Left {
 }
 
 impl Card {
-    /// For a draft of a Secret.
-    pub fn new(command: &str, secret: &str, cluster: &str) -> Self {
-        Self { secret: secret.to_owned(), cluster: cluster.to_owned(), command: command.to_owned(), opened: String::new() }
-    }
-
     fn file(&self) -> String {
         format!("{}.yaml", self.secret)
     }
@@ -142,13 +139,11 @@ impl Draft {
 
 /// Drafts of this user that nobody works on. Those that hold no more than what was opened are removed.
 pub fn left() -> Vec<Left> {
-    let own = rustix::process::getuid().as_raw();
     let entries = fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
     let mut found: Vec<Left> = entries
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX))
         .map(|entry| entry.path())
-        // Whoever may write into the folder could make up a draft to be applied: no bit of group and others is set.
-        .filter(|dir| fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir() && meta.uid() == own && meta.mode().trailing_zeros() >= 6))
+        .filter(|dir| is_own(dir))
         .filter_map(|dir| left_in(&dir))
         .collect();
     found.sort_by_key(|left| left.age);
@@ -174,21 +169,31 @@ pub fn place() -> String {
     shell_words::quote(&std::env::temp_dir().join(PREFIX).to_string_lossy()).into_owned()
 }
 
+/// What a file is a draft of, when it is one of this user's.
+pub fn card_of(path: &Path) -> Option<Card> {
+    let card: Card = serde_json::from_slice(&fs::read(own_folder(path)?.join(CARD)).ok()?).ok()?;
+    path.file_name().is_some_and(|name| *name == *card.file()).then_some(card)
+}
+
 /// Removes the folder of a draft whose text was applied. A file elsewhere stays.
 pub fn forget(path: &Path) {
-    let Some(dir) = path.parent().filter(|dir| dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))) else {
-        return;
-    };
-    let own = rustix::process::getuid().as_raw();
-    if !fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir() && meta.uid() == own) {
-        return;
+    let Some(dir) = own_folder(path).filter(|_| card_of(path).is_some()) else { return };
+    let lock = fs::File::open(dir.join(CARD)).ok().filter(|lock| flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok());
+    if lock.is_some() {
+        let _ = fs::remove_dir_all(&dir); // what an editor saved beside it is older than the text
     }
-    let Some(lock) = fs::File::open(dir.join(CARD)).ok().filter(|lock| flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok())
-    else {
-        return;
-    };
-    let _ = fs::remove_dir_all(dir); // what an editor saved beside it is older than the text
-    drop(lock);
+}
+
+/// The folder of a draft of this user, that nobody else may write into.
+fn own_folder(path: &Path) -> Option<PathBuf> {
+    let dir = fs::canonicalize(path).ok()?.parent()?.to_path_buf();
+    (dir.file_name()?.to_string_lossy().starts_with(PREFIX) && is_own(&dir)).then_some(dir)
+}
+
+/// Whoever may write into a folder could make up a draft to be applied: it is this user's, and no bit of group and others is set.
+fn is_own(dir: &Path) -> bool {
+    let own = rustix::process::getuid().as_raw();
+    fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir() && meta.uid() == own && meta.mode().trailing_zeros() >= 6)
 }
 
 /// The text of a file.

@@ -166,6 +166,31 @@ fn a_killed_edit_leaves_a_draft_that_is_found() {
     assert_eq!(drafts(&place), Vec::<PathBuf>::new());
 }
 
+/// an accident: somebody else changes the Secret while it is edited, and the draft is taken back later, perhaps with another cluster chosen => both changes stand, of the same key neither is lost, and the other cluster is left alone
+#[test]
+fn taking_a_draft_back_undoes_nobody() {
+    let place = place();
+    let kubectl = |words: &str| {
+        format!("kubectl --kubeconfig {}/.kube/kubeconfig-test -n {} {words} >/dev/null\n", place.home().display(), place.namespace)
+    };
+    let patch = |data: &str| kubectl(&format!("patch secret {}-secret -p '{{\"data\":{{{data}}}}}'", place.appname));
+    editor(&place, &(patch(r#""theirs":"eA==""#) + "sed -i s/BATMAN/ROBIN/ \"$1\"\n"));
+    let ran = place.lain(&["secret", "edit"]).exits(3).says("someone else changed").says("your text is kept in");
+    // The draft is of cluster test.
+    fs::copy(place.root.path().join("clusters/values-test.yaml"), place.root.path().join("clusters/values-other.yaml")).expect("values");
+    fs::copy(place.home().join(".kube/kubeconfig-test"), place.home().join(".kube/kubeconfig-other")).expect("a kubeconfig");
+    let draft = drafts(&place)[0].display().to_string();
+    place.lain(&["--cluster", "other", "secret", "apply", "-f", &draft]).exits(3).says("a draft for cluster test").says("--cluster test");
+    follow(&place, &ran).ok().says("changed topsecret.txt").never_says("removed");
+    assert_eq!(place.field(&format!("secret/{}-secret", place.appname), "{.data.theirs}"), "eA==");
+    assert_eq!(shown(&place), "I\nAM\nROBIN");
+    // The same key on both sides.
+    editor(&place, &(patch(r#""theirs":"eQ==""#) + "sed -i 's/theirs: x/theirs: mine/' \"$1\"\n"));
+    let ran = place.lain(&["secret", "edit"]).exits(3).says("your text is kept in");
+    follow(&place, &ran).exits(3).says("someone else changed theirs of").says("mine.yaml");
+    assert_eq!(drafts(&place).len(), 1);
+}
+
 /// another user or program of this machine: a folder in /tmp that looks like a left draft => it is not believed
 #[test]
 fn a_made_up_draft_is_not_believed() {
@@ -173,7 +198,7 @@ fn a_made_up_draft_is_not_believed() {
     let place = place();
     let folder = place.tmp().join("lain-draft-evil");
     fs::create_dir(&folder).expect("a folder");
-    fs::write(folder.join(".lain"), r#"{"secret":"x","cluster":"c","command":"secret","opened":""}"#).expect("a card");
+    fs::write(folder.join(".lain"), r#"{"secret":"x","cluster":"c","command":"secret","keys":{},"opened":""}"#).expect("a card");
     fs::write(folder.join("x.yaml"), "data: {a: evil}\n").expect("a draft");
     editor(&place, "true\n");
     for (mode, believed) in [(0o755, false), (0o720, false), (0o700, true)] {

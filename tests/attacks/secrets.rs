@@ -191,6 +191,31 @@ fn backups_are_brought_back() {
     place.lain(&["env", "rollback"]).ok().says("added A, K0, K1");
 }
 
+/// an accident: kill -9 between the backup of a Secret and its change, again and again => the old values are there, and one backup of them
+#[test]
+fn a_kill_between_backup_and_change_loses_nothing() {
+    let place = Place::new("3.17.3").with_dummy();
+    place.lain(&["env", "add", "A=old-value"]).ok();
+    let real = which::which_in("kubectl", Some(crate::support::rig("PATH")), "/").expect("kubectl");
+    let bin = place.root.path().join("bin");
+    fs::create_dir_all(&bin).expect("a folder");
+    let script =
+        format!("#!/bin/sh\ncase \"$*\" in *dry-run*) ;; replace*) kill -9 $PPID; exit 1 ;; esac\nexec {} \"$@\"\n", real.display());
+    fs::write(bin.join("kubectl"), script).expect("a kubectl");
+    fs::set_permissions(bin.join("kubectl"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
+    for number in 0..3 {
+        let mut lain = place.lain_command(&["env", "add", &format!("A=new-{number}")]);
+        lain.env("PATH", format!("{}:{}", bin.display(), crate::support::rig("PATH")));
+        assert_eq!(lain.output().expect("lain runs").status.signal(), Some(9));
+    }
+    assert!(place.lain(&["env", "show"]).ok().stdout.contains("A: old-value"));
+    assert_eq!(backups(&place, "env"), 1);
+    place.lain(&["env", "add", "A=new"]).ok();
+    assert_eq!(backups(&place, "env"), 1, "the backup that was made is the one");
+    place.lain(&["env", "rollback"]).ok();
+    assert!(place.lain(&["env", "show"]).ok().stdout.contains("A: old-value"));
+}
+
 /// an accident: a binary value gets another key, or a masked print or one of kubectl's is applied => refused, and no value is replaced by its placeholder
 #[test]
 fn placeholders_never_become_values() {
