@@ -139,6 +139,9 @@ impl Session {
             stays_inside(&self.dir, &own, wanted.cluster_dirs)?; // it may name another file
         }
         let layers = Layers::load(&self.dir, wanted)?;
+        for secret in layers.secrets(&layers.credentials(&self.dir)) {
+            self.ui.hide(secret);
+        }
         let file = wanted.cluster.and_then(|name| cluster_file(wanted.cluster_dirs, name));
         let said = layers.layers.iter().find(|layer| layer.path.is_some() && layer.path == file).map(|layer| &layer.node);
         for layer in layers.layers.iter().filter(|layer| layer.path.is_none() || layer.path != file) {
@@ -155,9 +158,6 @@ impl Session {
                         .hint(format!("remove the line; administrators write it into {place}")));
                 }
             }
-        }
-        for secret in layers.secrets(&layers.credentials(&self.dir)) {
-            self.ui.hide(secret);
         }
         Ok(layers)
     }
