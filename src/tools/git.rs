@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::call::{Call, Captured};
 use crate::error::{Error, Result};
@@ -49,6 +50,9 @@ pub struct Place {
     /// The `info/exclude` of this clone.
     pub exclude: PathBuf,
 }
+
+/// What the hooks of a commit may take: they are the repository's own programs.
+const HOOKS: Duration = Duration::from_secs(15 * 60);
 
 impl<'a> Git<'a> {
     /// git in `dir`.
@@ -184,7 +188,7 @@ impl<'a> Git<'a> {
             self.ui.say("nothing to commit: the chart is as it was");
             return Ok(());
         }
-        git().args(["commit", "-m", message, "--only", "--"]).args(paths.iter().copied()).run()
+        git().args(["commit", "-m", message, "--only", "--"]).args(paths.iter().copied()).timeout(HOOKS).run()
     }
 
     /// A `.git` here or above that git passes over, because it is no repository.
