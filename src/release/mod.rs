@@ -3,6 +3,7 @@
 pub mod announce;
 pub mod links;
 pub mod mend;
+pub mod pending;
 pub mod record;
 pub mod rollout;
 pub mod secrets;
