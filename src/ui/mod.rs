@@ -231,6 +231,17 @@ impl Ui {
         Ok(!answer.trim().to_lowercase().starts_with('n') && !answer.is_empty())
     }
 
+    /// Asks before something is lost; no is the default.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub fn ask_no(&self, question: &str) -> Result<bool> {
+        let _ = write!(io::stderr().lock(), "{question} [y/N] "); // nowhere left to complain
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(|error| Error::failed(format!("no answer: {}", crate::error::describe_io(&error))))?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
     /// Writes a result to stdout as pretty JSON.
     ///
     /// # Errors
