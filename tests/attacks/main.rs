@@ -4,9 +4,16 @@
 //! Each test says in its first doc line who tries what, and what comes of it: `WHO: WHAT => OUTCOME`. `docs/security.md` is made of these lines
 //! (see [`table`]).
 
+#[allow(dead_code)] // the attacks use their own part
 #[path = "../e2e/support.rs"]
 mod place;
+#[path = "../support/server.rs"]
+mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod gate;
+mod hangs;
+mod lost;
+mod races;
 mod table;
