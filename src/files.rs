@@ -4,6 +4,9 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
 
 use crate::error::{Error, Result};
 
@@ -64,10 +67,9 @@ pub fn all_stays_inside(dir: &Path, shown: &Path, also: &[PathBuf]) -> Result<()
 /// The folder cannot be written, or is full.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let dir = path.parent().unwrap_or(Path::new("."));
     let mode = fs::metadata(path).map_or(0o644, |meta| meta.permissions().mode() & 0o777);
     let permissions = fs::Permissions::from_mode(mode);
-    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(dir).map_err(|error| Error::io("write", path, &error))?;
+    let mut file = beside(path, permissions)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_data()).map_err(|error| Error::io("write", path, &error))?;
     file.persist(path).map_err(|error| Error::io("write", path, &error.error))?;
     Ok(())
@@ -79,9 +81,7 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
 /// As [`write_new`], or what `fill` returns; the old file stays then.
 pub fn write_stream(path: &Path, fill: impl FnOnce(&mut fs::File) -> Result<()>) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let permissions = fs::Permissions::from_mode(0o644);
-    let mut fresh = tempfile::Builder::new().permissions(permissions).tempfile_in(dir).map_err(|error| Error::io("write", path, &error))?;
+    let mut fresh = beside(path, fs::Permissions::from_mode(0o644))?;
     fill(fresh.as_file_mut())?;
     fresh.persist(path).map_err(|error| Error::io("write", path, &error.error))?;
     Ok(())
@@ -98,10 +98,83 @@ pub fn write_fresh(path: &Path, bytes: &[u8]) -> Result<()> {
         return done.map_err(|error| Error::io("write", path, &error));
     }
     let permissions = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o644);
-    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(dir).map_err(|error| Error::io("write", path, &error))?;
+    let mut file = beside(path, permissions)?;
     file.write_all(bytes).map_err(|error| Error::io("write", path, &error))?;
     file.persist_noclobber(path).map_err(|error| Error::io("write", path, &error.error))?;
     Ok(())
+}
+
+/// A temporary file beside the one that it will be. What a killed run left of the same goes first.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn beside(path: &Path, permissions: fs::Permissions) -> Result<tempfile::NamedTempFile> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let prefix = format!(".{}{MARK}", path.file_name().unwrap_or_default().to_string_lossy());
+    abandoned(dir, &prefix).for_each(|(left, _lock)| drop(fs::remove_file(left))); // another run may have been quicker
+    let file = tempfile::Builder::new()
+        .prefix(&prefix)
+        .permissions(permissions)
+        .tempfile_in(dir)
+        .map_err(|error| Error::io("write", path, &error))?;
+    let _ = flock(file.as_file(), FlockOperation::NonBlockingLockExclusive); // without it the file is only never cleared away
+    Ok(file)
+}
+
+/// A private folder that goes when this is dropped; of one whose run was killed, the next run clears it away.
+#[derive(Debug)]
+pub struct Folder {
+    dir: tempfile::TempDir,
+    _lock: fs::File,
+}
+
+impl Folder {
+    /// A folder in `dir` whose name starts with `prefix`. Those of dead runs go first; `rescue` looks at each before.
+    ///
+    /// # Errors
+    /// `dir` cannot be written.
+    pub fn new(dir: &Path, prefix: &str, rescue: impl Fn(&Path)) -> Result<Self> {
+        let prefix = format!("{prefix}{MARK}");
+        for (left, _lock) in abandoned(dir, &prefix) {
+            rescue(&left);
+            let _ = fs::remove_dir_all(&left); // another run may have been quicker
+        }
+        let made = tempfile::Builder::new().prefix(&prefix).tempdir_in(dir).map_err(|error| Error::io("write", dir, &error))?;
+        let lock = fs::File::open(made.path()).map_err(|error| Error::io("open", made.path(), &error))?;
+        let _ = flock(&lock, FlockOperation::NonBlockingLockExclusive); // where there are no locks, it is only never cleared away
+        Ok(Self { dir: made, _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+/// Part of the name of everything temporary that lain makes. Its lock says that its run lives: the system lets go of it when a process dies, however
+/// it dies.
+const MARK: &str = ".lain-";
+/// Younger than this may be a run that has not locked it yet.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// What dead runs of this user left in a folder: files and folders with such a name that nobody holds locked. They are locked here meanwhile.
+fn abandoned(dir: &Path, prefix: &str) -> impl Iterator<Item = (PathBuf, fs::File)> {
+    use std::os::unix::fs::MetadataExt;
+    let me = rustix::process::geteuid().as_raw();
+    let is_ours =
+        move |meta: &fs::Metadata| meta.uid() == me && meta.modified().is_ok_and(|then| then.elapsed().is_ok_and(|age| age > FRESH));
+    let names = fs::read_dir(dir).into_iter().flatten().flatten().filter(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // As tempfile makes them: six letters and digits.
+        name.strip_prefix(prefix).is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    });
+    let found: Vec<PathBuf> = names.map(|entry| entry.path()).collect();
+    found.into_iter().filter_map(move |path| {
+        fs::symlink_metadata(&path).ok().filter(|meta| meta.is_dir() || meta.is_file()).filter(is_ours)?;
+        let lock = fs::File::open(&path).ok()?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).ok()?;
+        Some((path, lock))
+    })
 }
 
 /// A file without a name that gets one when it is whole; none where the file system knows no such files.
@@ -153,4 +226,45 @@ impl Drop for Generated {
 fn inode(path: &Path) -> Option<u64> {
     use std::os::unix::fs::MetadataExt;
     fs::symlink_metadata(path).ok().map(|meta| meta.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes a file look as old as one that a run left.
+    fn age(path: &Path) {
+        let then = std::time::SystemTime::now() - FRESH * 2;
+        fs::File::open(path).and_then(|file| file.set_modified(then)).expect("a time");
+    }
+
+    #[test]
+    fn what_dead_runs_left_goes_and_nothing_else() {
+        let place = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| place.path().join(name);
+        let living = Folder::new(place.path(), "x", |_| ()).expect("a folder");
+        let (mut dead, mut foreign) =
+            (vec![at("x.lain-abc123"), at(".a.yaml.lain-abc123")], vec![at("y.lain-abc124"), at("x.lain-abc123.txt")]);
+        fs::create_dir(&dead[0]).and_then(|()| fs::write(dead[0].join("a"), "")).expect("a dead run's folder");
+        fs::write(&dead[1], "half").expect("a dead run's file");
+        fs::create_dir(&foreign[0]).expect("a folder of another name");
+        fs::write(&foreign[1], "x").expect("another file");
+        std::os::unix::fs::symlink("/", at("x.lain-abc125")).expect("a link");
+        foreign.push(at("x.lain-abc125"));
+        foreign.push(living.path().to_path_buf());
+        dead.iter().chain(foreign.iter().filter(|path| !path.is_symlink())).for_each(|path| age(path));
+        let young = at(".a.yaml.lain-abc125");
+        fs::write(&young, "x").expect("a file");
+        let held = beside(&at("a.yaml"), fs::metadata(&young).expect("a mode").permissions()).expect("a file");
+        age(held.path());
+        let rescued = std::cell::Cell::new(0);
+        let next = Folder::new(place.path(), "x", |left| rescued.set(rescued.get() + usize::from(left == dead[0]))).expect("a folder");
+        write_new(&at("a.yaml"), b"whole").expect("written");
+        assert_eq!(rescued.get(), 1);
+        dead.retain(|path| path.exists());
+        assert_eq!(dead, Vec::<PathBuf>::new());
+        foreign.extend([young, held.path().to_path_buf(), next.path().to_path_buf()]);
+        foreign.retain(|path| !path.exists());
+        assert_eq!(foreign, Vec::<PathBuf>::new(), "these are not surely a dead run's");
+    }
 }

@@ -184,10 +184,7 @@ fn replace_link(target: &Path, link: &Path) -> Result<()> {
 fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, &error))?;
-    let file = tempfile::Builder::new()
-        .permissions(fs::Permissions::from_mode(0o600))
-        .tempfile_in(dir)
-        .map_err(|error| Error::io("write", path, &error))?;
+    let file = crate::files::beside(path, fs::Permissions::from_mode(0o600))?;
     fs::write(file.path(), bytes).map_err(|error| Error::io("write", path, &error))?;
     file.persist(path).map_err(|error| Error::io("write", path, &error.error))?;
     Ok(())

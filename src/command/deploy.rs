@@ -8,13 +8,13 @@ use serde_json::{Value as Json, json};
 use crate::command::deploy_values::{HelmValues, given_tag};
 use crate::command::lint::Lint;
 use crate::command::tags;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::http::registry::Registry;
 use crate::images;
 use crate::model::app::{App, ProcKind};
 use crate::model::image::ImageReference;
 use crate::release::announce::{self, DeployMessage};
-use crate::release::{links, mend, rollout, secrets};
+use crate::release::{links, mend, pending, rollout, secrets};
 use crate::session::Session;
 use crate::tools::helm::{Helm, Revision};
 use crate::tools::interrupt;
@@ -78,7 +78,10 @@ impl Deploy {
         }
         let history = Self::refuse_stuck(session, &helm, &kubectl, release)?;
         let checksum = secrets::ensure(&session.ui, &kubectl, app)?;
-        let (tag, values) = self.values(session, &checksum)?;
+        let (tag, mut values) = self.values(session, &checksum)?;
+        let id = run_id();
+        values.add(pending::ID, id.clone());
+        values.add(pending::TIMEOUT, self.most(session)?.as_secs().to_string());
         self.ensure_image(session, app, &tag)?;
         label_nodes(&kubectl, app, release)?;
         delete_finished_jobs(&kubectl, app, release)?;
@@ -100,13 +103,15 @@ impl Deploy {
         };
         let mut message =
             DeployMessage { action: "deploy", release: release.to_owned(), tag: tag.clone(), previous_tag, ..DeployMessage::default() };
+        let newest = history.last().map_or(0, |newest| newest.revision);
+        let left = || pending::left_by_deploy(&kubectl, release, &id, newest);
         let outcome = self.apply(session, &helm, &kubectl, (release, &known), &values, &selector);
-        message.failure = outcome.as_ref().err().map(ToString::to_string);
-        if outcome.as_ref().is_err_and(|error| error.kind() == crate::error::Kind::Interrupted) {
-            // Said in one line: what a Ctrl-C leaves behind.
-            session.ui.say(&format!("release {release} may be half-way: lain status -s shows it, lain rollback goes back"));
+        if outcome.as_ref().is_err_and(|error| error.kind() == Kind::Interrupted) {
+            session.ui.say(&left().words(release)); // in one line: what a Ctrl-C leaves behind
             return outcome;
         }
+        let outcome = outcome.map_err(|error| left().advise(error));
+        message.failure = outcome.as_ref().err().map(ToString::to_string);
         announce::send(session, &message.render(session)?, false)?;
         outcome?;
         session.ui.done(&format!("deployed {release} with image tag {tag} to cluster {}", choice.name));
@@ -115,7 +120,8 @@ impl Deploy {
             session.ui.hint("lain restart");
         }
         if app.tests.as_ref().is_some_and(|tests| !tests.is_empty()) {
-            run_tests(session, &helm, release)?;
+            self.run_tests(session, &helm, release)
+                .map_err(|error| if error.kind() == Kind::Failed { left().advise(error) } else { error })?;
         }
         self.tell(session, app, release, &tag)
     }
@@ -175,22 +181,25 @@ impl Deploy {
     /// The release's history, when a deploy can go on from it.
     fn refuse_stuck(session: &Session, helm: &Helm<'_>, kubectl: &Kubectl<'_>, release: &str) -> Result<Vec<Revision>> {
         let history = helm.history(release)?;
-        let Some(newest) = history.last().filter(|newest| newest.status.starts_with("pending") || newest.status == "uninstalling") else {
+        let Some(newest) = history.last().filter(|newest| pending::is_under_way(&newest.status)) else {
             return Ok(history);
         };
+        pending::refuse(kubectl, release, newest)?;
+        let back = super::rollback::target(&history);
         if !session.globals.auto_pilot {
-            return Err(Error::refused(format!(
-                "release {release} is stuck in {} (revision {}, {}): a deploy before was cut off",
+            let error = Error::refused(format!(
+                "release {release} is stuck in {} (revision {}, {}): a run before was cut off",
                 newest.status, newest.revision, newest.updated
-            ))
-            .hint("lain rollback # then deploy again")
-            .hint("lain deploy --auto-pilot # does both"));
+            ));
+            let by_hand =
+                if back.is_some() { "lain rollback # then deploy again" } else { "lain delete # nothing ran before it; then deploy again" };
+            return Err(error.hint(by_hand).hint("lain deploy --auto-pilot # does both"));
         }
         session.ui.warn(&format!("release {release} is stuck in {}; going back first", newest.status));
-        match super::rollback::target(&history) {
+        match back {
             Some(revision) => super::rollback::back_to(session, helm, kubectl, release, newest.revision, revision)?,
             // Nothing ever ran: the half-made first release goes.
-            None => helm.call(&["uninstall"])?.operand(release).run()?,
+            None => helm.change(&["uninstall"], MIN_TIMEOUT, MIN_TIMEOUT)?.operand(release).run()?,
         }
         helm.history(release)
     }
@@ -240,9 +249,9 @@ impl Deploy {
     }
 
     fn upgrade<'s>(&self, session: &Session, helm: &Helm<'s>, release: &str, values: &HelmValues) -> Result<crate::tools::call::Call<'s>> {
-        let mut call = helm.call(&["upgrade", "--install"])?.operands([release, "chart"]).options(values.flags());
-        call = call.option("--timeout", format!("{}s", self.timeout(session)?.as_secs()));
-        if self.rollback_on_failure || session.cluster()?.rollback_on_failure.unwrap_or(false) {
+        let call = helm.change(&["upgrade", "--install"], self.timeout(session)?, self.most(session)?)?;
+        let mut call = call.operands([release, "chart"]).options(values.flags());
+        if self.goes_back(session)? {
             call = call.arg(helm.rollback_flag()?);
         }
         Ok(call)
@@ -256,6 +265,21 @@ impl Deploy {
         let jobs = session.app()?.procs().filter(|(kind, _, _)| *kind == ProcKind::Job);
         let longest = jobs.map(|(_, _, proc)| proc.active_deadline_seconds.unwrap_or(3600)).max();
         Ok(longest.map_or(MIN_TIMEOUT, |seconds| Duration::from_secs(seconds).max(MIN_TIMEOUT)))
+    }
+
+    fn goes_back(&self, session: &Session) -> Result<bool> {
+        Ok(self.rollback_on_failure || session.cluster()?.rollback_on_failure.unwrap_or(false))
+    }
+
+    /// What helm may take in all: `--timeout`, else what its hooks may take one after another; the same again where it goes back by itself.
+    fn most(&self, session: &Session) -> Result<Duration> {
+        let timeout = self.timeout(session)?;
+        let hooks = session.app()?.procs().filter(|(kind, _, proc)| {
+            *kind == ProcKind::Job && proc.annotations.as_ref().is_some_and(|annotations| annotations["helm.sh/hook"].is_string())
+        });
+        let hooks = Duration::from_secs(hooks.map(|(_, _, proc)| proc.active_deadline_seconds.unwrap_or(3600)).sum());
+        let once = if self.timeout.is_some() { timeout } else { timeout.max(hooks) };
+        Ok(if self.goes_back(session)? { once * 2 } else { once })
     }
 
     fn apply(
@@ -289,7 +313,7 @@ impl Deploy {
             session.ui.detail(&String::from_utf8_lossy(&out.stdout));
             if !out.ok() {
                 show_failed_jobs(session, kubectl, selector);
-                return Err(call.failure(out.code, &out.stderr).hint("lain status -s").hint("lain rollback"));
+                return Err(call.failure(out.code, &out.stderr));
             }
         }
         // helm's tests ask the new pods, so these must be ready first.
@@ -299,6 +323,19 @@ impl Deploy {
             follower.until_ready(self.timeout(session)?)?;
         }
         Ok(())
+    }
+
+    fn run_tests(&self, session: &Session, helm: &Helm<'_>, release: &str) -> Result<()> {
+        let _section = session.ui.section("helm_test", &format!("helm test {release}"));
+        let timeout = self.timeout(session)?;
+        let tests = session.app()?.tests.as_ref().map_or(1, |tests| tests.len().max(1));
+        let out = helm.change(&["test", "--logs"], timeout, timeout * u32::try_from(tests).unwrap_or(1))?.operand(release).capture()?;
+        session.ui.raw(&out.stdout);
+        if out.ok() {
+            return Ok(());
+        }
+        session.ui.raw(out.stderr.as_bytes());
+        Err(Error::failed(format!("release {release} is deployed, but its tests fail")).hint("lain logs"))
     }
 
     fn tell(&self, session: &Session, app: &App, release: &str, tag: &str) -> Result<()> {
@@ -329,6 +366,11 @@ impl Deploy {
     }
 }
 
+/// Tells this deploy from every other.
+fn run_id() -> String {
+    format!("{:x}-{:x}", jiff::Timestamp::now().as_nanosecond(), std::process::id())
+}
+
 /// The server's version. kubectl works within one minor version of it; more is said, not refused.
 fn warn_of_skew(session: &Session, kubectl: &Kubectl<'_>) -> Result<Option<Version>> {
     let versions = kubectl.versions()?;
@@ -356,7 +398,7 @@ fn left_to_hpas(session: &Session, app: &App, release: &str) -> Vec<String> {
 fn label_nodes(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Result<()> {
     for (_, name, proc) in app.procs() {
         for node in proc.nodes.iter().flatten() {
-            kubectl.call(["label", "node", "--overwrite"]).operand(&**node).operand(format!("{release}-{name}=true")).run()?;
+            kubectl.change(["label", "node", "--overwrite"]).operand(&**node).operand(format!("{release}-{name}=true")).run()?;
         }
     }
     Ok(())
@@ -372,7 +414,7 @@ fn delete_finished_jobs(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Resu
             .into_iter()
             .any(|condition| matches!(condition["type"].as_str(), Some("Complete" | "Failed")) && condition["status"] == "True");
         if finished {
-            kubectl.call(["delete", "job"]).operand(&job).run()?;
+            kubectl.change(["delete", "job", "--ignore-not-found"]).operand(&job).run()?;
         }
     }
     Ok(())
@@ -400,15 +442,4 @@ fn show_failed_jobs(session: &Session, kubectl: &Kubectl<'_>, selector: &str) {
             session.ui.say(&crate::ui::printable(&out.text()));
         }
     }
-}
-
-fn run_tests(session: &Session, helm: &Helm<'_>, release: &str) -> Result<()> {
-    let _section = session.ui.section("helm_test", &format!("helm test {release}"));
-    let out = helm.call(&["test", "--logs"])?.operand(release).capture()?;
-    session.ui.raw(&out.stdout);
-    if out.ok() {
-        return Ok(());
-    }
-    session.ui.raw(out.stderr.as_bytes());
-    Err(Error::failed(format!("release {release} is deployed, but its tests fail")).hint("lain logs").hint("lain rollback"))
 }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::command::lint::Lint;
 use crate::error::{Error, Result};
-use crate::files::all_stays_inside;
+use crate::files::{Folder, all_stays_inside};
 use crate::lint::chart::Chart;
 use crate::model::name::{is_label, to_label};
 use crate::render::chart::{self, ChartFile, Language};
@@ -123,7 +123,12 @@ impl Init {
 /// earlier chart go, but for values files and `values.yaml.j2`.
 fn replace(chart_dir: &Path, files: &[ChartFile], clean: bool) -> Result<()> {
     let parent = chart_dir.parent().unwrap_or(Path::new("."));
-    let staged = tempfile::Builder::new().prefix(".chart-").tempdir_in(parent).map_err(|error| Error::io("write", chart_dir, &error))?;
+    let staged = Folder::new(parent, ".chart", |left| {
+        // Killed between taking the old chart away and putting the new one there: the old one is the user's.
+        if fs::symlink_metadata(chart_dir).is_err() {
+            let _ = fs::rename(left.join("old"), chart_dir); // there may be none
+        }
+    })?;
     let new = staged.path().join("chart");
     let write = |path: &Path, bytes: &[u8]| {
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -155,6 +160,9 @@ fn replace(chart_dir: &Path, files: &[ChartFile], clean: bool) -> Result<()> {
     for file in files {
         write(&new.join(&file.path), &file.bytes)?;
     }
+    if swap(&new, chart_dir) {
+        return Ok(()); // the old one goes with what it was put together in
+    }
     let old = staged.path().join("old");
     let had = chart_dir.exists();
     if had {
@@ -166,6 +174,18 @@ fn replace(chart_dir: &Path, files: &[ChartFile], clean: bool) -> Result<()> {
         }
         Error::io("write", chart_dir, &error)
     })
+}
+
+/// Changes the two in one step, where the system can: there is always a chart.
+#[cfg(target_os = "linux")]
+fn swap(new: &Path, chart_dir: &Path) -> bool {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, new, CWD, chart_dir, RenameFlags::EXCHANGE).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn swap(_: &Path, _: &Path) -> bool {
+    false
 }
 
 fn existing(dir: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {

@@ -1,5 +1,9 @@
 //! `lain logs`: what the app says.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use clap::Args;
 use serde_json::Value as Json;
 
@@ -8,10 +12,21 @@ use crate::model::app::ProcKind;
 use crate::model::name::nearest;
 use crate::release::links;
 use crate::session::Session;
+use crate::tools::call::Call;
+use crate::tools::interrupt;
 use crate::tools::kubectl::Kubectl;
 
 /// Most log streams kubectl follows at once.
 const MAX_STREAMS: &str = "20";
+
+/// Between two questions to the API server while a log is read.
+const BETWEEN: Duration = Duration::from_secs(5);
+/// How long it may take to answer one.
+const PROBE: Duration = Duration::from_secs(8);
+/// How long it may be silent before that is said.
+const SILENCE: Duration = Duration::from_secs(20);
+/// How long it may be silent before the log is ended.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Follow the log of a proc, or of all
 #[derive(Args, Debug)]
@@ -65,22 +80,23 @@ impl Logs {
             selector = format!("app.kubernetes.io/instance={release}-{name}");
         }
         if self.stern {
-            let call = crate::tools::call::Call::new(&session.ui, "stern").option("--selector", selector);
+            let call = Call::new(&session.ui, "stern").option("--selector", selector);
             let call = session.target()?.flags("--context", call.option("--tail", self.tail.to_string()));
-            return finish(call.install_hint("https://github.com/stern/stern, or leave --stern away").show()?);
+            let call = call.install_hint("https://github.com/stern/stern, or leave --stern away");
+            return finish(watched(session, &session.kubectl()?, &call)?);
         }
         let tail = self.tail.to_string();
         let kubectl = session.kubectl()?;
         if self.no_follow || self.previous {
-            return self.once(&kubectl, &selector, &tail);
+            return self.once(session, &kubectl, &selector, &tail);
         }
         // A pod that is just going must not end the log of the others.
         let call = kubectl.call(["logs", "--all-containers", "--ignore-errors", "--max-log-requests", MAX_STREAMS, "--follow"]);
-        finish(call.option("--selector", selector).option("--tail", tail).show()?)
+        finish(watched(session, &kubectl, &call.option("--selector", selector).option("--tail", tail))?)
     }
 
     /// Pod by pod: before kubectl 1.21 one pod that is going ends `kubectl logs -l` for all, whatever `--ignore-errors` says.
-    fn once(&self, kubectl: &Kubectl<'_>, selector: &str, tail: &str) -> Result<()> {
+    fn once(&self, session: &Session, kubectl: &Kubectl<'_>, selector: &str, tail: &str) -> Result<()> {
         let list: Json = kubectl.select("pods", selector)?;
         let staying = |pod: &&Json| pod["metadata"]["deletionTimestamp"].is_null();
         let pods: Vec<&str> =
@@ -97,13 +113,58 @@ impl Logs {
             if pods.len() > 1 {
                 call = call.arg("--prefix");
             }
-            match call.show()? {
+            match watched(session, kubectl, &call)? {
                 0 => {}
                 code => outcome = code,
             }
         }
         finish(outcome)
     }
+}
+
+/// Runs what reads logs, and asks the API server on the side whether it is still there: a log that says nothing looks like one whose server hangs.
+fn watched(session: &Session, kubectl: &Kubectl<'_>, call: &Call<'_>) -> Result<i32> {
+    let over = AtomicBool::new(false);
+    let silent: Mutex<Option<Instant>> = Mutex::new(None);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut asked = Instant::now();
+            while !over.load(Ordering::SeqCst) && !interrupt::received() {
+                if asked.elapsed() < BETWEEN {
+                    std::thread::sleep(Duration::from_millis(100));
+                    continue;
+                }
+                asked = Instant::now();
+                let answers = kubectl.answers(PROBE);
+                let mut silent = silent.lock().unwrap_or_else(PoisonError::into_inner);
+                *silent = if answers { None } else { Some(silent.unwrap_or(asked)) };
+                asked = Instant::now();
+            }
+        });
+        let mut said = false;
+        let code = call.show_while(|| {
+            let since = silent.lock().unwrap_or_else(PoisonError::into_inner).map(|since| since.elapsed());
+            match since {
+                Some(since) if since > LONGEST => {
+                    return Err(Error::failed(format!("the API server has not answered for {} s; the log was ended", since.as_secs()))
+                        .hint("lain logs # once it is back")
+                        .hint("kubectl get --raw /readyz # is it well?"));
+                }
+                Some(since) if since > SILENCE && !said => {
+                    said = true;
+                    session.ui.warn(&format!("the API server has not answered for {} s; still waiting for it", since.as_secs()));
+                }
+                None if said => {
+                    said = false;
+                    session.ui.say("the API server answers again");
+                }
+                _ => {}
+            }
+            Ok(())
+        });
+        over.store(true, Ordering::SeqCst);
+        code
+    })
 }
 
 fn finish(code: i32) -> Result<()> {

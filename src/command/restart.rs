@@ -49,12 +49,20 @@ impl Restart {
             return Err(Error::failed("no pods to restart").hint("lain status -s"));
         }
         if self.graceful || session.globals.auto_pilot {
-            for pod in pods {
-                kubectl.call(["delete", "pod"]).operand(pod).run()?;
-                rollout::follow(&session.ui, &kubectl, &selector, PATIENCE)?;
+            for (done, pod) in pods.iter().enumerate() {
+                let replaced = kubectl
+                    .change(["delete", "pod"])
+                    .operand(*pod)
+                    .timeout(PATIENCE)
+                    .run()
+                    .and_then(|()| rollout::follow(&session.ui, &kubectl, &selector, PATIENCE));
+                replaced.inspect_err(|_| {
+                    let more = pods.len() - done - 1;
+                    session.ui.say(&format!("stopped at pod {pod}: {done} before it are new and ready, {more} after it run as before; lain restart does all again"));
+                })?;
             }
         } else {
-            kubectl.call(["delete", "pod", "--wait=false"]).operands(pods).run()?;
+            kubectl.change(["delete", "pod", "--wait=false"]).operands(pods).run()?;
             if self.wait {
                 rollout::follow(&session.ui, &kubectl, &selector, PATIENCE)?;
             }

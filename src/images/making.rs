@@ -4,7 +4,8 @@ use serde_json::Value as Json;
 
 use super::engine::{Destination, Engine};
 use super::{ImageResult, Plan, ignore, push_image, secrets};
-use crate::error::{Error, Kind, Result, describe_io};
+use crate::error::{Error, Kind, Result};
+use crate::files::Folder;
 use crate::http::registry::Registry;
 use crate::publish::{publish, targets};
 use crate::render::dockerfile::{Dockerfile, Stage};
@@ -232,8 +233,7 @@ impl Plan<'_> {
             None => format!("lain dockerfile --stage {name} |"),
         };
         // buildx leaves the Dockerfile it read from stdin in its temporary folder.
-        let folder =
-            tempfile::tempdir().map_err(|error| Error::failed(format!("cannot make a temporary folder: {}", describe_io(&error))))?;
+        let folder = Folder::new(&std::env::temp_dir(), "build", |_| ())?;
         let answer = folder.path().join("answer.json");
         let given = Given { platforms, secrets: secrets.words, variables: secrets.variables, file };
         let start = |apart: bool| -> Result<(Call<'_>, i32, String)> {

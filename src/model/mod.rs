@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod duration;
 pub mod image;
 pub mod kubernetes;
+pub mod manifest;
 pub mod meta;
 pub mod name;
 pub mod proc;

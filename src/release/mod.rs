@@ -4,6 +4,7 @@ pub mod announce;
 pub mod backups;
 pub mod links;
 pub mod mend;
+pub mod pending;
 pub mod record;
 pub mod refusal;
 pub mod rollout;

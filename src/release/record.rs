@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
@@ -36,8 +37,7 @@ impl Record {
     /// # Errors
     /// The server does not answer, or the record is no helm's.
     pub fn fetch(kubectl: &Kubectl<'_>, release: &str, revision: u32) -> Result<Option<Self>> {
-        let name = format!("sh.helm.release.v1.{release}.v{revision}");
-        kubectl.find("secret", &name)?.map(Self::of).transpose()
+        kubectl.find("secret", &secret_name(release, revision))?.map(Self::of).transpose()
     }
 
     /// The records of all revisions that helm kept, oldest first; none where it keeps them elsewhere.
@@ -68,8 +68,24 @@ impl Record {
 
     /// The image tag that was deployed.
     pub fn image_tag(&self) -> Option<String> {
+        self.value("imageTag")
+    }
+
+    /// A text among the values that the revision was made with.
+    pub fn value(&self, key: &str) -> Option<String> {
         let config: Json = serde_json::from_str(self.release.get("config")?.get()).ok()?;
-        config["imageTag"].as_str().map(str::to_owned)
+        config[key].as_str().map(str::to_owned)
+    }
+
+    /// One of helm's times: `last_deployed`, `deleted`; helm writes the year 1 for never.
+    pub fn time(&self, key: &str) -> Option<Timestamp> {
+        let info: Json = serde_json::from_str(self.release.get("info")?.get()).ok()?;
+        info[key].as_str()?.parse().ok().filter(|time: &Timestamp| time.as_second() > 0)
+    }
+
+    /// An annotation of the Secret; helm drops it when it writes the record anew.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.secret["metadata"]["annotations"][key].as_str()
     }
 
     /// True when the values it was deployed with hold something on one of these ways.
@@ -130,6 +146,11 @@ fn removed(map: &str, way: &[String]) -> serde_json::Result<String> {
         }
     }
     serde_json::to_string(&entries)
+}
+
+/// The Secret that helm keeps a revision in.
+pub fn secret_name(release: &str, revision: u32) -> String {
+    format!("sh.helm.release.v1.{release}.v{revision}")
 }
 
 fn unpack(packed: &str) -> anyhow::Result<Raw> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::tools::interrupt;
 use crate::tools::kubectl::Kubectl;
 use crate::ui::{Ui, printable};
@@ -16,6 +16,8 @@ const CRASHES: u64 = 3;
 const UNSCHEDULABLE: Duration = Duration::from_secs(90);
 /// How long an image pull may fail (a registry may hiccup).
 const PULL: Duration = Duration::from_secs(15);
+/// How long the API server may fail while a rollout is followed.
+const SILENCE: Duration = Duration::from_secs(30);
 /// Between two looks.
 pub const PAUSE: Duration = Duration::from_millis(700);
 
@@ -231,8 +233,17 @@ impl<'a> Follower<'a> {
     /// Something cannot become ready (the pod's own words and the end of its log are shown), or it takes too long.
     pub fn until_ready(&mut self, timeout: Duration) -> Result<()> {
         let started = Instant::now();
+        let mut silent = None;
         loop {
-            let (view, trouble) = self.step()?;
+            let (view, trouble) = match self.step() {
+                Ok(seen) => seen,
+                Err(error) if error.kind() == Kind::Failed && silent.get_or_insert_with(Instant::now).elapsed() < SILENCE.min(timeout) => {
+                    interrupt::sleep(PAUSE)?; // what was deployed goes on without lain
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            silent = None;
             if view.workloads.iter().all(|workload| workload.done) {
                 return Ok(());
             }
@@ -246,9 +257,9 @@ impl<'a> Follower<'a> {
                     .filter(|workload| !workload.done)
                     .map(|w| format!("{} {}/{}", w.name, w.ready, w.wanted))
                     .collect();
-                return Err(Error::failed(format!("not ready after {} s: {}", timeout.as_secs(), waiting.join(", ")))
-                    .hint("lain status -s")
-                    .hint("lain rollback"));
+                return Err(
+                    Error::failed(format!("not ready after {} s: {}", timeout.as_secs(), waiting.join(", "))).hint("lain status -s")
+                );
             }
             interrupt::sleep(PAUSE)?;
         }
@@ -283,7 +294,7 @@ fn fail(ui: &Ui, kubectl: &Kubectl<'_>, trouble: &Trouble) -> Error {
         "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" => {
             error.hint("lain tags # is the image in the registry, and may the cluster pull it?")
         }
-        "CrashLoopBackOff" => error.hint(format!("kubectl logs --previous {}", trouble.pod)).hint("lain rollback"),
+        "CrashLoopBackOff" => error.hint(format!("kubectl logs --previous {}", trouble.pod)),
         "Unschedulable" => error.hint("lower `resources.requests`, or ask for more nodes"),
         _ => error.hint(format!("kubectl describe pod {}", trouble.pod)),
     }

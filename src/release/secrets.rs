@@ -92,7 +92,10 @@ pub fn fetch_or_create(ui: &Ui, kubectl: &Kubectl<'_>, app: &App, purpose: Purpo
         "metadata": {"name": name, "labels": {"app.kubernetes.io/name": app.appname}}
     });
     ui.say(&format!("Secret {name} is not there yet: creating it"));
-    kubectl.send(&["create"], &object)?;
+    match kubectl.send(&["create"], &object) {
+        Err(error) if error.to_string().contains("AlreadyExists") => {} // another run was quicker
+        sent => drop(sent?),
+    }
     fetch(kubectl, &name)?.ok_or_else(|| Error::failed(format!("Secret {name} was created but cannot be read")))
 }
 

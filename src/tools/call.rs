@@ -7,22 +7,19 @@
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use duct::{Expression, Handle};
 use zeroize::Zeroizing;
 
-use super::interrupt::{self, Forwarding};
+use super::bounds::{self, Bounds, Ended, Tap};
+use super::interrupt;
 use super::last_words::last_words;
 use super::private;
 use super::quote::quoted;
-use super::standstill::Standstill;
 use crate::cli::env::search_path;
 use crate::error::{Error, Result, describe_io};
 use crate::ui::{Surface, Ui};
-
-/// How long a child may take to end after Ctrl-C or SIGTERM before it is killed.
-const GRACE: Duration = Duration::from_secs(20);
 
 /// What a captured command printed.
 #[derive(Clone, Debug)]
@@ -74,8 +71,7 @@ pub struct Call<'a> {
     needs: Option<Vec<String>>,
     stdin: Option<Zeroizing<Vec<u8>>>,
     dir: Option<PathBuf>,
-    timeout: Option<Duration>,
-    standstill: Option<(Duration, String)>,
+    bounds: Bounds,
     lookup: bool,
     heard: bool,
     install: String,
@@ -99,8 +95,7 @@ impl<'a> Call<'a> {
             needs: Some(vec![]),
             stdin: None,
             dir: None,
-            timeout: None,
-            standstill: None,
+            bounds: Bounds::default(),
             lookup: false,
             heard: false,
             install: format!("install {program} and make sure that it is on PATH"),
@@ -249,17 +244,31 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// The longest it may take.
+    /// The longest it may take. Without a word about it, two minutes: what this machine does alone takes seconds.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.bounds.most = Some(timeout);
         self
     }
 
-    /// The longest it may stand still, and what to type when it does.
+    /// As long as it moves: the longest that it may stand still, and what to type when it does.
     #[must_use]
     pub fn standstill(mut self, limit: Duration, hint: String) -> Self {
-        self.standstill = Some((limit, hint));
+        (self.bounds.most, self.bounds.standstill) = (None, Some((limit, hint)));
+        self
+    }
+
+    /// What to say when it had to be stopped: what may be half-way then, and what to type.
+    #[must_use]
+    pub fn leaves(mut self, what: &str, hint: &str) -> Self {
+        self.bounds.leaves = Some((what.to_owned(), hint.to_owned()));
+        self
+    }
+
+    /// Started even after Ctrl-C: it asks what the interrupted run leaves behind. Only for short look-ups.
+    #[must_use]
+    pub fn last_word(mut self) -> Self {
+        self.bounds.is_last_word = true;
         self
     }
 
@@ -332,15 +341,16 @@ impl<'a> Call<'a> {
         let expression = self.expression()?;
         if self.ui.children_may_draw() && !self.heard {
             let handle = self.start(&expression.stdout_to_stderr())?;
-            return Ok((self.wait(&handle)?, String::new()));
+            return Ok((self.wait(&handle, &Ended::default())?, String::new()));
         }
-        let (mut reader, writer) = io::pipe().map_err(|error| Error::failed(format!("cannot make a pipe: {}", describe_io(&error))))?;
+        let ended = Ended::default();
+        let (mut reader, writer) = Tap::new(&ended)?;
         let expression = expression.stderr_to_stdout().stdout_file(writer);
         let handle = self.start(&expression)?;
         drop(expression); // it holds the write end; the reader would never see the end
         std::thread::scope(|scope| {
             let tail = scope.spawn(move || copy_keeping_tail(&mut reader, self.ui));
-            let code = self.wait(&handle);
+            let code = self.wait(&handle, &ended);
             drop(handle);
             let tail = tail.join().unwrap_or_default();
             Ok((code?, tail))
@@ -353,22 +363,13 @@ impl<'a> Call<'a> {
     /// It is missing, fails, or is interrupted; or the writer is full.
     pub fn pour(&self, to: &mut (impl io::Write + Send)) -> Result<()> {
         self.echo();
-        let (mut reader, writer) = io::pipe().map_err(|error| Error::failed(format!("cannot make a pipe: {}", describe_io(&error))))?;
-        let expression = self.expression()?.stdout_file(writer).stderr_capture();
-        let handle = self.start(&expression)?;
-        drop(expression); // as in stream
-        let (poured, code) = std::thread::scope(|scope| {
-            let copy = scope.spawn(move || io::copy(&mut reader, to)); // a reader that is gone ends a child that still writes
-            let code = self.wait(&handle);
-            (copy.join().unwrap_or_else(|_| Err(io::Error::other("the copy could not be waited for"))), code)
-        });
-        let code = code?;
+        let mut poured = Ok(0);
+        let (code, stderr) = self.watched(|mut reader| poured = io::copy(&mut reader, to))?; // a reader that is gone ends a child that still writes
         if let Err(error) = poured {
             let made = Error::failed(format!("cannot write what `{}` prints: {}", self.name(), describe_io(&error)));
             return Err(if error.kind() == io::ErrorKind::StorageFull { made.hint("df -h # and make room") } else { made });
         }
-        let output = handle.into_output().map_err(|error| self.broken(&error))?;
-        if code == 0 { Ok(()) } else { Err(self.failure(code, &String::from_utf8_lossy(&output.stderr))) }
+        if code == 0 { Ok(()) } else { Err(self.failure(code, &stderr)) }
     }
 
     /// Runs it and captures what it prints, whatever its exit code.
@@ -377,10 +378,30 @@ impl<'a> Call<'a> {
     /// It is missing, takes too long, or is interrupted.
     pub fn capture(&self) -> Result<Captured> {
         self.echo();
-        let handle = self.start(&self.expression()?.stdout_capture().stderr_capture())?;
-        let code = self.wait(&handle)?;
-        let output = handle.into_output().map_err(|error| self.broken(&error))?;
-        Ok(Captured { code, stdout: output.stdout, stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
+        let mut stdout = Vec::new();
+        let (code, stderr) = self.watched(|mut reader| drop(reader.read_to_end(&mut stdout)))?; // what came is what there is
+        Ok(Captured { code, stdout, stderr })
+    }
+
+    /// Runs it, its stdout read by `read` on the side; the exit code and stderr.
+    fn watched(&self, read: impl FnOnce(Tap) + Send) -> Result<(i32, String)> {
+        let ended = Ended::default();
+        let ((out, out_end), (mut err, err_end)) = (Tap::new(&ended)?, Tap::new(&ended)?);
+        let expression = self.expression()?.stdout_file(out_end).stderr_file(err_end);
+        let handle = self.start(&expression)?;
+        drop(expression); // as in stream
+        std::thread::scope(|scope| {
+            let out = scope.spawn(move || read(out));
+            let err = scope.spawn(move || {
+                let mut bytes = Vec::new();
+                let _ = err.read_to_end(&mut bytes); // what came is what there is
+                String::from_utf8_lossy(&bytes).into_owned()
+            });
+            let code = self.wait(&handle, &ended);
+            let _ = out.join();
+            let err = err.join().unwrap_or_default();
+            Ok((code?, err))
+        })
     }
 
     /// Runs it and captures what it prints.
@@ -400,29 +421,37 @@ impl<'a> Call<'a> {
     /// # Errors
     /// It is missing or cannot be started.
     pub fn interact(&self) -> Result<i32> {
-        self.echo();
-        let handle = self.start(&self.base()?)?;
-        self.wait_as_is(&handle)
+        self.interact_while(|| Ok(()))
     }
 
-    /// Prints what it prints, as the result: stdout as it is, but to a terminal without what could drive it; colours stay. Returns its exit code.
+    /// As [`Call::interact`]; `look` is asked now and then, and its error ends the child.
     ///
     /// # Errors
-    /// It is missing or cannot be started.
-    pub fn show(&self) -> Result<i32> {
+    /// As [`Call::interact`], or that of `look`.
+    pub fn interact_while(&self, look: impl FnMut() -> Result<()>) -> Result<i32> {
+        self.echo();
+        let handle = self.start(&self.base()?)?;
+        bounds::wait_while(&handle, &Ended::default(), look)
+    }
+
+    /// As [`Call::interact_while`], but it only prints: stdout is the result, as it is, to a terminal without what could drive it; colours stay.
+    ///
+    /// # Errors
+    /// As [`Call::interact_while`].
+    pub fn show_while(&self, look: impl FnMut() -> Result<()>) -> Result<i32> {
         if !self.ui.shows_results() {
-            return self.interact();
+            return self.interact_while(look);
         }
         self.echo();
-        let pipe = || io::pipe().map_err(|error| Error::failed(format!("cannot make a pipe: {}", describe_io(&error))));
-        let ((mut out, out_end), (mut err, err_end)) = (pipe()?, pipe()?);
+        let ended = Ended::default();
+        let ((mut out, out_end), (mut err, err_end)) = (Tap::new(&ended)?, Tap::new(&ended)?);
         let expression = self.base()?.stdin_null().stdout_file(out_end).stderr_file(err_end);
         let handle = self.start(&expression)?;
         drop(expression); // as in stream
         std::thread::scope(|scope| {
             scope.spawn(move || self.ui.show(&mut out));
             scope.spawn(move || copy_keeping_tail(&mut err, self.ui));
-            self.wait_as_is(&handle)
+            bounds::wait_while(&handle, &ended, look)
         })
     }
 
@@ -492,7 +521,9 @@ impl<'a> Call<'a> {
     }
 
     fn start(&self, expression: &Expression) -> Result<Handle> {
-        interrupt::check()?;
+        if !self.bounds.is_last_word {
+            interrupt::check()?;
+        }
         expression.start().map_err(|error| self.broken(&error))
     }
 
@@ -515,39 +546,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn wait(&self, handle: &Handle) -> Result<i32> {
-        let _forwarding = Forwarding::to(handle.pids(), false);
-        let started = Instant::now();
-        let mut asked_to_end = None;
-        let mut standstill = self.standstill.as_ref().map(|(limit, hint)| (Standstill::after(*limit), limit, hint));
-        loop {
-            if let Some(output) = handle.wait_timeout(Duration::from_millis(100)).map_err(|error| self.broken(&error))? {
-                let code = exit_code(output.status);
-                interrupt::check()?;
-                return Ok(code);
-            }
-            if interrupt::received() && asked_to_end.get_or_insert_with(Instant::now).elapsed() > GRACE {
-                let _ = handle.kill(); // it had its time
-            }
-            if self.timeout.is_some_and(|timeout| started.elapsed() > timeout) {
-                let _ = handle.kill();
-                let seconds = self.timeout.unwrap_or_default().as_secs();
-                return Err(Error::failed(format!("`{}` did not end within {seconds} s", self.name())));
-            }
-            if let Some((watch, limit, hint)) = &mut standstill
-                && watch.reached(&handle.pids())
-            {
-                let _ = handle.kill();
-                let how = format!("`{}` stood still for {} s and was stopped", self.name(), limit.as_secs());
-                return Err(Error::failed(how).hint(hint.as_str()));
-            }
-        }
-    }
-
-    fn wait_as_is(&self, handle: &Handle) -> Result<i32> {
-        let _forwarding = Forwarding::to(handle.pids(), true);
-        let output = handle.wait().map_err(|error| self.broken(&error))?;
-        Ok(exit_code(output.status))
+    fn wait(&self, handle: &Handle, ended: &Ended) -> Result<i32> {
+        self.bounds.wait(handle, &self.name(), ended)
     }
 }
 
@@ -558,11 +558,6 @@ pub fn csv_field(text: &str) -> String {
 
 fn starts_with_dash(word: &OsString) -> bool {
     word.len() > 1 && word.as_encoded_bytes()[0] == b'-' // `-` alone is stdin, or a name
-}
-
-fn exit_code(status: std::process::ExitStatus) -> i32 {
-    use std::os::unix::process::ExitStatusExt;
-    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
 }
 
 /// Copies until the child closes its end; returns the end of what it said.

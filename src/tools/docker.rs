@@ -209,7 +209,7 @@ impl<'a> Docker<'a> {
     /// docker is missing or fails, or the folder cannot be written.
     pub fn save(&self, image: &str, path: &Path) -> Result<()> {
         let shown = format!("gzip > {}", path.display());
-        let call = self.call().arg("save").operand(image).shown_after(&shown);
+        let call = self.patient(self.call().arg("save").operand(image).shown_after(&shown));
         crate::files::write_stream(path, |file| {
             let mut gzip = GzEncoder::new(file, Compression::fast());
             call.pour(&mut gzip).map_err(|error| self.explain_cause(error))?;
@@ -222,7 +222,7 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// docker is missing, or the file is no archive of images.
     pub fn load(&self, path: &Path) -> Result<Vec<String>> {
-        let call = self.call().arg("load").option("--input", path);
+        let call = self.patient(self.call().arg("load").option("--input", path));
         let out = call.read().map_err(|error| self.explain_cause(error))?;
         let names: Vec<String> =
             out.text().lines().filter_map(|line| line.strip_prefix("Loaded image: ")).map(|name| name.trim().to_owned()).collect();

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::call::{Call, Captured};
 use crate::error::{Error, Result};
@@ -60,6 +61,9 @@ pub struct Place {
     /// The `info/exclude` of this clone.
     pub exclude: PathBuf,
 }
+
+/// What the hooks of a commit may take: they are the repository's own programs.
+const HOOKS: Duration = Duration::from_secs(15 * 60);
 
 impl<'a> Git<'a> {
     /// git in `dir`.
@@ -200,7 +204,7 @@ impl<'a> Git<'a> {
             self.ui.say("nothing to commit: the chart is as it was");
             return Ok(());
         }
-        git().args(["commit", "--only"]).option("--message", message).end_of_options().operands(paths).run()
+        git().args(["commit", "--only"]).option("--message", message).end_of_options().operands(paths).timeout(HOOKS).run()
     }
 
     /// A `.git` here or above that git passes over, because it is no repository.

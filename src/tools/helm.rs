@@ -7,10 +7,15 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::call::Call;
-use super::kubectl::advise;
+use super::kubectl::{advise, ask};
 use super::version::Version;
 use crate::error::{Error, Result};
 use crate::ui::Ui;
+
+/// What helm may take beyond its `--timeout`, which counts its waits and not its requests.
+pub const MARGIN: Duration = Duration::from_secs(15);
+/// Bound of a question to the cluster.
+const QUESTION: Duration = Duration::from_secs(60);
 
 /// The oldest helm that works.
 const OLDEST: Version = Version { major: 3, minor: 8, patch: 0 };
@@ -117,13 +122,24 @@ impl<'a> Helm<'a> {
         self.bare()
     }
 
-    /// A helm command on the cluster.
+    /// A helm command that asks the cluster something.
     ///
     /// # Errors
     /// As [`Helm::version`].
     pub fn call(&self, verb: &[&'static str]) -> Result<Call<'a>> {
         self.version()?;
-        Ok(self.target.flags("--kube-context", self.bare().args(verb.iter().copied())))
+        Ok(self.target.flags("--kube-context", self.bare().args(verb.iter().copied()).timeout(QUESTION)))
+    }
+
+    /// A helm command that changes a release, with its `--timeout`. It gets `most` in all: helm counts each of its waits anew, and does not count how
+    /// long the server takes to answer.
+    ///
+    /// # Errors
+    /// As [`Helm::version`].
+    pub fn change(&self, verb: &[&'static str], timeout: Duration, most: Duration) -> Result<Call<'a>> {
+        let hint = "lain status -s # how it stands now; the server took too long to answer helm";
+        let seconds = format!("{}s", timeout.as_secs());
+        Ok(self.call(verb)?.option("--timeout", seconds).timeout(most + MARGIN).leaves("the release may be half-way", hint))
     }
 
     /// The flag that returns to the last good release when an upgrade fails; helm 4 renamed it.
@@ -142,14 +158,8 @@ impl<'a> Helm<'a> {
         // `-a` left helm 4's list (all statuses are shown); the explicit states mean the same to both.
         let filter = format!("^{name}$");
         let all = if self.version()?.major >= 4 { &[][..] } else { &["--all"][..] };
-        let call = self
-            .call(&["list"])?
-            .lookup()
-            .args(all.iter().copied())
-            .args(["--output", "json"])
-            .option("--filter", filter)
-            .timeout(Duration::from_secs(60));
-        let out = call.capture()?;
+        let call = self.call(&["list"])?.lookup().args(all.iter().copied()).args(["--output", "json"]).option("--filter", filter);
+        let out = ask(self.ui, &call)?;
         if !out.ok() {
             return Err(advise(call.failure(out.code, &out.stderr), &out.stderr));
         }
@@ -161,12 +171,7 @@ impl<'a> Helm<'a> {
     /// # Errors
     /// helm is missing or the cluster does not answer.
     pub fn history(&self, name: &str) -> Result<Vec<Revision>> {
-        let out = self
-            .call(&["history", "--max", "256", "--output", "json"])?
-            .operand(name)
-            .lookup()
-            .timeout(Duration::from_secs(60))
-            .capture()?;
+        let out = ask(self.ui, &self.call(&["history", "--max", "256", "--output", "json"])?.operand(name).lookup())?;
         if out.ok() {
             return out.json();
         }
@@ -181,15 +186,14 @@ impl<'a> Helm<'a> {
     /// # Errors
     /// helm is missing or the cluster does not answer.
     pub fn values(&self, name: &str, revision: Option<u32>, all: bool) -> Result<Option<serde_json::Value>> {
-        let call = self.call(&["get", "values", "--output", "json"])?.operand(name);
-        let mut call = call.lookup().timeout(Duration::from_secs(60));
+        let mut call = self.call(&["get", "values", "--output", "json"])?.operand(name).lookup();
         if all {
             call = call.arg("--all");
         }
         if let Some(revision) = revision {
             call = call.option("--revision", revision.to_string());
         }
-        let out = call.capture()?;
+        let out = ask(self.ui, &call)?;
         if out.ok() {
             return out.json().map(Some);
         }

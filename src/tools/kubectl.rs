@@ -1,6 +1,6 @@
 //! kubectl, through its command line.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -8,18 +8,42 @@ use zeroize::Zeroize;
 
 use super::call::{Call, Captured};
 use super::helm::Target;
+use super::interrupt;
 use super::version::Version;
 use crate::error::{Error, Result};
 use crate::ui::Ui;
 
 /// Bound of a single question to the API server.
 const QUESTION: Duration = Duration::from_secs(30);
+/// The same when the user waits for the run to end.
+const LAST_WORD: Duration = Duration::from_secs(6);
+
+/// No look-up is tried again later than this.
+const AGAIN: Duration = Duration::from_secs(15);
+/// Before each other try of a look-up.
+const PAUSES: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(1600)];
+/// What kubectl and helm say of faults that may pass.
+const PASSING: [&str; 12] = [
+    "connection refused",
+    "was refused",
+    "connection reset by peer",
+    "unexpected EOF",
+    "\": EOF",
+    "TLS handshake timeout",
+    "client connection lost",
+    "too many requests",
+    "currently unable to handle the request",
+    "an error on the server",
+    "etcdserver: leader changed",
+    "etcdserver: request timed out",
+];
 
 /// kubectl, pointed at one cluster.
 #[derive(Debug)]
 pub struct Kubectl<'a> {
     ui: &'a Ui,
     target: Target,
+    is_last_word: bool,
 }
 
 /// Client and server versions; the server's is none when it does not answer.
@@ -34,10 +58,17 @@ pub struct Versions {
 impl<'a> Kubectl<'a> {
     /// kubectl for one cluster.
     pub fn new(ui: &'a Ui, target: Target) -> Self {
-        Self { ui, target }
+        Self { ui, target, is_last_word: false }
     }
 
-    /// A kubectl command on the cluster; the target's flags come after the verb's words, operands after those.
+    /// The same for a run that is over, by Ctrl-C or a failure: short look-ups of what it leaves behind.
+    #[must_use]
+    pub fn last_word(&self) -> Self {
+        Self { ui: self.ui, target: self.target.clone(), is_last_word: true }
+    }
+
+    /// A kubectl command that runs as long as somebody wants it (`exec`, `logs --follow`), or that changes a kubeconfig; the target's flags come after
+    /// the verb's words, operands after those.
     pub fn call(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
         let call = Call::new(self.ui, "kubectl")
             .args(words)
@@ -47,7 +78,23 @@ impl<'a> Kubectl<'a> {
 
     /// A bounded look-up, echoed with `--verbose` only.
     pub fn question(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
-        self.call(words).arg("--request-timeout=20s").lookup().timeout(QUESTION)
+        if self.is_last_word {
+            return self.call(words).arg("--request-timeout=5s").lookup().timeout(LAST_WORD).last_word();
+        }
+        let hint = "kubectl get --raw /readyz # is the API server well?";
+        let call = self.call(words).arg("--request-timeout=20s").lookup().timeout(QUESTION);
+        call.leaves("the API server takes too long, or asks to come back later", hint) // kubectl heeds Retry-After by itself, for minutes
+    }
+
+    /// A change of the cluster (`delete`, `label`, `patch`): the server may have made it though it did not answer in time.
+    pub fn change(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
+        self.call(words)
+            .timeout(QUESTION)
+            .leaves("the server did not answer; it may have done it, or do it yet", "lain status -s # how it stands now")
+    }
+
+    fn ask(&self, call: &Call<'_>) -> Result<Captured> {
+        if self.is_last_word { call.capture() } else { ask(self.ui, call) }
     }
 
     /// `kubectl get KINDS -o json`.
@@ -71,7 +118,7 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// As [`Kubectl::get`], and when the answer is no JSON.
     pub fn answer<T: DeserializeOwned>(&self, question: &Call<'_>) -> Result<T> {
-        let mut out = question.capture()?;
+        let mut out = self.ask(question)?;
         let found = if out.ok() { out.json() } else { Err(explain(question, &out)) };
         out.stdout.zeroize(); // as in find
         found
@@ -83,7 +130,7 @@ impl<'a> Kubectl<'a> {
     /// kubectl is missing or the server does not answer.
     pub fn find(&self, kind: &'static str, name: &str) -> Result<Option<Json>> {
         let call = self.question(["get", kind, "--ignore-not-found", "--output", "json"]).operand(name);
-        let mut out = call.capture()?;
+        let mut out = self.ask(&call)?;
         if !out.ok() {
             return Err(explain(&call, &out));
         }
@@ -97,7 +144,7 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// kubectl is missing or the server refuses.
     pub fn send(&self, verb: &[&'static str], object: &Json) -> Result<Captured> {
-        let call = self.call(verb.iter().copied()).args(["-f", "-"]).stdin(object.to_string()).timeout(QUESTION);
+        let call = self.change(verb.iter().copied()).args(["-f", "-"]).stdin(object.to_string());
         let call = if verb.iter().any(|word| word.starts_with("--dry-run")) { call.lookup() } else { call };
         let out = call.capture()?;
         if out.ok() { Ok(out) } else { Err(explain(&call, &out)) }
@@ -124,6 +171,35 @@ impl Kubectl<'_> {
         let call = self.call(["get", "--raw", "/version"]).option("--request-timeout", limit).lookup().timeout(bound);
         let value: Json = serde_json::from_slice(&call.capture().ok()?.stdout).ok()?;
         Version::parse(value["gitVersion"].as_str()?)
+    }
+}
+
+impl Kubectl<'_> {
+    /// True when the API server answers in time, whatever it says.
+    pub fn answers(&self, bound: Duration) -> bool {
+        let limit = format!("{}ms", bound.as_millis());
+        let out = self.call(["get", "--raw", "/version"]).option("--request-timeout", limit).lookup().timeout(bound).capture();
+        out.is_ok_and(|out| out.ok() || out.stderr.contains("Error from server"))
+    }
+}
+
+/// Captures a look-up, and tries again where the server or the way to it failed for a moment. Nothing that changes anything may come here.
+///
+/// # Errors
+/// As [`Call::capture`].
+pub(super) fn ask(ui: &Ui, call: &Call<'_>) -> Result<Captured> {
+    let started = Instant::now();
+    let mut pauses = PAUSES.into_iter();
+    let mut said = false;
+    loop {
+        let out = call.capture()?;
+        let Some(fault) = PASSING.iter().find(|words| !out.ok() && out.stderr.contains(**words)) else { return Ok(out) };
+        let Some(pause) = pauses.next().filter(|pause| started.elapsed() + *pause < AGAIN) else { return Ok(out) };
+        if !said {
+            ui.say(&format!("the Kubernetes API server failed for a moment ({fault}): asking again"));
+            said = true;
+        }
+        interrupt::sleep(pause)?;
     }
 }
 

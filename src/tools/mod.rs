@@ -1,5 +1,6 @@
 //! The only place that starts processes. One file a tool; each verb a typed method.
 
+mod bounds;
 pub mod call;
 pub mod docker;
 mod docker_faults;

@@ -40,10 +40,20 @@ impl Standstill {
 fn moved(pid: u32) -> Option<u64> {
     let io = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
     let count = |name: &str| io.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+    let of_children = children(pid)?.into_iter().filter_map(moved); // one that just ended has no say
+    Some(of_children.sum::<u64>() + count("rchar:")? + count("wchar:")?)
+}
+
+fn children(pid: u32) -> Option<Vec<u32>> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
     let children = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok()).collect::<Vec<_>>().join(" ");
-    let of_children = children.split_whitespace().filter_map(|child| moved(child.parse().ok()?)); // one that just ended has no say
-    Some(of_children.sum::<u64>() + count("rchar:")? + count("wchar:")?)
+    Some(children.split_whitespace().filter_map(|child| child.parse().ok()).collect())
+}
+
+/// All that a process started, and what those started; none where the system does not tell.
+pub(super) fn below(pid: u32) -> Vec<u32> {
+    let children = children(pid).unwrap_or_default();
+    children.into_iter().flat_map(|child| below(child).into_iter().chain([child])).collect()
 }
 
 #[cfg(test)]

@@ -302,6 +302,18 @@ impl Ui {
         Ok(!answer.trim().to_lowercase().starts_with('n') && !answer.is_empty())
     }
 
+    /// Asks before something is lost; no is the default.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub fn ask_no(&self, question: &str) -> Result<bool> {
+        let _ = write!(io::stderr().lock(), "{} [y/N] ", self.clean(question)); // nowhere left to complain
+        self.wait_for_answer()?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(|error| Error::failed(format!("no answer: {}", crate::error::describe_io(&error))))?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
     /// Until there is a line to read, or none will come.
     fn wait_for_answer(&self) -> Result<()> {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};

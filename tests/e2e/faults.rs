@@ -91,6 +91,38 @@ fn a_killed_deploy_is_recognised_and_mended() {
 }
 
 #[test]
+fn a_deploy_whose_lain_was_killed_is_left_to_its_end() {
+    let place = Place::new(HELM).with_dummy();
+    let app = place.appname.clone();
+    place.edit("chart/values.yaml", |text| {
+        text.replace("print('nothing to migrate')", "import time; time.sleep(10)").replace("post-install,", "pre-install,")
+    });
+    place.commit("a slow migration");
+    place.lain(&["build", "--push"]).ok();
+    let mut child = place.lain_command(&["deploy"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("lain runs");
+    let end = Instant::now() + Duration::from_secs(60);
+    while !place.helm(&["status", &app]).stdout.contains("pending-install") {
+        assert!(Instant::now() < end, "helm never began");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    child.kill().expect("kill -9");
+    child.wait().expect("an end");
+    // helm goes on without lain: nobody may take its work away.
+    place
+        .lain(&["deploy", "--auto-pilot"])
+        .exits(3)
+        .says("is being deployed by tester since")
+        .says("it counts as cut off")
+        .never_says("rollback");
+    let end = Instant::now() + Duration::from_secs(60);
+    while !place.helm(&["status", &app]).stdout.contains("STATUS: deployed") {
+        assert!(Instant::now() < end, "helm never ended");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    place.lain(&["deploy", "--wait"]).ok();
+}
+
+#[test]
 fn an_image_that_cannot_be_pulled_ends_the_wait_early() {
     let place = Place::new(HELM).with_dummy();
     place.edit("chart/values.yaml", |text| {
@@ -110,7 +142,14 @@ fn a_crash_loop_shows_its_log() {
     });
     fs::remove_file(place.app.join("chart/values-test.yaml")).expect("values-test.yaml");
     place.commit("it crashes");
-    place.lain(&["deploy", "--build", "--wait"]).exits(1).says("no database here").says("CrashLoopBackOff").says("lain rollback");
+    // A first release: there is none to go back to.
+    place
+        .lain(&["deploy", "--build", "--wait"])
+        .exits(1)
+        .says("no database here")
+        .says("CrashLoopBackOff")
+        .says("no release before this one")
+        .never_says("lain rollback");
 }
 
 #[test]

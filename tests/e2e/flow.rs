@@ -94,7 +94,7 @@ fn walk(helm: &str) {
     let version = place.lain(&["version"]).ok().stdout;
     assert!(version.contains(&format!("helm {helm}")) && version.contains(&format!("{app}:{tag}")), "{version}");
     place.lain(&["wait", "--timeout", "60"]).ok();
-    place.lain(&["delete"]).ok().says("helm uninstall");
+    place.lain(&["delete", "--yes"]).ok().says("helm uninstall");
     place.lain(&["delete"]).ok().says("nothing to delete");
 }
 

@@ -128,6 +128,20 @@ impl Place {
         self
     }
 
+    #[allow(dead_code)] // of tests/attacks
+    /// An app of these values and lain's chart, under this test's own name, committed.
+    pub fn with_values(self, values: &str) -> Self {
+        for file in lain::render::chart::without_values(&self.appname, None).expect("the chart") {
+            let path = self.app.join("chart").join(file.path);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, file.bytes).expect("the chart");
+        }
+        self.edit("chart/values.yaml", |_| format!("appname: {}\n{values}", self.appname));
+        self.commit("the app");
+        self.lain(&["use", "test"]).ok();
+        self
+    }
+
     pub fn edit(&self, file: &str, change: impl FnOnce(String) -> String) {
         let path = self.app.join(file);
         let text = fs::read_to_string(&path).unwrap_or_default();

@@ -1,0 +1,300 @@
+//! Who may be at work on a release, and what a run that is over left of it.
+//!
+//! helm has no lock: a revision that is being made is `pending-*`, and one whose helm was killed stays so. lain writes into the values of each
+//! deploy who makes it and how long it may take ([`ID`], [`TIMEOUT`]): before that time nobody is told to undo it.
+
+use jiff::Timestamp;
+
+use super::record::{Record, secret_name};
+use crate::error::{Error, Kind, Result};
+use crate::tools::helm::{MARGIN, Revision};
+use crate::tools::kubectl::Kubectl;
+use crate::ui::printable;
+
+/// The helm value that tells one deploy from all others.
+pub const ID: &str = "deploy_id";
+/// The helm value that says how long the deploy may take, in seconds.
+pub const TIMEOUT: &str = "deploy_timeout";
+/// Annotation of helm's record: the run that made the revision is over, and said so.
+const CUT_OFF: &str = "lain.dev/cut-off";
+/// helm's own `--timeout`, for revisions that do not say.
+const USUAL: i64 = 300;
+/// Between helm's end and its record's: the child is told to end, then killed.
+const GRACE: i64 = 30;
+
+/// A revision as somebody's work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Work {
+    release: String,
+    revision: u32,
+    status: String,
+    who: Option<String>,
+    since: Option<Timestamp>,
+    /// Seconds that it may take.
+    within: i64,
+    /// Nobody works on it any more, for sure.
+    is_cut_off: bool,
+}
+
+/// True for what helm writes before it begins.
+pub fn is_under_way(status: &str) -> bool {
+    status.starts_with("pending") || status == "uninstalling"
+}
+
+/// Refuses while another run may be at work on the newest revision.
+///
+/// # Errors
+/// It may be; or the server does not answer.
+pub fn refuse(kubectl: &Kubectl<'_>, release: &str, newest: &Revision) -> Result<()> {
+    if !is_under_way(&newest.status) {
+        return Ok(());
+    }
+    let record = Record::fetch(kubectl, release, newest.revision)?;
+    let mut work = Work::of(release, newest.revision, &newest.status, record.as_ref());
+    work.since = work.since.or_else(|| helm_time(&newest.updated)); // helm keeps its records elsewhere
+    if work.may_go_on(Timestamp::now()) { Err(work.wait(None)) } else { Ok(()) }
+}
+
+/// As `helm history` writes it, or `helm list`.
+fn helm_time(text: &str) -> Option<Timestamp> {
+    let listed = || jiff::fmt::strtime::parse("%Y-%m-%d %H:%M:%S%.f %z", text.rsplit_once(' ')?.0).ok()?.to_timestamp().ok();
+    text.parse().ok().or_else(listed)
+}
+
+impl Work {
+    fn of(release: &str, revision: u32, status: &str, record: Option<&Record>) -> Self {
+        let deletes = status == "uninstalling";
+        // The values of a rollback are those of the revision that it goes back to; of a deletion, those of the last deploy.
+        let who = record.filter(|_| !deletes && status != "pending-rollback").and_then(|record| record.value("user"));
+        let said = record.and_then(|record| record.value(TIMEOUT)).and_then(|text| text.parse().ok());
+        let deploys = matches!(status, "pending-install" | "pending-upgrade");
+        let within = said.filter(|_| deploys).unwrap_or(USUAL.max(said.unwrap_or(0)));
+        Self {
+            release: release.to_owned(),
+            revision,
+            status: status.to_owned(),
+            who,
+            since: record.and_then(|record| record.time(if deletes { "deleted" } else { "last_deployed" })),
+            within: within.clamp(1, i64::from(u32::MAX)) + i64::try_from(MARGIN.as_secs()).unwrap_or(0) + GRACE,
+            is_cut_off: record.is_some_and(|record| record.annotation(CUT_OFF).is_some()),
+        }
+    }
+
+    fn until(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.since?.as_second() + self.within).ok()
+    }
+
+    fn may_go_on(&self, now: Timestamp) -> bool {
+        is_under_way(&self.status) && !self.is_cut_off && self.until().is_none_or(|until| now < until)
+    }
+
+    /// `release shop is being deployed by ada since 2026-11-26 17:20:05 UTC (revision 4, pending-upgrade)`
+    fn text(&self) -> String {
+        let what = match self.status.as_str() {
+            "pending-install" | "pending-upgrade" => "is being deployed",
+            "pending-rollback" => "is being rolled back",
+            "uninstalling" => "is being deleted",
+            _ => "was deployed",
+        };
+        let who = self.who.as_deref().map_or_else(|| "another run".to_owned(), shown);
+        let at = if is_under_way(&self.status) { "since" } else { "at" };
+        let when = self.since.map_or_else(String::new, |since| format!(" {at} {}", since.strftime("%Y-%m-%d %H:%M:%S UTC")));
+        format!("release {} {what} by {who}{when} (revision {}, {})", self.release, self.revision, self.status)
+    }
+
+    /// The refusal: wait. `failure` is what helm said, when it was asked.
+    fn wait(&self, failure: Option<Error>) -> Error {
+        let error = match failure {
+            Some(error) => error.context(self.text()).with_kind(Kind::Refused),
+            None => Error::refused(self.text()),
+        };
+        let until = self.until().filter(|_| is_under_way(&self.status));
+        let until = until.map_or_else(String::new, |until| format!("; from {} on it counts as cut off", until.strftime("%H:%M:%S UTC")));
+        error.hint(format!("lain status -s # wait until it is done, then the same command again{until}"))
+    }
+}
+
+/// `NAME-via-JOB_URL` for people, within bounds.
+fn shown(executor: &str) -> String {
+    let short = |text: &str| printable(text).replace('\n', " ").chars().take(200).collect::<String>();
+    match executor.split_once("-via-http") {
+        Some((name, rest)) => format!("{} (http{})", short(name), short(rest)),
+        None => short(executor),
+    }
+}
+
+/// What a run that failed or was interrupted left of the release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// The server does not say.
+    Unknown,
+    /// The newest revision is what it was before.
+    Untouched,
+    /// The newest revision is this run's.
+    Ours {
+        /// Which.
+        revision: u32,
+        /// How helm calls it.
+        status: String,
+        /// There is a good one before.
+        way_back: bool,
+    },
+    /// The newest revision is somebody else's.
+    Others(Work),
+}
+
+/// Looks what a deploy left; `before` was the newest revision when it began. A revision of its own that is left half-way is marked, so that the next
+/// run need not wait.
+pub fn left_by_deploy(kubectl: &Kubectl<'_>, release: &str, id: &str, before: u32) -> Left {
+    look(kubectl, release, before, |record| record.value(ID).as_deref() == Some(id))
+}
+
+/// The same of a rollback, whose revision has no values of its own; `failure` is what helm said.
+pub fn left_by_rollback(kubectl: &Kubectl<'_>, release: &str, before: u32, failure: &str) -> Left {
+    let came_second = failure.contains("already exists") || failure.contains("another operation");
+    look(kubectl, release, before, |_| !came_second)
+}
+
+fn look(kubectl: &Kubectl<'_>, release: &str, before: u32, is_ours: impl Fn(&Record) -> bool) -> Left {
+    let kubectl = kubectl.last_word();
+    let Some(revisions) = revisions(&kubectl, release) else { return Left::Unknown };
+    let Some((newest, status)) = revisions.last() else { return if before == 0 { Left::Untouched } else { Left::Unknown } };
+    let Ok(record) = Record::fetch(&kubectl, release, *newest) else { return Left::Unknown };
+    if *newest > before && record.as_ref().is_some_and(&is_ours) {
+        if is_under_way(status) {
+            let mark = format!("{CUT_OFF}={}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ"));
+            let _ = kubectl.question(["annotate", "secret", "--overwrite"]).operands([secret_name(release, *newest), mark]).capture(); // the next run waits longer
+        }
+        let way_back = revisions.iter().any(|(revision, status)| revision < newest && matches!(status.as_str(), "deployed" | "superseded"));
+        return Left::Ours { revision: *newest, status: status.clone(), way_back };
+    }
+    let work = Work::of(release, *newest, status, record.as_ref());
+    if *newest > before || work.may_go_on(Timestamp::now()) { Left::Others(work) } else { Left::Untouched }
+}
+
+/// All revisions and their statuses, oldest first, by the labels that helm gives its records.
+fn revisions(kubectl: &Kubectl<'_>, release: &str) -> Option<Vec<(u32, String)>> {
+    let selector = format!("owner=helm,name={release}");
+    let columns = r#"jsonpath={range .items[*]}{.metadata.labels.version} {.metadata.labels.status}{"\n"}{end}"#;
+    let out = kubectl
+        .question(["get", "secrets", "--output", columns])
+        .option("--selector", selector)
+        .capture()
+        .ok()
+        .filter(crate::tools::call::Captured::ok)?;
+    let text = out.text();
+    let rows = text.lines().filter_map(|line| line.split_once(' ')).filter_map(|(at, status)| Some((at.parse().ok()?, status.to_owned())));
+    let mut found: Vec<(u32, String)> = rows.collect();
+    found.sort();
+    Some(found)
+}
+
+impl Left {
+    /// The error of a failed run with what is right to type now: never to undo what is not this run's.
+    pub fn advise(&self, error: Error) -> Error {
+        match self {
+            Self::Unknown => error.hint("lain status -s # when the server answers: the release may be half-way"),
+            Self::Untouched if error.hints().is_empty() => error.hint("lain status -s # the release is as it was before"),
+            Self::Untouched => error,
+            Self::Ours { revision, status, way_back } => {
+                let stuck = is_under_way(status);
+                let error = if stuck { error.context(format!("revision {revision} is left in {status}")) } else { error };
+                let told = error.hints().iter().any(|hint| hint.starts_with("lain status"));
+                let error = if told { error } else { error.hint("lain status -s") };
+                match (way_back, stuck) {
+                    (true, _) => error.hint("lain rollback"),
+                    (false, true) => error.hint("lain deploy --auto-pilot # takes the half-made first release away, then deploys"),
+                    (false, false) => {
+                        error.hint("lain deploy # again, once it is mended; there is no release before this one to go back to")
+                    }
+                }
+            }
+            Self::Others(work) => work.wait(Some(error)),
+        }
+    }
+
+    /// What an interrupted run leaves behind, in one line.
+    pub fn words(&self, release: &str) -> String {
+        match self {
+            Self::Unknown => format!("release {release} may be half-way: lain status -s shows it"),
+            Self::Untouched => format!("release {release} is as it was before"),
+            Self::Ours { revision, status, way_back } => {
+                let back = if *way_back { "; lain rollback goes back" } else { "" };
+                match status.as_str() {
+                    "deployed" => {
+                        format!("release {release} is deployed (revision {revision}), its pods may not be ready: lain wait{back}")
+                    }
+                    status if is_under_way(status) && !way_back => format!(
+                        "release {release} is half-way, revision {revision} is left in {status}: lain deploy --auto-pilot takes it away and deploys again"
+                    ),
+                    status if is_under_way(status) => format!(
+                        "release {release} may be half-way, revision {revision} is left in {status}: lain rollback goes back, lain deploy --auto-pilot goes back and deploys again"
+                    ),
+                    status => format!(
+                        "release {release} may be half-way (revision {revision}, {status}): lain status -s shows it, lain deploy goes on{back}"
+                    ),
+                }
+            }
+            Self::Others(work) => format!("{}; nothing of this run is in it", work.text()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(status: &str, who: Option<&str>) -> Work {
+        let since = "2026-11-26T17:20:05Z".parse().ok();
+        Work {
+            release: "shop".into(),
+            revision: 4,
+            status: status.into(),
+            who: who.map(str::to_owned),
+            since,
+            within: 345,
+            is_cut_off: false,
+        }
+    }
+
+    #[test]
+    fn young_is_somebodys_and_old_is_nobodys() {
+        let at = |text: &str| text.parse().expect("a time");
+        let work = work("pending-upgrade", None);
+        assert!(work.may_go_on(at("2026-11-26T17:20:05Z")) && work.may_go_on(at("2026-11-26T17:25:49Z")));
+        assert!(work.may_go_on(at("2026-11-26T17:00:00Z")), "a clock that goes wrong undoes nothing");
+        assert!(!work.may_go_on(at("2026-11-26T17:25:50Z")));
+        assert!(!Work { is_cut_off: true, ..work.clone() }.may_go_on(at("2026-11-26T17:20:06Z")));
+        assert!(!Work { status: "failed".into(), ..work }.may_go_on(at("2026-11-26T17:20:06Z")));
+    }
+
+    #[test]
+    fn both_of_helms_clocks() {
+        let at = "2026-11-26T17:24:08.5Z".parse().ok();
+        assert_eq!(helm_time("2026-11-26T18:24:08.5+01:00"), at);
+        assert_eq!(helm_time("2026-11-26 17:24:08.5 +0000 UTC"), at);
+        assert_eq!(helm_time("yesterday"), None);
+    }
+
+    #[test]
+    fn says_who_and_since_when() {
+        let text = work("pending-install", Some("ada-via-https://git.example.com/a/-/jobs/7")).text();
+        assert_eq!(
+            text,
+            "release shop is being deployed by ada (https://git.example.com/a/-/jobs/7) since 2026-11-26 17:20:05 UTC (revision 4, pending-install)"
+        );
+        assert!(work("pending-rollback", None).text().contains("is being rolled back by another run since"));
+        assert!(work("deployed", Some("eve\u{1b}[2J\nx")).text().contains("was deployed by eve[2J x at"));
+    }
+
+    #[test]
+    fn nobody_is_told_to_undo_the_work_of_another() {
+        let hints = |left: Left| left.advise(Error::failed("helm failed")).hints().join("\n");
+        let others = Left::Others(work("pending-upgrade", Some("ada")));
+        assert!(!hints(others.clone()).contains("rollback") && hints(others.clone()).contains("wait"), "{}", hints(others.clone()));
+        assert_eq!(others.advise(Error::failed("x")).kind(), Kind::Refused);
+        assert!(!hints(Left::Untouched).contains("rollback") && !hints(Left::Unknown).contains("rollback"));
+        let ours = |way_back| Left::Ours { revision: 2, status: "failed".into(), way_back };
+        assert!(hints(ours(true)).contains("lain rollback") && !hints(ours(false)).contains("lain rollback"));
+    }
+}
