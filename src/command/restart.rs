@@ -41,6 +41,7 @@ impl Restart {
             let instance = pod["metadata"]["labels"]["app.kubernetes.io/instance"].as_str().unwrap_or_default();
             let phase = pod["status"]["phase"].as_str().unwrap_or_default();
             !matches!(phase, "Succeeded" | "Failed")
+                && pod["metadata"]["deletionTimestamp"].is_null()
                 && (self.procs.is_empty() || self.procs.iter().any(|name| instance == format!("{release}-{name}")))
         };
         let pods: Vec<&str> =
