@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use lain::lint::{self, Surroundings};
-use lain::values::layers::{Layers, Wanted};
+use lain::resolved::layers::{Layers, Wanted};
 
 /// Values with this many deployments; every tenth has something to be found.
 fn values(procs: usize) -> String {

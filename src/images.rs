@@ -1,8 +1,11 @@
 //! The app's images: which Dockerfile, how they are built and pushed.
 
+pub mod context;
 mod engine;
 mod ignore;
 mod making;
+mod processors;
+pub mod publish;
 mod secrets;
 
 pub use making::{Goal, Options};

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 
-use crate::cli::env::Env;
+use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::model::cluster::Cluster;
 use crate::model::name::{is_harmless, nearest};
-use crate::session::Session;
-use crate::ui::printable;
-use crate::values::layers::{cluster_file, known_clusters};
+use crate::resolved::layers::{cluster_file, known_clusters};
+use crate::ui::{Ui, printable};
 use crate::values::parse::read_file;
 
 const PREFIX: &str = "kubeconfig-";
@@ -30,15 +29,14 @@ pub struct Choice {
 ///
 /// # Errors
 /// `--cluster` names one that has no kubeconfig.
-pub fn choose(session: &Session) -> Result<Option<Choice>> {
-    if let Some(name) = &session.globals.cluster {
-        check_known(session, name)?;
-        let kubeconfig = find(session, name)?;
-        return Ok(Some(Choice { name: name.clone(), kubeconfig: Some(kubeconfig) }));
+pub fn choose(ui: &Ui, env: &Env, named: Option<&str>) -> Result<Option<Choice>> {
+    if let Some(name) = named {
+        check_known(env, name)?;
+        let kubeconfig = find(ui, env, name)?;
+        return Ok(Some(Choice { name: name.to_owned(), kubeconfig: Some(kubeconfig) }));
     }
     // The link wins over an inherited KUBECONFIG only by being passed on; both tools would read the variable first.
-    Ok(linked_cluster(&session.env)
-        .map(|name| Choice { kubeconfig: link(&session.env).filter(|_| session.env.get("KUBECONFIG").is_some()), name }))
+    Ok(linked_cluster(env).map(|name| Choice { kubeconfig: link(env).filter(|_| env.get("KUBECONFIG").is_some()), name }))
 }
 
 fn kube_dir(env: &Env) -> Option<PathBuf> {
@@ -59,8 +57,7 @@ pub fn linked_cluster(env: &Env) -> Option<String> {
 ///
 /// # Errors
 /// There is none; the error says where to put it.
-pub fn find(session: &Session, name: &str) -> Result<PathBuf> {
-    let env = &session.env;
+pub fn find(ui: &Ui, env: &Env, name: &str) -> Result<PathBuf> {
     let home = kube_dir(env).ok_or_else(|| Error::failed("HOME is not set, so ~/.kube cannot be found"))?;
     let path = home.join(format!("{PREFIX}{name}"));
     let variable = format!("KUBECONFIG_{}", name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
@@ -68,7 +65,7 @@ pub fn find(session: &Session, name: &str) -> Result<PathBuf> {
         if Path::new(value).is_file() {
             return Ok(PathBuf::from(value));
         }
-        session.ui.hide(value);
+        ui.hide(value);
         let text: String = value.split_whitespace().collect();
         let bytes = base64::engine::general_purpose::STANDARD.decode(text).map_err(|_| {
             Error::failed(format!("{variable} is neither a file nor base64"))
@@ -103,9 +100,9 @@ pub fn check_name(name: &str) -> Result<()> {
 ///
 /// # Errors
 /// The name is unknown; the error lists the known ones and the nearest.
-pub fn check_known(session: &Session, name: &str) -> Result<()> {
+pub fn check_known(env: &Env, name: &str) -> Result<()> {
     check_name(name)?;
-    let dirs = session.env.cluster_values_dirs();
+    let dirs = env.cluster_values_dirs();
     if cluster_file(&dirs, name).is_some() {
         return Ok(());
     }
@@ -129,8 +126,8 @@ pub fn check_known(session: &Session, name: &str) -> Result<()> {
 ///
 /// # Errors
 /// The file cannot be read or is invalid.
-pub fn cluster_values(session: &Session, name: &str) -> Result<Cluster> {
-    let Some(path) = cluster_file(&session.env.cluster_values_dirs(), name) else { return Ok(Cluster::default()) };
+pub fn cluster_values(env: &Env, name: &str) -> Result<Cluster> {
+    let Some(path) = cluster_file(&env.cluster_values_dirs(), name) else { return Ok(Cluster::default()) };
     let node = read_file(&path)?;
     serde_path_to_error::deserialize(node.to_json()).map_err(|error| {
         let path: Vec<String> = error.path().iter().map(ToString::to_string).collect();
@@ -142,10 +139,10 @@ pub fn cluster_values(session: &Session, name: &str) -> Result<Cluster> {
 ///
 /// # Errors
 /// The cluster is unknown, has no kubeconfig, or `~/.kube` cannot be written.
-pub fn switch(session: &Session, name: &str) -> Result<()> {
-    check_known(session, name)?;
-    let found = find(session, name)?;
-    let dir = kube_dir(&session.env).ok_or_else(|| Error::failed("HOME is not set, so ~/.kube cannot be found"))?;
+pub fn switch(ui: &Ui, env: &Env, name: &str) -> Result<()> {
+    check_known(env, name)?;
+    let found = find(ui, env, name)?;
+    let dir = kube_dir(env).ok_or_else(|| Error::failed("HOME is not set, so ~/.kube cannot be found"))?;
     fs::create_dir_all(&dir).map_err(|error| Error::io("create", &dir, &error))?;
     let own = dir.join(format!("{PREFIX}{name}"));
     if found != own {
@@ -156,10 +153,10 @@ pub fn switch(session: &Session, name: &str) -> Result<()> {
     if fs::symlink_metadata(&link).is_ok_and(|meta| !meta.file_type().is_symlink()) {
         let kept = free_name(&dir.join("config.before-lain"));
         fs::rename(&link, &kept).map_err(|error| Error::io("move", &link, &error))?;
-        session.ui.say(&format!("{} was a file of yours; it is now {}", link.display(), kept.display()));
+        ui.say(&format!("{} was a file of yours; it is now {}", link.display(), kept.display()));
     }
     replace_link(&own, &link)?;
-    session.ui.done(&format!("using cluster {name}: {} -> {}", link.display(), own.display()));
+    ui.done(&format!("using cluster {name}: {} -> {}", link.display(), own.display()));
     Ok(())
 }
 

@@ -6,20 +6,22 @@
 use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 
-use crate::cli::env::Env;
-use crate::cli::globals::Globals;
+use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::files::{all_stays_inside, stays_inside};
+use crate::globals::Globals;
+use crate::http::registry::Registry;
 use crate::kubeconfig::{self, Choice};
 use crate::model::app::App;
 use crate::model::cluster::{ADMINISTRATORS, Cluster};
 use crate::model::image::repository_in;
+use crate::resolved::layers::{Layers, Wanted, cluster_file, known_clusters, own_cluster_file};
 use crate::tools::docker::{Answer, Docker};
 use crate::tools::git::Git;
-use crate::tools::helm::{Helm, Target};
+use crate::tools::helm::Helm;
 use crate::tools::kubectl::Kubectl;
+use crate::tools::target::Target;
 use crate::ui::Ui;
-use crate::values::layers::{Layers, Wanted, cluster_file, known_clusters, own_cluster_file};
 use crate::values::node::Node;
 
 /// One run.
@@ -75,7 +77,7 @@ impl Session {
     /// The cluster is unknown.
     pub fn begin(&self) -> Result<()> {
         match &self.globals.use_cluster {
-            Some(name) => kubeconfig::switch(self, name),
+            Some(name) => kubeconfig::switch(&self.ui, &self.env, name),
             None => Ok(()),
         }
     }
@@ -85,7 +87,7 @@ impl Session {
     /// # Errors
     /// The named cluster has no kubeconfig.
     pub fn choice(&self) -> Result<Option<&Choice>> {
-        get_or_try(&self.choice, || kubeconfig::choose(self)).map(Option::as_ref)
+        get_or_try(&self.choice, || kubeconfig::choose(&self.ui, &self.env, self.globals.cluster.as_deref())).map(Option::as_ref)
     }
 
     /// The chosen cluster's name, where only the name matters: a cluster without a kubeconfig still has values.
@@ -124,7 +126,7 @@ impl Session {
         let cluster = self.cluster_name();
         let dirs = self.env.cluster_values_dirs();
         if let Some(name) = &self.globals.cluster {
-            kubeconfig::check_known(self, name)?;
+            kubeconfig::check_known(&self.env, name)?;
         }
         self.load(&Wanted { cluster: cluster.as_deref(), cluster_dirs: &dirs, extra: &self.globals.values, canary, set })
     }
@@ -168,7 +170,7 @@ impl Session {
     /// The file cannot be read or is invalid.
     pub fn authority(&self) -> Result<&Cluster> {
         get_or_try(&self.authority, || match self.cluster_name() {
-            Some(name) => kubeconfig::cluster_values(self, &name),
+            Some(name) => kubeconfig::cluster_values(&self.env, &name),
             None => Ok(Cluster::default()),
         })
     }
@@ -272,6 +274,14 @@ impl Session {
         Ok(Docker::new(&self.ui, Some(&host), &self.docker_answer).with(self.env.patience()?))
     }
 
+    /// A repository of a registry. What is said of the cluster's own registry, its logins above all, is the administrator's word alone.
+    ///
+    /// # Errors
+    /// The name is no image reference, or the cluster's file is invalid.
+    pub fn registry_of(&self, name: &str) -> Result<Registry<'_>> {
+        Registry::new(&self.ui, &self.env, self.authority()?, name)
+    }
+
     /// helm without a cluster.
     pub fn local_helm(&self) -> Helm<'_> {
         self.withhold();
@@ -301,8 +311,8 @@ impl Session {
     pub fn target(&self) -> Result<Target> {
         self.withhold();
         let choice = self.require_cluster()?;
-        let app_is_here = self.dir.join(crate::values::layers::APP_VALUES).is_file();
-        let cluster = if app_is_here { self.cluster()?.clone() } else { kubeconfig::cluster_values(self, &choice.name)? };
+        let app_is_here = self.dir.join(crate::resolved::layers::APP_VALUES).is_file();
+        let cluster = if app_is_here { self.cluster()?.clone() } else { kubeconfig::cluster_values(&self.env, &choice.name)? };
         let context = self.env.get("KUBE_CONTEXT").filter(|_| self.env.is_ci()).map(str::to_owned).or(self
             .authority()?
             .kube_context

@@ -1,6 +1,6 @@
 //! The walls between the modules, as `src/lib.rs` draws them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -90,7 +90,136 @@ fn http_alone_has_sockets() {
 
 #[test]
 fn the_environment_is_read_in_one_file() {
-    only_in(&["cli/env.rs"], &["env::var", "env::vars", "env::var_os", "env::vars_os", "env::set_var", "env::remove_var"]);
+    only_in(&["env.rs"], &["env::var", "env::vars", "env::var_os", "env::vars_os", "env::set_var", "env::remove_var"]);
+}
+
+/// Which room may use which, from top to bottom as `src/lib.rs` lists them; none other. An arrow that nobody uses any more is taken out.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("cli", &["command", "session", "tools", "globals", "env", "ui", "model", "interrupt", "error"]),
+    (
+        "command",
+        &[
+            "images",
+            "release",
+            "session",
+            "lint",
+            "kubeconfig",
+            "http",
+            "tools",
+            "resolved",
+            "render",
+            "ui",
+            "model",
+            "values",
+            "files",
+            "interrupt",
+            "error",
+        ],
+    ),
+    ("images", &["session", "kubeconfig", "http", "tools", "resolved", "render", "ui", "model", "values", "files", "interrupt", "error"]),
+    ("release", &["session", "http", "tools", "ui", "model", "values", "interrupt", "error"]),
+    ("session", &["kubeconfig", "http", "tools", "resolved", "globals", "env", "ui", "model", "values", "files", "error"]),
+    ("lint", &["http", "resolved", "render", "model", "values", "files", "interrupt", "error"]),
+    ("kubeconfig", &["resolved", "env", "ui", "model", "values", "files", "error"]),
+    ("http", &["tools", "env", "ui", "model", "interrupt", "error"]),
+    ("tools", &["env", "ui", "model", "files", "interrupt", "error"]),
+    ("resolved", &["model", "values", "error"]),
+    ("render", &["model", "values", "error"]),
+    ("globals", &["ui"]),
+    ("env", &["model", "error"]),
+    ("ui", &["model", "error"]),
+    ("model", &["values", "error"]),
+    ("values", &["error"]),
+    ("files", &["error"]),
+    ("interrupt", &["error"]),
+    ("error", &[]),
+];
+
+/// The room that a file is in: its first folder, or itself.
+fn room(name: &str) -> &str {
+    name.split(['/', '.']).next().expect("a name")
+}
+
+/// The rooms, or the files of a room, that a text names behind `start`, each with its line.
+fn named<'t>(text: &'t str, start: &str) -> Vec<(usize, &'t str)> {
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = code(line);
+        for (at, _) in line.match_indices(start) {
+            let rest = &line[at + start.len()..];
+            let names = match rest.strip_prefix('{') {
+                Some(list) => list.split('}').next().unwrap_or(list).split(',').collect(),
+                None => vec![rest],
+            };
+            for name in names {
+                let name = name.trim();
+                let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+                found.push((number + 1, &name[..end]));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn arrows_go_one_way() {
+    let order: Vec<&str> = ARROWS.iter().map(|(room, _)| *room).collect();
+    for (at, (room, below)) in ARROWS.iter().enumerate() {
+        let below: Vec<usize> = below.iter().map(|name| order.iter().position(|known| known == name).expect("a room")).collect();
+        assert!(below.iter().all(|place| *place > at) && below.is_sorted(), "{room}: the rooms it uses stand below it, in order");
+    }
+    let map = fs::read_to_string(src().join("lib.rs")).expect("the map");
+    let drawn: Vec<&str> = map.lines().filter_map(|line| line.strip_prefix("//! - [`")?.split('`').next()).collect();
+    assert_eq!(drawn, order, "the map of src/lib.rs lists the rooms in the table's order");
+    let mut used = BTreeSet::new();
+    let mut broken = Vec::new();
+    for (name, text) in sources().iter().filter(|(name, _)| name != "lib.rs" && !name.starts_with("bin/")) {
+        let (_, below) =
+            ARROWS.iter().find(|(known, _)| *known == room(name)).unwrap_or_else(|| panic!("src/{name} is in no room of the map"));
+        for (line, other) in named(text, "crate::").into_iter().filter(|(_, other)| *other != room(name) && order.contains(other)) {
+            if !below.contains(&other) {
+                broken.push(format!("src/{name}:{line}: {} may not use {other}", room(name)));
+            }
+            used.insert((room(name).to_owned(), other.to_owned()));
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    for (room, below) in ARROWS {
+        let spare: Vec<_> = below.iter().filter(|other| !used.contains(&((*room).to_owned(), (**other).to_owned()))).collect();
+        assert!(spare.is_empty(), "{room} does not use {spare:?}: take the arrows out of the table");
+    }
+}
+
+#[test]
+fn no_room_has_a_circle() {
+    for (room_name, _) in ARROWS {
+        let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let files: Vec<_> =
+            sources().into_iter().filter(|(name, _)| name.starts_with(&format!("{room_name}/")) && !name.ends_with("mod.rs")).collect();
+        let part = |name: &str| name.trim_start_matches(&format!("{room_name}/")).split(['/', '.']).next().expect("a name").to_owned();
+        let parts: BTreeSet<String> = files.iter().map(|(name, _)| part(name)).collect();
+        for (name, text) in &files {
+            // What tests use is no arrow of the house.
+            let text = text.split("#[cfg(test)]").next().unwrap_or(text);
+            let start = if name.matches('/').count() > 1 { "super::super::" } else { "super::" };
+            let whole = format!("crate::{room_name}::");
+            let others = named(text, start).into_iter().chain(named(text, &whole)).map(|(_, other)| other.to_owned());
+            uses.entry(part(name)).or_default().extend(others.filter(|other| parts.contains(other) && *other != part(name)));
+        }
+        // Whoever uses nobody that is left is taken away; what stays at the end goes in a circle.
+        loop {
+            let done: Vec<String> = uses
+                .iter()
+                .filter(|(_, others)| others.iter().all(|other| !uses.contains_key(other)))
+                .map(|(name, _)| name.clone())
+                .collect();
+            if done.is_empty() {
+                break;
+            }
+            done.iter().for_each(|name| drop(uses.remove(name)));
+        }
+        assert!(uses.is_empty(), "src/{room_name}: these use each other: {uses:?}");
+    }
 }
 
 #[test]

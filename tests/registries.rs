@@ -9,7 +9,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lain::cli::env::Env;
+use lain::env::Env;
 use lain::error::Kind;
 use lain::http::registry::Registry as Client;
 use lain::model::cluster::Cluster;

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use lain::cli::env::Env;
+use lain::env::Env;
 use lain::http::registry::Registry as Client;
 use lain::model::cluster::Cluster;
 use lain::model::text::Text;

@@ -462,7 +462,7 @@ fn a_web_page_has_no_image() {
     // One that knows no HEAD is asked by GET.
     let manifest = "{\"schemaVersion\":2}";
     let server = Server::new(move |asked| if asked.method == "HEAD" { Answer::json(405, "") } else { Answer::json(200, manifest) });
-    let env = lain::cli::env::Env::default();
+    let env = lain::env::Env::default();
     let (ui, cluster) = (lain::ui::Ui::default(), lain::model::cluster::Cluster::default());
     let client = lain::http::registry::Registry::new(&ui, &env, &cluster, &format!("{}/team/shop", server.host())).expect("a name");
     let digest = client.digest("v1").expect("an answer").expect("an image");

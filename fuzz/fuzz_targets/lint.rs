@@ -4,7 +4,7 @@
 use std::fs;
 
 use lain::lint::{self, Surroundings};
-use lain::values::layers::{Layers, Wanted};
+use lain::resolved::layers::{Layers, Wanted};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

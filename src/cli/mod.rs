@@ -2,8 +2,9 @@
 //!
 //! A command is one file in `command/` and one line in a table below; nothing else knows of it.
 
-pub mod env;
-pub mod globals;
+pub mod completions;
+pub mod external;
+pub mod man;
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
@@ -12,12 +13,13 @@ use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command;
+use crate::env::Env;
 use crate::error::Result;
+use crate::globals::Globals;
+use crate::interrupt;
 use crate::session::Session;
-use crate::tools::{interrupt, private};
+use crate::tools::private;
 use crate::ui::Ui;
-use env::Env;
-use globals::Globals;
 
 /// Makes the subcommands of one step binary from a table of `Name(type)` lines.
 macro_rules! commands {
@@ -102,8 +104,8 @@ commands! {
 commands! {
     /// What only `lain` has.
     OwnCommand {
-        Completions(command::completions::Completions),
-        Man(command::man::Man),
+        Completions(completions::Completions),
+        Man(man::Man),
     }
 }
 
@@ -134,7 +136,7 @@ impl AnyCommand {
             Self::Deploy(command) => command.run(session),
             Self::Notify(command) => command.run(session),
             Self::Own(command) => command.run(session),
-            Self::External(words) => command::external::run(session, &words),
+            Self::External(words) => external::run(session, &words),
         }
     }
 }

@@ -9,17 +9,16 @@ use crate::command::deploy_values::{HelmValues, given_tag};
 use crate::command::lint::Lint;
 use crate::command::tags;
 use crate::error::{Error, Kind, Result};
-use crate::http::registry::Registry;
 use crate::images;
+use crate::interrupt;
 use crate::model::app::{App, ProcKind};
 use crate::model::image::ImageReference;
+use crate::model::version::Version;
 use crate::release::announce::{self, DeployMessage};
 use crate::release::{links, mend, pending, rollout, secrets};
 use crate::session::Session;
 use crate::tools::helm::{Helm, Revision};
-use crate::tools::interrupt;
 use crate::tools::kubectl::Kubectl;
-use crate::tools::version::Version;
 use crate::ui::{Format, Surface};
 use crate::values::parse::read_file;
 
@@ -215,9 +214,9 @@ impl Deploy {
             Some(image) => {
                 let reference = ImageReference::parse(image)?;
                 let wanted = reference.digest.clone().or(reference.tag.clone()).unwrap_or_else(|| "latest".to_owned());
-                (Registry::of(session, &reference.name())?, wanted)
+                (session.registry_of(&reference.name())?, wanted)
             }
-            None => (Registry::of(session, &repository)?, tag.to_owned()),
+            None => (session.registry_of(&repository)?, tag.to_owned()),
         };
         if crate::model::image::is_tag(&wanted) || wanted.contains(':') {
             if registry.digest(&wanted)?.is_some() {

@@ -4,8 +4,8 @@ use std::fs;
 
 use clap::Args;
 
-use crate::context;
 use crate::error::{Error, Result};
+use crate::images::context;
 use crate::session::Session;
 
 /// Print the .dockerignore that build uses: your own, or one derived from .gitignore

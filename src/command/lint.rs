@@ -18,10 +18,10 @@ use crate::lint::report::{self, Report};
 use crate::lint::{self, Problem, Severity, Surroundings};
 use crate::model::aliases::canonical;
 use crate::model::name::{is_harmless, nearest};
+use crate::model::version::Version;
+use crate::resolved::layers::{Layers, known_clusters};
 use crate::session::Session;
-use crate::tools::version::Version;
 use crate::ui::Format;
-use crate::values::layers::{Layers, known_clusters};
 use crate::values::node::Node;
 
 /// The pages of all checks.

@@ -8,12 +8,12 @@ use clap::Args;
 use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::model::app::ProcKind;
 use crate::model::name::nearest;
 use crate::release::links;
 use crate::session::Session;
 use crate::tools::call::Call;
-use crate::tools::interrupt;
 use crate::tools::kubectl::Kubectl;
 
 /// Most log streams kubectl follows at once.

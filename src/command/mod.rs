@@ -1,7 +1,6 @@
 //! One file a command, named after it: its flags (clap) and its verb.
 
 pub mod build;
-pub mod completions;
 pub mod compose;
 pub mod delete;
 pub mod deploy;
@@ -9,12 +8,10 @@ pub mod deploy_values;
 pub mod dockerfile;
 pub mod dockerignore;
 pub mod env;
-pub mod external;
 pub mod image;
 pub mod init;
 pub mod lint;
 pub mod logs;
-pub mod man;
 pub mod meta;
 pub mod notify_deploy;
 pub mod prepare;

@@ -5,9 +5,9 @@ use std::path::Path;
 use clap::Args;
 
 use crate::error::{Error, Result};
+use crate::images::publish::publish;
 use crate::images::{self, ImageResult, push_image};
 use crate::model::image::{ImageReference, repository_in};
-use crate::publish::publish;
 use crate::session::Session;
 use crate::tools::docker::Docker;
 

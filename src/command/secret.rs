@@ -9,14 +9,16 @@ use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind, Result};
+use crate::interrupt;
 use crate::kubeconfig;
 use crate::release::announce;
 use crate::release::backups::{self, Backup};
-use crate::release::secret_text::{Data, KEY_RULE, SecretText, check_key, fingerprints, merged, no_variables};
+use crate::release::secret_data::Data;
+use crate::release::secret_text::{KEY_RULE, SecretText, check_key, fingerprints, merged, no_variables};
 use crate::release::secrets::{self, AppSecret, Changes, Purpose};
 use crate::session::Session;
+use crate::tools::editor;
 use crate::tools::kubectl::Kubectl;
-use crate::tools::{editor, interrupt};
 use crate::ui::{Format, printable};
 
 /// Largest text that `apply` reads, in bytes: a Secret of 1 MiB with every byte escaped.

@@ -3,7 +3,6 @@
 use clap::Args;
 
 use crate::error::Result;
-use crate::http::registry::Registry;
 use crate::model::meta::time_of_tag;
 use crate::session::Session;
 use crate::ui::Format;
@@ -23,7 +22,7 @@ impl Tags {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let repository = session.repository()?;
-        let all = sorted(Registry::of(session, &repository)?.tags()?);
+        let all = sorted(session.registry_of(&repository)?.tags()?);
         let tags: Vec<&str> = all.iter().take(self.count).map(String::as_str).collect();
         match session.ui.format() {
             Format::Json => session.ui.result_json(&serde_json::json!({"version": 1, "repository": repository, "tags": tags})),
@@ -48,7 +47,7 @@ impl Tags {
 /// # Errors
 /// The registry cannot be asked.
 pub fn newest(session: &Session, repository: &str, count: usize) -> Result<Vec<String>> {
-    let tags = sorted(Registry::of(session, repository)?.tags()?);
+    let tags = sorted(session.registry_of(repository)?.tags()?);
     Ok(tags.into_iter().take_while(|tag| time_of_tag(tag).is_some()).take(count).collect())
 }
 

@@ -4,9 +4,9 @@ use clap::Args;
 
 use crate::error::Result;
 use crate::kubeconfig;
+use crate::resolved::layers::known_clusters;
 use crate::session::Session;
 use crate::ui::Format;
-use crate::values::layers::known_clusters;
 
 /// Choose a cluster, or list them
 #[derive(Args, Debug)]
@@ -27,7 +27,7 @@ impl Use {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let Some(name) = &self.cluster else { return list(session) };
-        kubeconfig::switch(session, name)?;
+        kubeconfig::switch(&session.ui, &session.env, name)?;
         if self.set_context { set_context(session, name) } else { Ok(()) }
     }
 }
@@ -43,7 +43,7 @@ fn list(session: &Session) -> Result<()> {
     let mut rows = Vec::new();
     for name in known {
         // One broken cluster file must not hide the others.
-        let docs = kubeconfig::cluster_values(session, &name)
+        let docs = kubeconfig::cluster_values(&session.env, &name)
             .map_or_else(|error| format!("({error})"), |values| values.extra_docs.map(String::from).unwrap_or_default());
         rows.push((name.clone(), current.as_deref() == Some(name.as_str()), docs));
     }
@@ -61,7 +61,7 @@ fn list(session: &Session) -> Result<()> {
 }
 
 fn set_context(session: &Session, name: &str) -> Result<()> {
-    let values = kubeconfig::cluster_values(session, name)?;
+    let values = kubeconfig::cluster_values(&session.env, name)?;
     let kubectl = session.kubectl()?;
     if let Some(context) = &values.kube_context {
         kubectl.call(["config", "use-context"]).operand(&**context).run()?;

@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
 use crate::model::name::nearest;
+use crate::resolved::layers::{CANARY, Layers};
 use crate::session::Session;
 use crate::ui::Format;
-use crate::values::layers::{CANARY, Layers};
 use crate::values::node::{Node, Value};
 use crate::values::write::to_yaml;
 

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use ureq::Agent;
 use ureq::config::AutoHeaderValue;
-use ureq::http::{self, HeaderMap, Request, StatusCode};
+use ureq::http::{self, Request};
 use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
 
 use super::failure::{Failure, Trouble};
+use super::reply::Reply;
 use super::retry::Retry;
 use crate::error::Result;
-use crate::tools::interrupt;
+use crate::interrupt;
 
 /// Largest body that is read, in bytes.
 const MAX_BODY: u64 = 32 * 1024 * 1024;
@@ -32,17 +33,6 @@ pub struct Client {
     timeout: Duration,
     max_body: u64,
     retry: Retry,
-}
-
-/// What came back.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Vec<u8>,
 }
 
 /// What to send.
@@ -197,18 +187,4 @@ fn exchange(agent: &Agent, request: Request<Option<String>>, max_body: u64) -> R
     let mut response = outcome.map_err(|error| Failure::of(&error))?;
     let body = response.body_mut().with_config().limit(max_body).read_to_vec().map_err(|error| Failure::of(&error))?;
     Ok(Reply { status: response.status(), headers: response.headers().clone(), body })
-}
-
-impl Reply {
-    /// A header as text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-}
-
-/// `host[:port]` of a URL; the rest may hold secrets.
-pub fn host_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }

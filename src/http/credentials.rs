@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 
-use crate::cli::env::Env;
+use crate::env::Env;
 use crate::model::name::is_harmless;
 use crate::tools::call::{Call, Captured};
 use crate::ui::{Ui, printable};

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::client::host_of;
+use super::url::host_of;
 use crate::error::{Error, describe_io};
 use crate::ui::printable;
 

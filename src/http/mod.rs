@@ -5,5 +5,7 @@ pub mod credentials;
 mod failure;
 pub mod prometheus;
 pub mod registry;
+mod reply;
 mod retry;
+pub mod url;
 pub mod webhook;

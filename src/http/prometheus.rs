@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
-use super::client::{Client, Method, Reply, host_of};
+use super::client::{Client, Method};
 use super::registry::encode;
+use super::reply::Reply;
+use super::url::host_of;
 use crate::error::{Error, Result};
-use crate::tools::interrupt;
+use crate::interrupt;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(2);

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ureq::http::StatusCode;
 
-use super::client::Reply;
 use super::failure::{Failure, Trouble};
+use super::reply::Reply;
 
 /// The longest wait that a server may ask for with `Retry-After`; who wants more gets no second try.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);

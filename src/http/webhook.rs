@@ -9,7 +9,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value as Json, json};
 use sha2::Sha256;
 
-use super::client::{Client, Method, Reply, host_of};
+use super::client::{Client, Method};
+use super::reply::Reply;
+use super::url::host_of;
 use crate::error::{Error, Result};
 
 /// Who takes the message.
@@ -124,7 +126,7 @@ impl Webhook {
         let mut last = None;
         for attempt in 0..6 {
             if attempt > 0 {
-                crate::tools::interrupt::sleep(Duration::from_secs(2))?;
+                crate::interrupt::sleep(Duration::from_secs(2))?;
             }
             match client.send(Method::PostJson(&body), &url, &[]).and_then(|reply| self.judge(&reply)) {
                 Ok(()) => return Ok(()),

@@ -48,7 +48,7 @@ pub fn dockerignore(session: &Session, secrets: &[String]) -> Result<Option<Gene
     }
     let result = session.result_file();
     let more = result.iter().chain(secrets).fold(String::new(), |lines, path| lines + &line_for(path) + "\n");
-    let rest = format!("{}.dockerignore\n{more}", crate::context::ignore(session)?);
+    let rest = format!("{}.dockerignore\n{more}", crate::images::context::ignore(session)?);
     Generated::write(&path, format!("{DERIVED}{}\n{rest}", checksum(&rest)).as_bytes()).map(Some)
 }
 

@@ -6,8 +6,7 @@ use super::engine::{Destination, Engine};
 use super::{ImageResult, Plan, ignore, push_image, secrets};
 use crate::error::{Error, Kind, Result};
 use crate::files::Folder;
-use crate::http::registry::Registry;
-use crate::publish::{publish, targets};
+use crate::images::publish::{publish, targets};
 use crate::render::dockerfile::{Dockerfile, Stage};
 use crate::session::Session;
 use crate::tools::call::Call;
@@ -165,7 +164,7 @@ impl Plan<'_> {
         let options = Options { keep_dockerfile: false, ..options.clone() };
         if *engine != Engine::Docker {
             // A builder takes it from the registry, whatever this daemon has.
-            if options.pull && Registry::of(session, repository)?.digest(PREPARE_TAG)?.is_none() {
+            if options.pull && session.registry_of(repository)?.digest(PREPARE_TAG)?.is_none() {
                 session.ui.say("there is no prepare image yet: building it");
                 self.prepare(session, &options, true)?;
             }

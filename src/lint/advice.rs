@@ -17,7 +17,7 @@ use crate::model::duration;
 use crate::model::name::is_label;
 use crate::model::proc::Proc;
 use crate::model::quantity::Quantity;
-use crate::values::layers::Layers;
+use crate::resolved::layers::Layers;
 use crate::values::node::{Node, Span};
 
 /// All answers together may take so long.
@@ -53,7 +53,7 @@ pub fn check(layers: &Layers, protected: &[PathBuf], now: Duration) -> Result<Ve
     }
     let answers = match prometheus::ask(base.trim(), queries, PATIENCE) {
         Ok(answers) => answers,
-        Err(error) if crate::tools::interrupt::received() => return Err(error),
+        Err(error) if crate::interrupt::received() => return Err(error),
         Err(error) => return Ok(warn(&error.to_string())),
     };
     let mut problems = vec![];

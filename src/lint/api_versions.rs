@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::{Problem, Severity};
 use crate::error::Location;
 use crate::model::api_versions::{Api, NEVER};
-use crate::tools::version::Version;
+use crate::model::version::Version;
 
 /// One object of a rendered chart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Problem, Severity};
 use crate::error::Location;
+use crate::model::version::Version;
 use crate::render::chart::CHART_VERSION;
-use crate::tools::version::Version;
 use crate::values::node::Node;
 use crate::values::parse::parse;
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::Problem;
 use crate::error::{Error, Result};
 use crate::files::write_new;
+use crate::resolved::layers::Layers;
 use crate::values::edit;
-use crate::values::layers::Layers;
 
 /// A value that solves a problem, in the file that the problem names.
 #[derive(Clone, Debug, PartialEq, Eq)]

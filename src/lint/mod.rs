@@ -27,7 +27,7 @@ use std::rc::Rc;
 use crate::error::{Error, Location};
 use crate::model::aliases::canonical;
 use crate::model::app::App;
-use crate::values::layers::Layers;
+use crate::resolved::layers::Layers;
 use crate::values::node::{Node, Span};
 
 /// How bad it is.

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use schemars::Schema;
+use serde_json::Value as Json;
+
 use crate::values::merge::overlay;
 use crate::values::node::{Node, Value};
 
@@ -42,6 +45,19 @@ pub fn canonical(root: &Node) -> Cow<'_, Node> {
         }
     }
     Cow::Owned(root)
+}
+
+/// Gives every alias the schema of its key.
+pub fn add_aliases(schema: &mut Schema) {
+    let Some(properties) = schema.get_mut("properties").and_then(Json::as_object_mut) else { return };
+    for (key, aliases) in ALIASES {
+        let Some(known) = properties.get(*key).cloned() else { continue };
+        for alias in *aliases {
+            let mut own = known.clone();
+            own["description"] = format!("Another name of `{key}`.").into();
+            properties.insert((*alias).to_owned(), own);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,17 +14,14 @@ use super::build_secret::{BuildSecrets, Source};
 use super::kubernetes::{HostAlias, NetworkPolicy, VolumeMount};
 use super::name::{is_harmless, to_label};
 use super::proc::{CronJobs, Deployments, Jobs, Proc, StatefulSets, Tests};
-use super::text::Text;
+use super::text::{EnvMap, Text};
 use crate::error::Result;
-use crate::values::layers::typed;
 use crate::values::node::Node;
-
-/// A map of environment variables; a null value stands for none.
-pub type EnvMap = IndexMap<String, Option<Text>>;
+use crate::values::typed::typed;
 
 /// An application: `chart/values.yaml` and what other files change of it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[schemars(transform = super::schema::add_aliases)]
+#[schemars(transform = super::aliases::add_aliases)]
 pub struct App {
     /// Names everything in the cluster. Do not change it once the app runs.
     #[schemars(extend("format" = "label"))]

@@ -16,3 +16,4 @@ pub mod quantity;
 pub mod schedule;
 pub mod schema;
 pub mod text;
+pub mod version;

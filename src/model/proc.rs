@@ -7,9 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::app::EnvMap;
 use super::kubernetes::{Hpa, Lifecycle, Probe, Resources, VolumeMount};
-use super::text::{Text, whole};
+use super::text::{EnvMap, Text, whole};
 
 /// A process.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

@@ -5,11 +5,10 @@
 
 use std::sync::OnceLock;
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
 use serde_json::Value as Json;
 
-use super::aliases::ALIASES;
 use super::app::App;
 use super::cluster::Cluster;
 
@@ -29,19 +28,6 @@ pub fn cluster() -> &'static Json {
 pub fn keys(schema: &'static Json, definition: Option<&str>) -> impl Iterator<Item = &'static str> {
     let at = definition.map_or(schema, |name| &schema["$defs"][name]);
     at["properties"].as_object().into_iter().flat_map(|map| map.keys().map(String::as_str))
-}
-
-/// Gives every alias the schema of its key.
-pub fn add_aliases(schema: &mut Schema) {
-    let Some(properties) = schema.get_mut("properties").and_then(Json::as_object_mut) else { return };
-    for (key, aliases) in ALIASES {
-        let Some(known) = properties.get(*key).cloned() else { continue };
-        for alias in *aliases {
-            let mut own = known.clone();
-            own["description"] = format!("Another name of `{key}`.").into();
-            properties.insert((*alias).to_owned(), own);
-        }
-    }
 }
 
 fn of<T: JsonSchema>(title: &str) -> Json {

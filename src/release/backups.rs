@@ -2,8 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::secret_text::{Data, wipe};
-use super::secrets::decoded;
+use super::secret_data::{Data, decoded, wipe};
 use crate::error::{Error, Result};
 use crate::tools::kubectl::Kubectl;
 use crate::ui::Ui;

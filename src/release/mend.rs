@@ -16,9 +16,9 @@ use serde_json::{Value as Json, json};
 use super::record::Record;
 use crate::error::{Error, Result};
 use crate::model::api_versions::Api;
+use crate::model::version::Version;
 use crate::tools::helm::Revision;
 use crate::tools::kubectl::Kubectl;
-use crate::tools::version::Version;
 use crate::ui::Ui;
 
 /// What is written into `helm history`.
@@ -151,7 +151,7 @@ fn kinds_of(kubectl: &Kubectl<'_>, version: &str) -> Result<Vec<String>> {
     let out = call.capture()?;
     if !out.ok() {
         let unknown = out.stderr.contains("NotFound") || out.stderr.contains("could not find the requested resource");
-        return if unknown { Ok(vec![]) } else { Err(crate::tools::kubectl::explain(&call, &out)) };
+        return if unknown { Ok(vec![]) } else { Err(crate::tools::server::explain(&call, &out)) };
     }
     let list: Json = out.json()?;
     Ok(list["resources"].as_array().into_iter().flatten().filter_map(|kind| kind["kind"].as_str().map(str::to_owned)).collect())

@@ -8,5 +8,6 @@ pub mod pending;
 pub mod record;
 pub mod refusal;
 pub mod rollout;
+pub mod secret_data;
 pub mod secret_text;
 pub mod secrets;

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::secret_text::{Data, MASK};
+use super::secret_data::{Data, MASK};
 use crate::error::Error;
 
 /// Shorter values are hidden only where they stand quoted or behind `=` or `: `; `80` is a part of other words too.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 
 use crate::error::{Error, Kind, Result};
-use crate::tools::interrupt;
+use crate::interrupt;
 use crate::tools::kubectl::Kubectl;
 use crate::ui::{Ui, printable};
 

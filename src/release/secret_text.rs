@@ -5,24 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
+use super::secret_data::{BINARY, Data, MASK};
 use super::secrets::{AppSecret, Purpose};
 use crate::error::{Error, Kind, Result};
 use crate::values::node::{Entry, Map, Node, Span, Value};
-use crate::values::veil::parse_secret;
+use crate::values::parse::parse_secret;
 
-/// Keys and raw values, wiped from memory in the end.
-pub type Data = BTreeMap<String, Zeroizing<Vec<u8>>>;
-
-/// What stands for a value that is not text.
-pub const BINARY: &str = "<binary, kept as it is>";
-/// What stands for any value where values are not to be seen.
-pub const MASK: &str = "***";
-/// All values of a Secret together, in bytes (`MaxSecretSize` of the API server).
-const MAX_BYTES: usize = 1024 * 1024;
 /// A key, in characters (a DNS subdomain's length, of the API server too).
 const MAX_KEY: usize = 253;
 
@@ -156,27 +147,6 @@ pub fn check_key(key: &str) -> std::result::Result<(), &'static str> {
     }
 }
 
-/// What the API server would refuse, found before anything is written.
-///
-/// # Errors
-/// The Secret is immutable, or would hold more than a Secret may.
-pub fn check_whole(name: &str, object: &Json, data: &Data) -> Result<()> {
-    if object["immutable"] == true {
-        return Err(Error::refused(format!("Secret {name} is immutable: it can only be deleted and made anew"))
-            .hint(format!("kubectl get secret {name} --output yaml # who made it so?")));
-    }
-    let size: usize = data.values().map(|value| value.len()).sum();
-    if size > MAX_BYTES {
-        let largest = data.iter().max_by_key(|(_, value)| value.len()).map(|(key, value)| format!("; {key} has {}", value.len()));
-        return Err(Error::refused(format!(
-            "Secret {name} would hold {size} bytes, {MAX_BYTES} are the most that Kubernetes takes{}",
-            largest.unwrap_or_default()
-        ))
-        .hint("keep what is not secret in the image or on a volume"));
-    }
-    Ok(())
-}
-
 /// Keys that give no environment variable on every cluster: before Kubernetes 1.34 kubelet leaves out those that start with a digit
 /// (`IsEnvVarName`; KEP-4369).
 pub fn no_variables(data: &Data, purpose: Purpose) -> Vec<&str> {
@@ -213,16 +183,6 @@ pub fn merged(opened: &BTreeMap<String, String>, mut mine: Data, now: &Data) -> 
         }
     }
     if torn.is_empty() { Ok(merged) } else { Err(torn) }
-}
-
-/// Wipes every text of a JSON value from memory.
-pub fn wipe(json: &mut Json) {
-    match json {
-        Json::String(text) => text.zeroize(),
-        Json::Array(items) => items.iter_mut().for_each(wipe),
-        Json::Object(map) => map.iter_mut().for_each(|(_, value)| wipe(value)),
-        Json::Null | Json::Bool(_) | Json::Number(_) => {}
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::backups;
 use super::refusal;
-use super::secret_text::{BINARY, Data, MASK, check_whole, wipe};
+use super::secret_data::{BINARY, Data, MASK, check_whole, decoded, wipe};
 use crate::error::{Error, Result};
 use crate::model::app::App;
 use crate::tools::kubectl::Kubectl;
@@ -191,13 +191,6 @@ impl AppSecret {
         backups::prune(ui, kubectl, &kept);
         Ok(())
     }
-}
-
-/// Data as the server has it.
-pub(super) fn decoded(data: &Json) -> Data {
-    let data = data.as_object().into_iter().flatten();
-    data.map(|(key, value)| (key.clone(), Zeroizing::new(STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default())))
-        .collect()
 }
 
 fn encoded(data: &Data) -> Json {

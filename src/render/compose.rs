@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use serde_json::Value as Json;
 
-use crate::model::app::{App, EnvMap, WORKDIR};
+use crate::model::app::{App, WORKDIR};
+use crate::model::text::EnvMap;
 use crate::values::write::to_yaml;
 
 /// Renders the compose file; `repository` is `REGISTRY/APP`.

@@ -6,7 +6,8 @@
 use std::fmt::Write;
 
 use crate::error::{Error, Result};
-use crate::model::app::{Build, Copy, EnvMap, Prepare, Release, WORKDIR};
+use crate::model::app::{Build, Copy, Prepare, Release, WORKDIR};
+use crate::model::text::EnvMap;
 use crate::model::text::Text;
 
 /// Owner of everything that comes from the repo, and the user that runs it.

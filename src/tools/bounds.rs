@@ -8,9 +8,9 @@ use duct::Handle;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::interrupt::{self, Forwarding};
 use super::standstill::{Standstill, below};
 use crate::error::{Error, Result, describe_io};
+use crate::interrupt::{self, Forwarding};
 
 /// What this machine does alone takes seconds; a slow disk gets more.
 const LOCAL: Duration = Duration::from_secs(120);

@@ -13,12 +13,12 @@ use duct::{Expression, Handle};
 use zeroize::Zeroizing;
 
 use super::bounds::{self, Bounds, Ended, Tap};
-use super::interrupt;
 use super::last_words::last_words;
 use super::private;
 use super::quote::quoted;
-use crate::cli::env::search_path;
+use crate::env::search_path;
 use crate::error::{Error, Result, describe_io};
+use crate::interrupt;
 use crate::ui::{Surface, Ui};
 
 /// What a captured command printed.

@@ -8,8 +8,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::call::Call;
-use super::interrupt;
+use crate::env::Patience;
 use crate::error::{Error, Kind, Result};
+use crate::interrupt;
 use crate::ui::Ui;
 
 /// How to get buildx.
@@ -22,21 +23,6 @@ pub struct Docker<'a> {
     host: Option<String>,
     answer: &'a Answer,
     pub(super) patience: Patience,
-}
-
-/// How long a command may stand still: no byte comes from the daemon.
-#[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// Of a push or a pull.
-    pub registry: Duration,
-    /// Of a build, whose steps may have nothing to say for long.
-    pub build: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self { registry: Duration::from_secs(10 * 60), build: Duration::from_secs(60 * 60) }
-    }
 }
 
 /// Whether the daemon answers: asked once a run.

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 use super::call::Call;
-use crate::cli::env::Env;
+use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::ui::Ui;
 

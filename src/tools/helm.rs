@@ -1,15 +1,16 @@
 //! helm 3.8 to 4.x, through its command line. What differs between versions is asked here.
 
 use std::cell::OnceCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::call::Call;
-use super::kubectl::{advise, ask};
-use super::version::Version;
+use super::server::{advise, ask};
+use super::target::Target;
 use crate::error::{Error, Result};
+use crate::model::version::Version;
 use crate::ui::Ui;
 
 /// What helm may take beyond its `--timeout`, which counts its waits and not its requests.
@@ -19,33 +20,6 @@ const QUESTION: Duration = Duration::from_secs(60);
 
 /// The oldest helm that works.
 const OLDEST: Version = Version { major: 3, minor: 8, patch: 0 };
-
-/// Which cluster helm and kubectl speak to.
-#[derive(Clone, Debug, Default)]
-pub struct Target {
-    /// The kubeconfig; none leaves the choice to the tools' own rules.
-    pub kubeconfig: Option<PathBuf>,
-    /// The context in it.
-    pub context: Option<String>,
-    /// The namespace, when the cluster file names one.
-    pub namespace: Option<String>,
-}
-
-impl Target {
-    /// Tells a tool; the flag for the context has another name in each.
-    pub fn flags<'a>(&self, context: &'static str, mut call: Call<'a>) -> Call<'a> {
-        if let Some(path) = &self.kubeconfig {
-            call = call.option("--kubeconfig", path);
-        }
-        if let Some(name) = &self.context {
-            call = call.option(context, name);
-        }
-        if let Some(namespace) = &self.namespace {
-            call = call.option("--namespace", namespace);
-        }
-        call
-    }
-}
 
 /// helm, pointed at one cluster.
 #[derive(Debug)]

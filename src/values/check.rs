@@ -3,7 +3,7 @@
 use saphyr_parser::{ScalarStyle, Tag};
 
 use super::node::{Map, Node, Span, Value};
-use super::scalar::{is_whole, number_key, resolve_plain};
+use super::scalar::{is_not_finite, is_whole, number_key, resolve_plain};
 use super::text::is_anchor_name;
 use crate::error::Result;
 
@@ -78,11 +78,6 @@ pub fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, written: &str, 
             .error(format!("the tag `{written}` means nothing to a chart"))
             .hint("remove the tag, or quote the value to make it text")),
     }
-}
-
-/// YAML's words for infinity and for what is no number.
-pub(super) fn is_not_finite(text: &str) -> bool {
-    matches!(text, ".nan" | ".NaN" | ".NAN") || matches!(text.strip_prefix(['+', '-']).unwrap_or(text), ".inf" | ".Inf" | ".INF")
 }
 
 /// What to do about a problem that the parser words so.

@@ -2,12 +2,12 @@
 
 pub mod check;
 pub mod edit;
-pub mod layers;
 pub mod merge;
 pub mod node;
 pub mod parse;
 pub mod scalar;
 pub mod set;
 pub mod text;
+pub mod typed;
 pub mod veil;
 pub mod write;

@@ -11,6 +11,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput};
 use super::check::{check_anchor, check_flow, key_name, only_map, scalar, syntax_hint, too_many_aliases};
 use super::node::{Entry, Map, Node, Source, Span, Value};
 use super::text::{self, first_line_behind, properties, tab_before_block};
+use super::veil::veil;
 use crate::error::{Error, Result};
 
 /// Largest values file, in bytes.
@@ -79,6 +80,15 @@ pub(super) fn read(source: &Rc<Source>) -> Result<Node> {
         Value::Null => Ok(Node { value: Value::Map(Map::new()), span: root.span }),
         other => Err(root.span.error(format!("a values file must be a map, this is {}", other.kind())).hint("start with `appname: NAME`")),
     }
+}
+
+/// As [`parse`], of a Secret's text: no error repeats a value, and the text is wiped when nothing points into it any more.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_secret(path: &Path, text: &str) -> Result<Node> {
+    let source = Rc::new(Source::secret(path, text.strip_prefix('\u{feff}').unwrap_or(text)));
+    read(&source).map_err(|error| veil(error, &source.text))
 }
 
 struct Builder<'s> {

@@ -4,7 +4,6 @@
 //! are booleans, a leading zero makes a number octal, underscores may stand in numbers, dates stay text.
 //! The rules below restate that behaviour; `tests/` compare them with a real helm.
 
-use super::check::is_not_finite;
 use super::node::Value;
 
 /// What a plain (unquoted) scalar means to helm.
@@ -158,6 +157,11 @@ fn is_yaml_float(text: &str) -> bool {
 /// Go's `strconv.ParseFloat` behind YAML's pattern; what is too large for 64 bits stays text.
 fn parse_go_float(text: &str) -> Option<f64> {
     if is_yaml_float(text) { text.parse().ok().filter(|number: &f64| number.is_finite()) } else { None }
+}
+
+/// YAML's words for infinity and for what is no number.
+pub(super) fn is_not_finite(text: &str) -> bool {
+    matches!(text, ".nan" | ".NaN" | ".NAN") || matches!(text.strip_prefix(['+', '-']).unwrap_or(text), ".inf" | ".Inf" | ".INF")
 }
 
 #[cfg(test)]

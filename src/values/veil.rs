@@ -2,12 +2,7 @@
 //!
 //! The text may be broken, so it is read line by line and not as YAML: what is not surely a key is hidden.
 
-use std::path::Path;
-use std::rc::Rc;
-
-use super::node::{Node, Source};
-use super::parse;
-use crate::error::{Error, Result};
+use crate::error::Error;
 
 /// What stands for a value.
 const MASK: &str = "***";
@@ -27,17 +22,8 @@ pub fn line(text: &str, number: usize) -> String {
     if line.hidden.is_empty() { line.shown.clone() } else { format!("{}{MASK}", line.shown) }
 }
 
-/// As [`parse::parse`], of a Secret's text: no error repeats a value, and the text is wiped when nothing points into it any more.
-///
-/// # Errors
-/// As [`parse::parse`].
-pub fn parse_secret(path: &Path, text: &str) -> Result<Node> {
-    let source = Rc::new(Source::secret(path, text.strip_prefix('\u{feff}').unwrap_or(text)));
-    parse::read(&source).map_err(|error| veil(error, &source.text))
-}
-
 /// An error about a Secret's text without what it quotes of it.
-fn veil(error: Error, text: &str) -> Error {
+pub(super) fn veil(error: Error, text: &str) -> Error {
     let lines = lines(text);
     error.reworded(|words| conceal(words, &lines))
 }

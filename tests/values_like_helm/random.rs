@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lain::values::layers::{Layers, Wanted};
+use lain::resolved::layers::{Layers, Wanted};
 use lain::values::write::to_yaml;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

@@ -10,9 +10,10 @@ use super::Registry;
 use super::challenge::{Challenge, challenges};
 use super::reach::{Reach, name_of};
 use crate::error::{Error, Result};
-use crate::http::client::{Method, Reply};
+use crate::http::client::Method;
 use crate::http::credentials::{Credentials, Login};
 use crate::http::failure::Trouble;
+use crate::http::reply::Reply;
 
 /// How lain names itself to login servers.
 const CLIENT: &str = "lain";

@@ -10,7 +10,8 @@ use ureq::http::StatusCode;
 use super::transfer::{End, pass_on};
 use super::{Action, MANIFESTS, Registry, digest_of, encode, is_digest};
 use crate::error::{Error, Result};
-use crate::http::client::{Method, host_of};
+use crate::http::client::Method;
+use crate::http::url::host_of;
 
 /// Indexes hold images, not indexes of indexes of indexes.
 const DEPTH: usize = 3;

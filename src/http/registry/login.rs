@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::reach::Place;
-use crate::cli::env::Env;
+use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::http::credentials::{self, Credentials, Login};
 use crate::model::cluster::Cluster;

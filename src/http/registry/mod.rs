@@ -21,14 +21,14 @@ use ureq::http::StatusCode;
 pub(super) use self::auth::encode;
 use self::challenge::challenges;
 use self::reach::{Place, Reach};
-use super::client::{Method, Reply};
+use super::client::Method;
 use super::credentials::Credentials;
 use super::failure::{Failure, Trouble};
-use crate::cli::env::Env;
+use super::reply::Reply;
+use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::model::cluster::Cluster;
 use crate::model::image::is_tag;
-use crate::session::Session;
 use crate::ui::{Ui, printable};
 
 /// Tags asked for in one page.
@@ -70,15 +70,7 @@ struct Tags {
 }
 
 impl<'a> Registry<'a> {
-    /// The repository of an image reference. What is said of the cluster's registry, its logins above all, is the administrator's word alone.
-    ///
-    /// # Errors
-    /// The name is no image reference, or the cluster values are invalid.
-    pub fn of(session: &'a Session, name: &str) -> Result<Self> {
-        Self::new(&session.ui, &session.env, session.authority()?, name)
-    }
-
-    /// As [`Registry::of`], outside a session.
+    /// The repository of an image reference. `cluster` is what the administrator says of the registry: its logins, and the way to it.
     ///
     /// # Errors
     /// The name is no image reference.

@@ -8,10 +8,12 @@ use std::time::Duration;
 use ureq::http::{StatusCode, Uri};
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, parse_pem};
 
-use crate::cli::env::Env;
+use crate::env::Env;
 use crate::error::Result;
-use crate::http::client::{Client, Method, Reply, Trust, host_of};
+use crate::http::client::{Client, Method, Trust};
 use crate::http::failure::{Failure, Trouble};
+use crate::http::reply::Reply;
+use crate::http::url::host_of;
 use crate::model::cluster::Cluster;
 use crate::model::image::{ImageReference, repository_in};
 

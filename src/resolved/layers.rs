@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use super::merge::{coalesce, overlay};
-use super::node::{Map, Node, Value};
-use super::parse::{parse, read_file, read_file_as};
-use super::set::{apply_set, parse_set};
 use crate::error::{Error, Result};
 use crate::model::cluster::{CREDENTIALS, has_login, is_secret, looks_like_credential};
+use crate::values::merge::{coalesce, overlay};
+use crate::values::node::{Map, Node, Value};
+use crate::values::parse::{parse, read_file, read_file_as};
+use crate::values::set::{apply_set, parse_set};
+use crate::values::typed::typed;
 
 /// The app's own values file.
 pub const APP_VALUES: &str = "chart/values.yaml";
@@ -148,53 +149,6 @@ impl Layers {
     }
 }
 
-/// Reads values as a type; a type error points to the line it comes from.
-///
-/// # Errors
-/// A missing key or a value of another type.
-pub fn typed<T: DeserializeOwned>(root: &Node) -> Result<T> {
-    serde_path_to_error::deserialize(root.to_json()).map_err(|error| {
-        let path: Vec<String> = error.path().iter().map(ToString::to_string).collect();
-        let node = root.nearest(path.iter().map(String::as_str));
-        let at = path.join(".");
-        let reason = plain_reason(&error.inner().to_string());
-        let at = at.trim_matches('.');
-        let hint = match reason.strip_prefix("missing key `") {
-            Some(key) => format!("{}: ... # below `{at}`", key.trim_end_matches('`')).replace(" # below ``", ""),
-            None => format!("lain values --explain {at} # which file says so"),
-        };
-        let reason = if at.is_empty() { reason } else { format!("`{at}`: {reason}") };
-        node.span.error(reason).hint(hint)
-    })
-}
-
-/// serde's words for a person: "invalid type: string \"two\", expected u32" becomes "expected a whole number, found text \"two\"".
-fn plain_reason(reason: &str) -> String {
-    let reason = reason.strip_prefix("invalid type: ").or_else(|| reason.strip_prefix("invalid value: ")).unwrap_or(reason);
-    if let Some(field) = reason.strip_prefix("missing field ") {
-        return format!("missing key {field}");
-    }
-    match reason.split_once(", expected ") {
-        Some((found, expected)) => {
-            let found = found
-                .replace("string", "text")
-                .replace("sequence", "a list")
-                .replace("integer", "number")
-                .replace("floating point", "number");
-            let found = found.replace("unit value", "nothing").replace("map", "a map").replace('`', "");
-            let expected = match expected {
-                "u32" | "u64" | "u16" | "i64" => "a whole number".to_owned(),
-                "a string" => "text".to_owned(),
-                "a sequence" => "a list".to_owned(),
-                other if other.starts_with("struct ") => "a map".to_owned(),
-                other => other.to_owned(),
-            };
-            format!("expected {expected}, found {found}")
-        }
-        None => reason.to_owned(),
-    }
-}
-
 /// A release of its own, whose ingresses get no traffic until a group of `canaryGroups` is chosen: what the older tool passed too.
 fn canary_values(merged: &Node) -> Result<String> {
     let name = |key| merged.get(key).and_then(Node::as_str);
@@ -202,7 +156,7 @@ fn canary_values(merged: &Node) -> Result<String> {
         return Err(merged.span.error("`appname` is missing, which the canary is named after").hint("appname: NAME"));
     };
     let canary = serde_json::json!({"nginx.ingress.kubernetes.io/canary": "true"});
-    Ok(super::write::to_yaml(&serde_json::json!({
+    Ok(crate::values::write::to_yaml(&serde_json::json!({
         "releaseName": format!("{release}-canary"), "ingressAnnotations": canary, "externalIngressAnnotations": canary
     })))
 }

@@ -9,10 +9,24 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::model::duration;
 use crate::model::text::bounded;
-use crate::tools::docker::Patience;
 
 /// Most characters of a user's name or a job's address, both of which helm and webhooks are told.
 const LONGEST: usize = 200;
+
+/// How long a command of docker may stand still: no byte comes from the daemon.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Of a push or a pull.
+    pub registry: Duration,
+    /// Of a build, whose steps may have nothing to say for long.
+    pub build: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { registry: Duration::from_secs(10 * 60), build: Duration::from_secs(60 * 60) }
+    }
+}
 
 /// PATH without the folders that depend on where lain runs (`.`, an empty one): a repository's own `./helm` is not helm.
 pub fn search_path() -> Option<OsString> {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 
 use crate::cli::Lain;
-use crate::cli::env::search_path;
+use crate::env::search_path;
 use crate::error::{Error, Result};
 use crate::model::name::nearest;
 use crate::session::Session;

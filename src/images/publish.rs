@@ -7,16 +7,17 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::processors;
 use crate::error::{Error, Kind, Result};
 use crate::http::registry::Registry;
 use crate::images::{ImageResult, Plan};
+use crate::interrupt;
 use crate::kubeconfig::cluster_values;
 use crate::model::app::App;
 use crate::model::cluster::Cluster;
+use crate::resolved::layers::{Wanted, known_clusters};
 use crate::session::Session;
 use crate::tools::docker::Docker;
-use crate::tools::{interrupt, processors};
-use crate::values::layers::{Wanted, known_clusters};
 
 /// How long the processors are watched before they are judged.
 const WATCH: Duration = Duration::from_millis(150);
@@ -228,7 +229,7 @@ pub fn targets(session: &Session, plan: &Plan<'_>) -> Result<Vec<Target>> {
             continue;
         };
         let repository = plan.repository_of(registry, &app.appname);
-        let authority = cluster_values(session, &cluster)?;
+        let authority = cluster_values(&session.env, &cluster)?;
         match targets.iter_mut().find(|target| target.repository == repository) {
             Some(known) => known.clusters.push(cluster),
             None => targets.push(Target { clusters: vec![cluster], authority, repository }),

@@ -63,10 +63,10 @@ pub fn sleep(duration: std::time::Duration) -> Result<()> {
 }
 
 /// Forwards signals to these processes until dropped.
-pub(super) struct Forwarding(Vec<u32>);
+pub(crate) struct Forwarding(Vec<u32>);
 
 impl Forwarding {
-    pub(super) fn to(pids: Vec<u32>, interactive: bool) -> Self {
+    pub(crate) fn to(pids: Vec<u32>, interactive: bool) -> Self {
         let mut children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
         for pid in &pids {
             let child = Child { pid: *pid, interactive };

@@ -1,0 +1,3 @@
+//! Which values apply: files, arguments, their order, their merge.
+
+pub mod layers;

@@ -1,0 +1,32 @@
+//! Where helm and kubectl go.
+
+use std::path::PathBuf;
+
+use super::call::Call;
+
+/// Which cluster helm and kubectl speak to.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// The kubeconfig; none leaves the choice to the tools' own rules.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it.
+    pub context: Option<String>,
+    /// The namespace, when the cluster file names one.
+    pub namespace: Option<String>,
+}
+
+impl Target {
+    /// Tells a tool; the flag for the context has another name in each.
+    pub fn flags<'a>(&self, context: &'static str, mut call: Call<'a>) -> Call<'a> {
+        if let Some(path) = &self.kubeconfig {
+            call = call.option("--kubeconfig", path);
+        }
+        if let Some(name) = &self.context {
+            call = call.option(context, name);
+        }
+        if let Some(namespace) = &self.namespace {
+            call = call.option("--namespace", namespace);
+        }
+        call
+    }
+}
