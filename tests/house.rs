@@ -278,6 +278,7 @@ fn the_top_level_is_tidy() {
         "LICENSE-MIT",
         "README.md",
         "README.zh-CN.md",
+        "SECURITY.md",
         "benches",
         "chart_template",
         "ci-templates",
