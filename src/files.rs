@@ -129,18 +129,33 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// A folder in `dir` whose name starts with `prefix`. Those of dead runs go first; `rescue` looks at each before.
+    /// A folder among the temporary files whose name starts with `prefix`. Those of dead runs go first.
     ///
     /// # Errors
-    /// `dir` cannot be written.
-    pub fn new(dir: &Path, prefix: &str, rescue: impl Fn(&Path)) -> Result<Self> {
+    /// The temporary files have no room.
+    pub fn temporary(prefix: &str) -> Result<Self> {
+        let dir = std::env::temp_dir();
+        Self::new(&dir, prefix, &dir.join(prefix), |_| ())
+    }
+
+    /// A folder beside `path`, to put together what will be there. Those of dead runs go first; `rescue` looks at each before.
+    ///
+    /// # Errors
+    /// Nothing can be written there.
+    pub fn beside(path: &Path, rescue: impl Fn(&Path)) -> Result<Self> {
+        let dir = path.parent().unwrap_or(Path::new("."));
+        Self::new(dir, &format!(".{}", path.file_name().unwrap_or_default().to_string_lossy()), path, rescue)
+    }
+
+    fn new(dir: &Path, prefix: &str, shown: &Path, rescue: impl Fn(&Path)) -> Result<Self> {
         let prefix = format!("{prefix}{MARK}");
         for (left, _lock) in abandoned(dir, &prefix) {
             rescue(&left);
             let _ = fs::remove_dir_all(&left); // another run may have been quicker
         }
-        let made = tempfile::Builder::new().prefix(&prefix).tempdir_in(dir).map_err(|error| Error::io("write", dir, &error))?;
-        let lock = fs::File::open(made.path()).map_err(|error| Error::io("open", made.path(), &error))?;
+        let failed = |error| Error::io("write", shown, &error);
+        let made = tempfile::Builder::new().prefix(&prefix).tempdir_in(dir).map_err(failed)?;
+        let lock = fs::File::open(made.path()).map_err(failed)?;
         let _ = flock(&lock, FlockOperation::NonBlockingLockExclusive); // where there are no locks, it is only never cleared away
         Ok(Self { dir: made, _lock: lock })
     }
@@ -242,7 +257,7 @@ mod tests {
     fn what_dead_runs_left_goes_and_nothing_else() {
         let place = tempfile::tempdir().expect("a folder");
         let at = |name: &str| place.path().join(name);
-        let living = Folder::new(place.path(), "x", |_| ()).expect("a folder");
+        let living = Folder::new(place.path(), "x", place.path(), |_| ()).expect("a folder");
         let (mut dead, mut foreign) =
             (vec![at("x.lain-abc123"), at(".a.yaml.lain-abc123")], vec![at("y.lain-abc124"), at("x.lain-abc123.txt")]);
         fs::create_dir(&dead[0]).and_then(|()| fs::write(dead[0].join("a"), "")).expect("a dead run's folder");
@@ -258,7 +273,8 @@ mod tests {
         let held = beside(&at("a.yaml"), fs::metadata(&young).expect("a mode").permissions()).expect("a file");
         age(held.path());
         let rescued = std::cell::Cell::new(0);
-        let next = Folder::new(place.path(), "x", |left| rescued.set(rescued.get() + usize::from(left == dead[0]))).expect("a folder");
+        let next = Folder::new(place.path(), "x", place.path(), |left| rescued.set(rescued.get() + usize::from(left == dead[0])))
+            .expect("a folder");
         write_new(&at("a.yaml"), b"whole").expect("written");
         assert_eq!(rescued.get(), 1);
         dead.retain(|path| path.exists());

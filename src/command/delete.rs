@@ -57,6 +57,9 @@ impl Delete {
             mend::mend(&session.ui, &kubectl, &release, revision, None, &[], &[])?; // helm 3.17 would say no more than "failed to delete release"
         }
         helm.change(&["uninstall"], TIMEOUT, TIMEOUT)?.operand(&release).run().map_err(|error| {
+            if let Some(revision) = number {
+                pending::mark_cut_off(&kubectl, &release, revision);
+            }
             if error.kind() == Kind::Interrupted {
                 session.ui.say(&format!("release {release} may be deleted in part: lain delete goes on, lain deploy brings it back"));
                 return error;

@@ -122,8 +122,7 @@ impl Init {
 /// Puts the files in place all or nothing: they are written beside the chart first. With `clean`, files of an
 /// earlier chart go, but for values files and `values.yaml.j2`.
 fn replace(chart_dir: &Path, files: &[ChartFile], clean: bool) -> Result<()> {
-    let parent = chart_dir.parent().unwrap_or(Path::new("."));
-    let staged = Folder::new(parent, ".chart", |left| {
+    let staged = Folder::beside(chart_dir, |left| {
         // Killed between taking the old chart away and putting the new one there: the old one is the user's.
         if fs::symlink_metadata(chart_dir).is_err() {
             let _ = fs::rename(left.join("old"), chart_dir); // there may be none

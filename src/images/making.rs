@@ -232,7 +232,7 @@ impl Plan<'_> {
             None => format!("lain dockerfile --stage {name} |"),
         };
         // buildx leaves the Dockerfile it read from stdin in its temporary folder.
-        let folder = Folder::new(&std::env::temp_dir(), "build", |_| ())?;
+        let folder = Folder::temporary("build")?;
         let answer = folder.path().join("answer.json");
         let given = Given { platforms, secrets: secrets.words, variables: secrets.variables, file };
         let start = |apart: bool| -> Result<(Call<'_>, i32, String)> {

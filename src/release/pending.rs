@@ -162,14 +162,27 @@ fn look(kubectl: &Kubectl<'_>, release: &str, before: u32, is_ours: impl Fn(&Rec
     let Ok(record) = Record::fetch(&kubectl, release, *newest) else { return Left::Unknown };
     if *newest > before && record.as_ref().is_some_and(&is_ours) {
         if is_under_way(status) {
-            let mark = format!("{CUT_OFF}={}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ"));
-            let _ = kubectl.question(["annotate", "secret", "--overwrite"]).operands([secret_name(release, *newest), mark]).capture(); // the next run waits longer
+            mark(&kubectl, release, *newest);
         }
         let way_back = revisions.iter().any(|(revision, status)| revision < newest && matches!(status.as_str(), "deployed" | "superseded"));
         return Left::Ours { revision: *newest, status: status.clone(), way_back };
     }
     let work = Work::of(release, *newest, status, record.as_ref());
     if *newest > before || work.may_go_on(Timestamp::now()) { Left::Others(work) } else { Left::Untouched }
+}
+
+/// Marks a revision that this run left half-way: its helm is dead, so that nobody need wait for it.
+pub fn mark_cut_off(kubectl: &Kubectl<'_>, release: &str, revision: u32) {
+    let kubectl = kubectl.last_word();
+    let found = revisions(&kubectl, release).into_iter().flatten().any(|(at, status)| at == revision && is_under_way(&status));
+    if found {
+        mark(&kubectl, release, revision);
+    }
+}
+
+fn mark(kubectl: &Kubectl<'_>, release: &str, revision: u32) {
+    let mark = format!("{CUT_OFF}={}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ"));
+    let _ = kubectl.question(["annotate", "secret", "--overwrite"]).operands([secret_name(release, revision), mark]).capture(); // the next run waits longer
 }
 
 /// All revisions and their statuses, oldest first, by the labels that helm gives its records.
@@ -284,7 +297,7 @@ mod tests {
             "release shop is being deployed by ada (https://git.example.com/a/-/jobs/7) since 2026-11-26 17:20:05 UTC (revision 4, pending-install)"
         );
         assert!(work("pending-rollback", None).text().contains("is being rolled back by another run since"));
-        assert!(work("deployed", Some("eve\u{1b}[2J\nx")).text().contains("was deployed by eve[2J x at"));
+        assert!(work("deployed", Some("eve\u{1b}[2J\nx")).text().contains("was deployed by eve\\u{1b}[2J x at"));
     }
 
     #[test]
