@@ -163,7 +163,7 @@ fn look(kubectl: &Kubectl<'_>, release: &str, before: u32, is_ours: impl Fn(&Rec
     if *newest > before && record.as_ref().is_some_and(&is_ours) {
         if is_under_way(status) {
             let mark = format!("{CUT_OFF}={}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ"));
-            let _ = kubectl.question(["annotate", "secret", "--overwrite"]).operands([secret_name(release, *newest), mark]).capture(); // the next run waits longer
+            kubectl.mark_secret(secret_name(release, *newest), mark); // without it, the next run waits longer
         }
         let way_back = revisions.iter().any(|(revision, status)| revision < newest && matches!(status.as_str(), "deployed" | "superseded"));
         return Left::Ours { revision: *newest, status: status.clone(), way_back };
@@ -176,13 +176,7 @@ fn look(kubectl: &Kubectl<'_>, release: &str, before: u32, is_ours: impl Fn(&Rec
 fn revisions(kubectl: &Kubectl<'_>, release: &str) -> Option<Vec<(u32, String)>> {
     let selector = format!("owner=helm,name={release}");
     let columns = r#"jsonpath={range .items[*]}{.metadata.labels.version} {.metadata.labels.status}{"\n"}{end}"#;
-    let out = kubectl
-        .question(["get", "secrets", "--output", columns])
-        .option("--selector", selector)
-        .capture()
-        .ok()
-        .filter(crate::tools::call::Captured::ok)?;
-    let text = out.text();
+    let text = kubectl.secret_lines(&selector, columns)?;
     let rows = text.lines().filter_map(|line| line.split_once(' ')).filter_map(|(at, status)| Some((at.parse().ok()?, status.to_owned())));
     let mut found: Vec<(u32, String)> = rows.collect();
     found.sort();
@@ -284,7 +278,7 @@ mod tests {
             "release shop is being deployed by ada (https://git.example.com/a/-/jobs/7) since 2026-11-26 17:20:05 UTC (revision 4, pending-install)"
         );
         assert!(work("pending-rollback", None).text().contains("is being rolled back by another run since"));
-        assert!(work("deployed", Some("eve\u{1b}[2J\nx")).text().contains("was deployed by eve[2J x at"));
+        assert!(work("deployed", Some("eve\u{1b}[2J\nx")).text().contains(r"was deployed by eve\u{1b}[2J x at"));
     }
 
     #[test]
