@@ -7,6 +7,7 @@ mod making;
 mod processors;
 pub mod publish;
 mod secrets;
+pub mod tags;
 
 pub use making::{Goal, Options};
 

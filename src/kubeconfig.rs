@@ -8,11 +8,9 @@ use base64::Engine;
 
 use crate::env::Env;
 use crate::error::{Error, Result};
-use crate::model::cluster::Cluster;
 use crate::model::name::{is_harmless, nearest};
-use crate::resolved::layers::{cluster_file, known_clusters};
+use crate::resolved::clusters::{cluster_file, known_clusters};
 use crate::ui::{Ui, printable};
-use crate::values::parse::read_file;
 
 const PREFIX: &str = "kubeconfig-";
 
@@ -119,19 +117,6 @@ pub fn check_known(env: &Env, name: &str) -> Result<()> {
             "write {}/values-{name}.yaml with at least `registry: HOST/PATH`",
             dirs.last().map_or_else(String::new, |dir| dir.display().to_string())
         )),
-    })
-}
-
-/// The cluster file alone, for commands outside an app's folder.
-///
-/// # Errors
-/// The file cannot be read or is invalid.
-pub fn cluster_values(env: &Env, name: &str) -> Result<Cluster> {
-    let Some(path) = cluster_file(&env.cluster_values_dirs(), name) else { return Ok(Cluster::default()) };
-    let node = read_file(&path)?;
-    serde_path_to_error::deserialize(node.to_json()).map_err(|error| {
-        let path: Vec<String> = error.path().iter().map(ToString::to_string).collect();
-        node.nearest(path.iter().map(String::as_str)).span.error(format!("`{}`: {}", error.path(), error.inner()))
     })
 }
 

@@ -5,14 +5,15 @@
 //!
 //! - [`cli`]: the command lines of the five binaries, and what is about them alone (completions, man pages, `lain-NAME` on PATH).
 //! - [`command`]: one file a command, named after it: its flags, and what is shown.
+//! - [`release`]: a release in the cluster: the verbs that change it, on one handle; its rollout, its Secrets, helm's record of it, what is said about it.
 //! - [`images`]: which images, what of the folder they see, how they are built and where they go.
-//! - [`release`]: a release in the cluster: its rollout, its Secrets, helm's record of it, what is said about it.
+//! - [`checks`]: lint's checks and helm's own, of this run's values and chart.
 //! - [`session`]: one run; loads values, the cluster and the tools when first needed.
 //! - [`lint`]: one check a file or a small group, each with its id.
 //! - [`kubeconfig`]: which cluster.
 //! - [`http`]: the only place with sockets: registries, Prometheus, webhooks.
 //! - [`tools`]: the only place that starts processes: docker, helm, kubectl, git, an editor.
-//! - [`resolved`]: which values apply: files, arguments, their order, their merge.
+//! - [`resolved`]: which values apply: files, arguments, their order, their merge; read, checked and typed once a run, for lain and for helm.
 //! - [`render`]: model to artefacts in memory: Dockerfile, compose file, chart, messages.
 //! - [`globals`]: the flags of every command.
 //! - [`env`]: the environment, read once.
@@ -23,6 +24,7 @@
 //! - [`interrupt`]: Ctrl-C and SIGTERM.
 //! - [`error`]: kinds, places, causes, hints, exit codes.
 
+pub mod checks;
 pub mod cli;
 pub mod command;
 pub mod env;

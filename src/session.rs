@@ -5,24 +5,27 @@
 
 use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
 
 use crate::env::Env;
-use crate::error::{Error, Kind, Result};
-use crate::files::{all_stays_inside, stays_inside};
+use crate::error::{Error, Result};
 use crate::globals::Globals;
 use crate::http::registry::Registry;
 use crate::kubeconfig::{self, Choice};
 use crate::model::app::App;
-use crate::model::cluster::{ADMINISTRATORS, Cluster};
+use crate::model::cluster::Cluster;
 use crate::model::image::repository_in;
-use crate::resolved::layers::{Layers, Wanted, cluster_file, known_clusters, own_cluster_file};
+use crate::resolved::clusters::{ClusterFile, cluster_of, known_clusters};
+use crate::resolved::helm_values::HelmValues;
+use crate::resolved::layers::{APP_VALUES, Layers};
+use crate::resolved::{Asked, Resolved, Sources};
 use crate::tools::docker::{Answer, Docker};
 use crate::tools::git::Git;
 use crate::tools::helm::Helm;
-use crate::tools::kubectl::Kubectl;
+use crate::tools::kubectl::{Kubectl, Versions};
 use crate::tools::target::Target;
 use crate::ui::Ui;
-use crate::values::node::Node;
 
 /// One run.
 #[derive(Debug)]
@@ -36,12 +39,13 @@ pub struct Session {
     /// Where the app is: the folder that holds `chart/`.
     pub dir: PathBuf,
     choice: OnceCell<Option<Choice>>,
-    layers: OnceCell<Layers>,
-    app: OnceCell<App>,
-    cluster: OnceCell<Cluster>,
+    cluster_file: OnceCell<Option<Rc<ClusterFile>>>,
+    resolved: OnceCell<Resolved>,
     authority: OnceCell<Cluster>,
     withheld: Cell<bool>,
     image_tag: OnceCell<String>,
+    remote_url: OnceCell<String>,
+    versions: OnceCell<Versions>,
     docker_answer: Answer,
 }
 
@@ -61,12 +65,13 @@ impl Session {
             globals,
             dir,
             choice: OnceCell::new(),
-            layers: OnceCell::new(),
-            app: OnceCell::new(),
-            cluster: OnceCell::new(),
+            cluster_file: OnceCell::new(),
+            resolved: OnceCell::new(),
             authority: OnceCell::new(),
             withheld: Cell::new(false),
             image_tag: OnceCell::new(),
+            remote_url: OnceCell::new(),
+            versions: OnceCell::new(),
             docker_answer: Answer::new(),
         })
     }
@@ -110,69 +115,77 @@ impl Session {
         })
     }
 
-    /// All values that apply here.
+    /// The values of this run, with what its command asks of them. To be said before anything reads values: a run has one set of them.
     ///
     /// # Errors
-    /// See [`Layers::load`]; an unknown cluster.
-    pub fn layers(&self) -> Result<&Layers> {
-        get_or_try(&self.layers, || self.load_layers(false, &[]))
-    }
-
-    /// All values that apply here, those of a canary if asked for, with more `--set` on top.
-    ///
-    /// # Errors
-    /// As [`Session::layers`].
-    pub fn load_layers(&self, canary: bool, set: &[String]) -> Result<Layers> {
-        let cluster = self.cluster_name();
-        let dirs = self.env.cluster_values_dirs();
-        if let Some(name) = &self.globals.cluster {
-            kubeconfig::check_known(&self.env, name)?;
-        }
-        self.load(&Wanted { cluster: cluster.as_deref(), cluster_dirs: &dirs, extra: &self.globals.values, canary, set })
-    }
-
-    /// Values of the app's, from files of its own that lead nowhere else, and with no say in what is the administrator's.
-    ///
-    /// # Errors
-    /// As [`Layers::load`]; a file of the app's is a link out of the repository; one says what only the cluster's own file may say.
-    pub fn load(&self, wanted: &Wanted<'_>) -> Result<Layers> {
-        all_stays_inside(&self.dir, Path::new("chart"), wanted.cluster_dirs)?; // helm follows every link
-        if let Some(own) = wanted.cluster.and_then(|name| own_cluster_file(&self.dir, name)) {
-            stays_inside(&self.dir, &own, wanted.cluster_dirs)?; // it may name another file
-        }
-        let layers = Layers::load(&self.dir, wanted)?;
-        for secret in layers.secrets(&layers.credentials(&self.dir)) {
-            self.ui.hide(secret);
-        }
-        let file = wanted.cluster.and_then(|name| cluster_file(wanted.cluster_dirs, name));
-        let said = layers.layers.iter().find(|layer| layer.path.is_some() && layer.path == file).map(|layer| &layer.node);
-        for layer in layers.layers.iter().filter(|layer| layer.path.is_none() || layer.path != file) {
-            for (key, entry) in layer.node.as_map().into_iter().flatten() {
-                let same = said.and_then(|said| said.get(key)).map(Node::to_json);
-                if ADMINISTRATORS.contains(&key.as_str()) && same.as_ref() != Some(&entry.node.to_json()) {
-                    let place = file.as_ref().map_or_else(|| "values-CLUSTER.yaml".to_owned(), |file| file.display().to_string());
-                    let why =
-                        format!("`{key}` decides what is run, or where the cluster's logins go: only the cluster's own file says that");
-                    return Err(entry
-                        .key_span
-                        .error(why)
-                        .with_kind(Kind::Refused)
-                        .hint(format!("remove the line; administrators write it into {place}")));
-                }
+    /// See [`Resolved::load`]; an unknown cluster.
+    pub fn resolve(&self, asked: Asked) -> Result<&Resolved> {
+        debug_assert!(self.resolved.get().is_none(), "values were read before it was said which");
+        get_or_try(&self.resolved, || {
+            if let Some(name) = &self.globals.cluster {
+                kubeconfig::check_known(&self.env, name)?;
             }
-        }
-        Ok(layers)
+            self.load(self.cluster_name().as_deref(), self.cluster_file()?, asked)
+        })
     }
 
-    /// What the administrator's file says of the chosen cluster, whatever the app's values say: what is run, and where the cluster's own logins go.
+    /// The values of this run.
+    ///
+    /// # Errors
+    /// As [`Session::resolve`].
+    pub fn resolved(&self) -> Result<&Resolved> {
+        match self.resolved.get() {
+            Some(resolved) => Ok(resolved),
+            None => self.resolve(Asked::default()),
+        }
+    }
+
+    /// The app's values on another cluster than the chosen one.
+    ///
+    /// # Errors
+    /// As [`Session::resolve`].
+    pub fn resolved_for(&self, cluster: &str) -> Result<Resolved> {
+        let file = ClusterFile::find(&self.env.cluster_values_dirs(), cluster)?.map(Rc::new);
+        self.load(Some(cluster), file, Asked::default())
+    }
+
+    fn load(&self, cluster: Option<&str>, cluster_file: Option<Rc<ClusterFile>>, asked: Asked) -> Result<Resolved> {
+        let dirs = self.env.cluster_values_dirs();
+        let sources = Sources { dir: &self.dir, cluster, cluster_file, cluster_dirs: &dirs, extra: &self.globals.values };
+        Resolved::load(&sources, asked, |secret| self.ui.hide(secret))
+    }
+
+    /// What the administrators wrote of the chosen cluster.
+    fn cluster_file(&self) -> Result<Option<Rc<ClusterFile>>> {
+        get_or_try(&self.cluster_file, || match self.cluster_name() {
+            Some(name) => Ok(ClusterFile::find(&self.env.cluster_values_dirs(), &name)?.map(Rc::new)),
+            None => Ok(None),
+        })
+        .cloned()
+    }
+
+    /// All values that apply here, one by one and merged.
+    ///
+    /// # Errors
+    /// As [`Session::resolve`].
+    pub fn layers(&self) -> Result<&Layers> {
+        Ok(&self.resolved()?.layers)
+    }
+
+    /// What the administrators' file says of the chosen cluster, whatever the app's values say: what is run, and where the cluster's own logins go.
     ///
     /// # Errors
     /// The file cannot be read or is invalid.
     pub fn authority(&self) -> Result<&Cluster> {
-        get_or_try(&self.authority, || match self.cluster_name() {
-            Some(name) => kubeconfig::cluster_values(&self.env, &name),
-            None => Ok(Cluster::default()),
-        })
+        get_or_try(&self.authority, || self.cluster_file()?.map_or_else(|| Ok(Cluster::default()), |file| file.cluster().cloned()))
+    }
+
+    /// What administrators say of any cluster.
+    ///
+    /// # Errors
+    /// The file cannot be read or is invalid.
+    pub fn cluster_of(&self, name: &str) -> Result<Cluster> {
+        cluster_of(&self.env.cluster_values_dirs(), name)
     }
 
     /// Sees to it that children do not get the variables that secrets are in, but for those that cannot do without: what the values name, kubeconfigs that
@@ -196,9 +209,9 @@ impl Session {
     /// The typed app.
     ///
     /// # Errors
-    /// As [`Session::layers`], or a value of the wrong type.
+    /// As [`Session::resolve`], or a value of the wrong type.
     pub fn app(&self) -> Result<&App> {
-        get_or_try(&self.app, || App::read(&self.layers()?.merged))
+        self.resolved()?.app()
     }
 
     /// The typed cluster values, as the app may have overridden them.
@@ -206,7 +219,7 @@ impl Session {
     /// # Errors
     /// As [`Session::app`].
     pub fn cluster(&self) -> Result<&Cluster> {
-        get_or_try(&self.cluster, || self.layers()?.typed())
+        self.resolved()?.cluster()
     }
 
     /// The registry images go to.
@@ -239,9 +252,51 @@ impl Session {
         get_or_try(&self.image_tag, || self.git().image_tag()).map(String::as_str)
     }
 
-    /// Keeps a tag of HEAD that was found out on the side, and returns it.
-    pub fn keep_image_tag(&self, tag: String) -> String {
-        self.image_tag.get_or_init(|| tag).clone()
+    /// The address of `origin`, asked once; empty when there is none.
+    ///
+    /// # Errors
+    /// git is missing.
+    pub fn remote_url(&self) -> Result<&str> {
+        get_or_try(&self.remote_url, || self.git().remote_url()).map(String::as_str)
+    }
+
+    /// Asks git for HEAD's tag (with `tag`) and for the address of `origin`, both at a time, where nobody did before: git costs more than values.
+    fn ask_git(&self, tag: bool) -> Result<()> {
+        let git = self.git();
+        let (head, url) = std::thread::scope(|scope| {
+            let url = self.remote_url.get().is_none().then(|| scope.spawn(|| git.remote_url()));
+            let head = (tag && self.image_tag.get().is_none()).then(|| git.image_tag());
+            (head, url.map(std::thread::ScopedJoinHandle::join))
+        });
+        if let Some(head) = head.transpose()? {
+            self.image_tag.get_or_init(|| head);
+        }
+        if let Some(Ok(url)) = url {
+            let url = url?;
+            self.remote_url.get_or_init(|| url);
+        }
+        Ok(())
+    }
+
+    /// What helm is told of this run's values, the same for `template`, `lint` and `deploy`. Without `tag`, the one that was given with `--set`, else HEAD's.
+    ///
+    /// # Errors
+    /// Values cannot be read, or git is missing.
+    pub fn helm_values(&self, tag: Option<&str>) -> Result<HelmValues> {
+        let resolved = self.resolved()?;
+        let given = tag.map(str::to_owned).map_or_else(|| resolved.given_tag(), |tag| Ok(Some(tag)))?;
+        self.ask_git(given.is_none())?;
+        let tag = given.map_or_else(|| self.image_tag().map(str::to_owned), Ok)?;
+        // `helm get values` answers the audit questions: where, who, from which repo, which image.
+        let mut own = vec![("user", self.env.executor()), ("imageTag", tag)];
+        if let Some(cluster) = self.cluster_name() {
+            own.insert(0, ("cluster", cluster));
+        }
+        let url = self.remote_url()?;
+        if !url.is_empty() {
+            own.push(("repo_url", url.to_owned()));
+        }
+        resolved.for_helm(own)
     }
 
     /// The file in the app's folder that the result goes into (`lain-build build -o dotenv > lain.env`): the shell made
@@ -304,6 +359,31 @@ impl Session {
         Ok(Kubectl::new(&self.ui, self.target()?))
     }
 
+    /// kubectl's version and the server's, asked once.
+    ///
+    /// # Errors
+    /// As [`Session::kubectl`], or kubectl is missing. A server that does not answer is no error.
+    pub fn versions(&self) -> Result<Versions> {
+        if let Some(versions) = self.versions.get() {
+            return Ok(*versions);
+        }
+        Ok(self.keep_versions(self.kubectl()?.versions()?))
+    }
+
+    /// The same within a bound, for those who can do without: none without a cluster, without kubectl, or when the server takes too long.
+    pub fn versions_within(&self, bound: Duration) -> Option<Versions> {
+        if let Some(versions) = self.versions.get() {
+            return Some(*versions);
+        }
+        self.choice().ok()??;
+        self.kubectl().ok()?.versions_within(bound).map(|versions| self.keep_versions(versions))
+    }
+
+    fn keep_versions(&self, versions: Versions) -> Versions {
+        // Of a server that did not answer once, more may be known later.
+        if versions.server.is_some() { *self.versions.get_or_init(|| versions) } else { versions }
+    }
+
     /// Where helm and kubectl go.
     ///
     /// # Errors
@@ -311,8 +391,8 @@ impl Session {
     pub fn target(&self) -> Result<Target> {
         self.withhold();
         let choice = self.require_cluster()?;
-        let app_is_here = self.dir.join(crate::resolved::layers::APP_VALUES).is_file();
-        let cluster = if app_is_here { self.cluster()?.clone() } else { kubeconfig::cluster_values(&self.env, &choice.name)? };
+        let app_is_here = self.dir.join(APP_VALUES).is_file();
+        let cluster = if app_is_here { self.cluster()?.clone() } else { self.cluster_of(&choice.name)? };
         let context = self.env.get("KUBE_CONTEXT").filter(|_| self.env.is_ci()).map(str::to_owned).or(self
             .authority()?
             .kube_context

@@ -2,9 +2,10 @@
 
 use clap::Args;
 
-use crate::command::deploy::Deploy;
+use crate::command::deploy::show;
 use crate::error::Result;
 use crate::images::{self, Goal, Options};
+use crate::release::deploy::{self, Wanted};
 use crate::session::Session;
 
 /// Build the app's image from `build` (and `release`) of the values
@@ -45,6 +46,6 @@ impl Build {
             results.extend(plan.make(session, &options, goal)?);
         }
         images::print(session, &results)?;
-        if self.deploy { Deploy::default().run(session) } else { Ok(()) }
+        if self.deploy { show(session, &deploy::deploy(session, &Wanted::default())?, false) } else { Ok(()) }
     }
 }

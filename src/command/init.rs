@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::command::lint::Lint;
+use crate::checks;
 use crate::error::{Error, Result};
 use crate::files::{Folder, all_stays_inside};
 use crate::lint::chart::Chart;
@@ -69,7 +69,7 @@ impl Init {
             let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
             session.git().commit_only(&paths, &format!("chart: lain {} templates", env!("CARGO_PKG_VERSION")))?;
         }
-        Lint::simple().run(session)?;
+        checks::require(session)?;
         if !self.template_only {
             session.ui.hint("look through chart/values.yaml, then: lain use CLUSTER && lain deploy --build");
         }

@@ -4,7 +4,6 @@ pub mod build;
 pub mod compose;
 pub mod delete;
 pub mod deploy;
-pub mod deploy_values;
 pub mod dockerfile;
 pub mod dockerignore;
 pub mod env;

@@ -41,7 +41,7 @@ impl NotifyDeploy {
             return Err(Error::failed(format!("{}: version {} is newer than this lain-notify", self.result.display(), result.version)));
         }
         let message = DeployMessage { action: "deploy", release: result.release, tag: result.image_tag, ..DeployMessage::default() };
-        if announce::send(session, &message.render(session)?, self.strict)? {
+        if announce::send_message(session, &message, self.strict)? {
             session.ui.done("sent");
         }
         Ok(())

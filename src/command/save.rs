@@ -7,9 +7,8 @@ use clap::Args;
 
 use crate::error::{Error, Result};
 use crate::images;
-use crate::kubeconfig::cluster_values;
 use crate::model::image::{ImageReference, repository_in};
-use crate::resolved::layers::known_clusters;
+use crate::resolved::clusters::known_clusters;
 use crate::session::Session;
 use crate::ui::Format;
 
@@ -84,7 +83,7 @@ fn retagged(session: &Session, image: &ImageReference, name: &str) -> Result<Str
     let last = image.repository.rsplit('/').next().unwrap_or(&image.repository);
     let tag = image.tag.as_deref().unwrap_or("latest");
     if known_clusters(&session.env.cluster_values_dirs()).iter().any(|known| known == name) {
-        let registry = cluster_values(&session.env, name)?.registry;
+        let registry = session.cluster_of(name)?.registry;
         let registry = registry.ok_or_else(|| Error::failed(format!("the values of cluster {name} name no registry")))?;
         return Ok(format!("{}:{tag}", repository_in(&registry, last)));
     }

@@ -3,12 +3,10 @@
 use clap::Args;
 
 use crate::error::Result;
-use crate::model::meta::time_of_tag;
+pub use crate::images::tags::newest;
+use crate::images::tags::sorted;
 use crate::session::Session;
 use crate::ui::Format;
-
-/// The prepare stage's image; a deploy has no use for it.
-const NO_APP: [&str; 3] = ["prepare", "buildcache", "buildcache-prepare"];
 
 /// List the newest tags in the registry, with the line that deploys each
 #[derive(Args, Debug)]
@@ -39,44 +37,5 @@ impl Tags {
                 Ok(())
             }
         }
-    }
-}
-
-/// The newest tags that name commits, newest first.
-///
-/// # Errors
-/// The registry cannot be asked.
-pub fn newest(session: &Session, repository: &str, count: usize) -> Result<Vec<String>> {
-    let tags = sorted(session.registry_of(repository)?.tags()?);
-    Ok(tags.into_iter().take_while(|tag| time_of_tag(tag).is_some()).take(count).collect())
-}
-
-/// Commits' tags, newest first; then the others by name.
-fn sorted(tags: Vec<String>) -> Vec<String> {
-    let mut tags: Vec<(Option<i64>, String)> =
-        tags.into_iter().filter(|tag| !NO_APP.contains(&tag.as_str())).map(|tag| (time_of_tag(&tag), tag)).collect();
-    tags.sort_unstable_by(|(a_time, a), (b_time, b)| b_time.cmp(a_time).then_with(|| a.cmp(b)));
-    tags.into_iter().map(|(_, tag)| tag).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commits_come_first_newest_first() {
-        let commit = |time: u64, c: char| format!("{time}-{}", c.to_string().repeat(40));
-        let given = [
-            "v2",
-            "latest",
-            "prepare",
-            "buildcache",
-            &commit(999, 'c'),
-            &commit(1_700_000_000, 'a'),
-            "1700000009-short",
-            &commit(1_700_000_001, 'b'),
-        ];
-        let expected = [&commit(1_700_000_001, 'b'), &commit(1_700_000_000, 'a'), &commit(999, 'c'), "1700000009-short", "latest", "v2"];
-        assert_eq!(sorted(given.iter().map(ToString::to_string).collect()), expected);
     }
 }

@@ -2,11 +2,9 @@
 
 use clap::Args;
 
-use crate::command::deploy_values::HelmValues;
 use crate::error::{Error, Result};
-use crate::model::app::App;
+use crate::resolved::Asked;
 use crate::session::Session;
-use crate::tools::quote::quoted;
 
 /// Render the chart with exactly the values a deploy would use
 #[derive(Args, Debug)]
@@ -29,25 +27,16 @@ pub struct Template {
 impl Template {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
-        let values = HelmValues::gather(session, &self.set, None)?;
-        let (release, canary) = if self.canary {
-            let layers = session.load_layers(true, &[])?;
-            (App::read(&layers.merged)?.release().to_owned(), layers.canary().map(str::to_owned))
-        } else {
-            (session.app()?.release().to_owned(), None)
-        };
-        let mut call = session.local_helm().local().arg("template").operands([release.as_str(), "chart"]).options(values.files());
-        if let Some(text) = canary {
-            call = call.args(["-f", "-"]).shown_before(&format!("printf %s {} |", quoted(&text))).stdin(text);
-        }
-        call = call.options(values.set_flags());
+        let resolved = session.resolve(Asked { set: self.set, canary: self.canary })?;
+        let values = session.helm_values(None)?;
+        let mut call = session.local_helm().template(resolved.app()?.release(), &values);
         if self.debug {
             call = call.arg("--debug");
         }
         if let Some(version) = &self.kube_version {
             call = call.option("--kube-version", version);
         }
-        if let Some(namespace) = &session.cluster()?.namespace {
+        if let Some(namespace) = &resolved.cluster()?.namespace {
             call = call.option("--namespace", &**namespace);
         }
         let out = call.capture()?;

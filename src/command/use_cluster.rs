@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::error::Result;
 use crate::kubeconfig;
-use crate::resolved::layers::known_clusters;
+use crate::resolved::clusters::known_clusters;
 use crate::session::Session;
 use crate::ui::Format;
 
@@ -43,7 +43,8 @@ fn list(session: &Session) -> Result<()> {
     let mut rows = Vec::new();
     for name in known {
         // One broken cluster file must not hide the others.
-        let docs = kubeconfig::cluster_values(&session.env, &name)
+        let docs = session
+            .cluster_of(&name)
             .map_or_else(|error| format!("({error})"), |values| values.extra_docs.map(String::from).unwrap_or_default());
         rows.push((name.clone(), current.as_deref() == Some(name.as_str()), docs));
     }
@@ -61,7 +62,7 @@ fn list(session: &Session) -> Result<()> {
 }
 
 fn set_context(session: &Session, name: &str) -> Result<()> {
-    let values = kubeconfig::cluster_values(&session.env, name)?;
+    let values = session.cluster_of(name)?;
     let kubectl = session.kubectl()?;
     if let Some(context) = &values.kube_context {
         kubectl.call(["config", "use-context"]).operand(&**context).run()?;

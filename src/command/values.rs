@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
 use crate::model::name::nearest;
+use crate::resolved::Asked;
 use crate::resolved::layers::{CANARY, Layers};
 use crate::session::Session;
 use crate::ui::Format;
@@ -72,15 +73,16 @@ impl Masked {
 impl Values {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
-        let layers = session.load_layers(self.canary, &self.set)?;
+        let resolved = session.resolve(Asked { set: self.set, canary: self.canary })?;
+        let layers = &resolved.layers;
         if session.cluster_name().is_none() {
             session.ui.warn("no cluster is chosen: the cluster's own values are missing (lain use CLUSTER)");
         }
-        let ways = if self.reveal { vec![] } else { layers.credentials(&session.dir) };
+        let ways = if self.reveal { vec![] } else { resolved.credentials().to_vec() };
         // Which variables hold credentials is no secret.
         let masked = Masked(ways.into_iter().filter(|way| way[0] != "secrets_env").collect());
         if let Some(key) = &self.explain {
-            return explain(session, &layers, key, &masked);
+            return explain(session, layers, key, &masked);
         }
         let mut values = layers.merged.to_json();
         if masked.apply(&mut vec![], &mut values) {

@@ -7,10 +7,10 @@ use super::{ImageResult, Plan, ignore, push_image, secrets};
 use crate::error::{Error, Kind, Result};
 use crate::files::Folder;
 use crate::images::publish::{publish, targets};
+use crate::model::text::csv_field;
 use crate::render::dockerfile::{Dockerfile, Stage};
 use crate::session::Session;
 use crate::tools::call::Call;
-use crate::tools::call::csv_field;
 use crate::tools::docker::{Docker, INSTALL_BUILDX};
 
 /// Tag of the prepare image.

@@ -12,10 +12,8 @@ use crate::error::{Error, Kind, Result};
 use crate::http::registry::Registry;
 use crate::images::{ImageResult, Plan};
 use crate::interrupt;
-use crate::kubeconfig::cluster_values;
-use crate::model::app::App;
 use crate::model::cluster::Cluster;
-use crate::resolved::layers::{Wanted, known_clusters};
+use crate::resolved::clusters::known_clusters;
 use crate::session::Session;
 use crate::tools::docker::Docker;
 
@@ -221,15 +219,14 @@ pub fn targets(session: &Session, plan: &Plan<'_>) -> Result<Vec<Target>> {
     let dirs = session.env.cluster_values_dirs();
     let mut targets: Vec<Target> = Vec::new();
     for cluster in known_clusters(&dirs) {
-        let wanted = Wanted { cluster: Some(&cluster), cluster_dirs: &dirs, extra: &session.globals.values, ..Wanted::default() };
-        let layers = session.load(&wanted)?;
-        let (app, values): (App, Cluster) = (App::read(&layers.merged)?, layers.typed()?);
+        let resolved = session.resolved_for(&cluster)?;
+        let (app, values) = (resolved.app()?, resolved.cluster()?);
         let Some(registry) = values.registry.as_deref() else {
             session.ui.warn(&format!("cluster {cluster} names no registry; it is left out"));
             continue;
         };
         let repository = plan.repository_of(registry, &app.appname);
-        let authority = cluster_values(&session.env, &cluster)?;
+        let authority = resolved.authority()?;
         match targets.iter_mut().find(|target| target.repository == repository) {
             Some(known) => known.clusters.push(cluster),
             None => targets.push(Target { clusters: vec![cluster], authority, repository }),

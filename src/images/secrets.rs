@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use crate::error::{Error, Result};
 use crate::files::stays_inside;
 use crate::model::build_secret::{BuildSecret, BuildSecrets, Source};
+use crate::model::text::csv_field;
 use crate::session::Session;
-use crate::tools::call::csv_field;
 use crate::values::node::{Span, Value};
 
 /// Secrets that are there.

@@ -13,7 +13,7 @@ pub(super) fn check(input: &mut Input<'_>) {
     unknown_clusters(input);
     repetitions(input);
     let mut long = Vec::new();
-    long_numbers(&input.root, &mut long);
+    long_numbers(input.root, &mut long);
     for (at, seen) in long {
         let written: String = at.location().text.chars().skip(at.column - 1).take(at.length).collect();
         let message = format!("helm reads {written} as {seen}: its last digits change");

@@ -19,13 +19,11 @@ mod secrets;
 pub mod sizing;
 mod types;
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::error::{Error, Location};
-use crate::model::aliases::canonical;
 use crate::model::app::App;
 use crate::resolved::layers::Layers;
 use crate::values::node::{Node, Span};
@@ -89,7 +87,7 @@ pub(crate) struct Input<'a> {
     layers: &'a Layers,
     surroundings: &'a Surroundings,
     /// The merged values with every alias under its key.
-    root: Cow<'a, Node>,
+    root: &'a Node,
     /// What could be typed.
     app: Rc<App>,
     problems: Vec<Problem>,
@@ -129,8 +127,8 @@ impl Input<'_> {
 
 /// Runs every check of values.
 pub fn check(layers: &Layers, surroundings: &Surroundings) -> Vec<Problem> {
-    let root = canonical(&layers.merged);
-    let (app, problems) = types::check(&root);
+    let root = layers.canonical();
+    let (app, problems) = types::check(root);
     let mut input = Input { layers, surroundings, root, app: Rc::new(app), problems: vec![] };
     problems.into_iter().for_each(|problem| input.keep(problem));
     names::check(&mut input);

@@ -119,3 +119,8 @@ pub fn whole<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<O
     }
     deserializer.deserialize_any(Visitor(std::marker::PhantomData))
 }
+
+/// A field of a line of CSV, which is how docker reads `--secret`, `--output` and caches, and helm reads `-f`.
+pub fn csv_field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}

@@ -1,6 +1,6 @@
 //! What a webhook is told. A webhook that stays down warns; it never fails a deploy.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::http::webhook::{Provider, Webhook};
 use crate::session::Session;
 use crate::ui::printable;
@@ -23,11 +23,11 @@ pub struct DeployMessage {
 }
 
 impl DeployMessage {
-    /// The words.
+    /// The words. What git does not tell is left out, with a warning.
     ///
     /// # Errors
-    /// git refuses the folder.
-    pub fn render(&self, session: &Session) -> Result<String> {
+    /// The run is interrupted.
+    fn render(&self, session: &Session) -> Result<String> {
         let outcome = if self.failure.is_some() { "failed" } else { "done" };
         let mut lines = vec![
             format!("{} {}: {outcome}", self.action, self.release),
@@ -38,25 +38,50 @@ impl DeployMessage {
         if let Some(revision) = self.rollback_revision {
             lines.push(format!("rolled back to revision {revision}"));
         }
-        let git = session.git();
-        let sha = |tag: &str| crate::model::meta::sha_of_tag(tag).map(str::to_owned);
-        if let Some(now) = sha(&self.tag) {
-            if let Some(commit) = git.commit(&now)? {
-                lines.push(format!("commit: {} ({})", printable(&commit.subject), printable(&commit.author)));
-            }
-            if let Some(before) = self.previous_tag.as_deref().and_then(sha).filter(|before| *before != now) {
-                let log = git.subjects_between(&before, &now, 10)?;
-                if !log.is_empty() {
-                    lines.push("since the last version:".to_owned());
-                    lines.extend(log.iter().map(|line| format!("  {}", printable(line))));
-                }
-            }
+        match self.commits(session) {
+            Ok(commits) => lines.extend(commits),
+            Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+            Err(error) => session.ui.warning(&error.context("the message goes without commits")),
         }
         if let Some(failure) = &self.failure {
             lines.push(format!("reason: {}", printable(failure)));
         }
         Ok(session.ui.redact(&lines.join("\n")))
     }
+
+    fn commits(&self, session: &Session) -> Result<Vec<String>> {
+        let git = session.git();
+        let sha = |tag: &str| crate::model::meta::sha_of_tag(tag).map(str::to_owned);
+        let Some(now) = sha(&self.tag) else { return Ok(vec![]) };
+        let mut lines = vec![];
+        if let Some(commit) = git.commit(&now)? {
+            lines.push(format!("commit: {} ({})", printable(&commit.subject), printable(&commit.author)));
+        }
+        if let Some(before) = self.previous_tag.as_deref().and_then(sha).filter(|before| *before != now) {
+            let log = git.subjects_between(&before, &now, 10)?;
+            if !log.is_empty() {
+                lines.push("since the last version:".to_owned());
+                lines.extend(log.iter().map(|line| format!("  {}", printable(line))));
+            }
+        }
+        Ok(lines)
+    }
+}
+
+/// Tells the app's webhook what happened, where it has one. A message that cannot be sent is a warning: what was done is done.
+///
+/// # Errors
+/// The run is interrupted.
+pub fn tell(session: &Session, message: &DeployMessage) -> Result<()> {
+    send_message(session, message, false).map(drop)
+}
+
+/// As [`send`], with the words of a message.
+///
+/// # Errors
+/// As [`send`].
+pub fn send_message(session: &Session, message: &DeployMessage, strict: bool) -> Result<bool> {
+    send_words(session, || message.render(session), strict)
 }
 
 /// Sends a text to the app's webhook. Without one, or where it does not apply to this cluster, nothing happens.
@@ -64,17 +89,22 @@ impl DeployMessage {
 /// # Errors
 /// With `strict`, when the webhook cannot be reached; otherwise that is a warning.
 pub fn send(session: &Session, text: &str, strict: bool) -> Result<bool> {
+    send_words(session, || Ok(text.to_owned()), strict)
+}
+
+fn send_words(session: &Session, words: impl FnOnce() -> Result<String>, strict: bool) -> Result<bool> {
     let outcome = webhook(session).and_then(|webhook| match webhook {
         Some(webhook) => {
-            if webhook.fitted(text) != text {
+            let text = words()?;
+            if webhook.fitted(&text) != text {
                 session.ui.warn("the message is longer than the webhook's provider takes: it is cut");
             }
-            webhook.send(text).map(|()| true)
+            webhook.send(&text).map(|()| true)
         }
         None => Ok(false),
     });
     match outcome {
-        Err(error) if !strict && error.kind() != crate::error::Kind::Interrupted => {
+        Err(error) if !strict && error.kind() != Kind::Interrupted => {
             session.ui.warn(&error.to_string());
             Ok(false)
         }

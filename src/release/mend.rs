@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::record::Record;
 use crate::error::{Error, Result};
@@ -80,7 +80,7 @@ pub fn mend(
         if sure || lacking.is_some() {
             return true;
         }
-        match asked.entry(version.to_owned()).or_insert_with(|| kinds_of(kubectl, version)) {
+        match asked.entry(version.to_owned()).or_insert_with(|| kubectl.kinds_of(version)) {
             Ok(kinds) => kinds.iter().any(|known| known == kind),
             Err(error) => {
                 lacking = Some(Error::failed(error.to_string()).context(format!("cannot tell whether the server knows {version}")));
@@ -142,19 +142,6 @@ fn keep_replicas(ui: &Ui, kubectl: &Kubectl<'_>, record: &Record, autoscaled: &[
         kubectl.send(&["apply", "--server-side", "--field-manager=lain-keeps-replicas", "--validate=false"], &claim)?;
     }
     Ok(())
-}
-
-/// The kinds that the server has in one API version; none when it does not know it.
-fn kinds_of(kubectl: &Kubectl<'_>, version: &str) -> Result<Vec<String>> {
-    let path = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
-    let call = kubectl.question(["get"]).option("--raw", path);
-    let out = call.capture()?;
-    if !out.ok() {
-        let unknown = out.stderr.contains("NotFound") || out.stderr.contains("could not find the requested resource");
-        return if unknown { Ok(vec![]) } else { Err(crate::tools::server::explain(&call, &out)) };
-    }
-    let list: Json = out.json()?;
-    Ok(list["resources"].as_array().into_iter().flatten().filter_map(|kind| kind["kind"].as_str().map(str::to_owned)).collect())
 }
 
 struct Mended {

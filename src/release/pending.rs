@@ -182,20 +182,14 @@ pub fn mark_cut_off(kubectl: &Kubectl<'_>, release: &str, revision: u32) {
 
 fn mark(kubectl: &Kubectl<'_>, release: &str, revision: u32) {
     let mark = format!("{CUT_OFF}={}", Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ"));
-    let _ = kubectl.question(["annotate", "secret", "--overwrite"]).operands([secret_name(release, revision), mark]).capture(); // the next run waits longer
+    kubectl.mark_secret(secret_name(release, revision), mark); // without it, the next run waits longer
 }
 
 /// All revisions and their statuses, oldest first, by the labels that helm gives its records.
 fn revisions(kubectl: &Kubectl<'_>, release: &str) -> Option<Vec<(u32, String)>> {
     let selector = format!("owner=helm,name={release}");
     let columns = r#"jsonpath={range .items[*]}{.metadata.labels.version} {.metadata.labels.status}{"\n"}{end}"#;
-    let out = kubectl
-        .question(["get", "secrets", "--output", columns])
-        .option("--selector", selector)
-        .capture()
-        .ok()
-        .filter(crate::tools::call::Captured::ok)?;
-    let text = out.text();
+    let text = kubectl.secret_lines(&selector, columns)?;
     let rows = text.lines().filter_map(|line| line.split_once(' ')).filter_map(|(at, status)| Some((at.parse().ok()?, status.to_owned())));
     let mut found: Vec<(u32, String)> = rows.collect();
     found.sort();
@@ -297,7 +291,7 @@ mod tests {
             "release shop is being deployed by ada (https://git.example.com/a/-/jobs/7) since 2026-11-26 17:20:05 UTC (revision 4, pending-install)"
         );
         assert!(work("pending-rollback", None).text().contains("is being rolled back by another run since"));
-        assert!(work("deployed", Some("eve\u{1b}[2J\nx")).text().contains("was deployed by eve\\u{1b}[2J x at"));
+        assert!(work("deployed", Some("eve\u{1b}[2J\nx")).text().contains(r"was deployed by eve\u{1b}[2J x at"));
     }
 
     #[test]

@@ -83,9 +83,14 @@ pub fn fetch(kubectl: &Kubectl<'_>, name: &str) -> Result<Option<AppSecret>> {
 /// As [`fetch`].
 pub fn fetch_or_create(ui: &Ui, kubectl: &Kubectl<'_>, app: &App, purpose: Purpose, example: bool) -> Result<AppSecret> {
     let name = purpose.name(app);
-    if let Some(found) = fetch(kubectl, &name)? {
-        return Ok(found);
+    match fetch(kubectl, &name)? {
+        Some(found) => Ok(found),
+        None => create(ui, kubectl, app, purpose, example),
     }
+}
+
+fn create(ui: &Ui, kubectl: &Kubectl<'_>, app: &App, purpose: Purpose, example: bool) -> Result<AppSecret> {
+    let name = purpose.name(app);
     let data = if example { purpose.first_data() } else { json!({}) };
     let object = json!({
         "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": data,
@@ -219,19 +224,16 @@ impl Changes {
 /// # Errors
 /// A mounted file is in no Secret; the error lists the commands that would add it.
 pub fn ensure(ui: &Ui, kubectl: &Kubectl<'_>, app: &App) -> Result<String> {
-    let env = fetch_or_create(ui, kubectl, app, Purpose::Env, false)?;
+    let [env, files] = fetch_both(kubectl, app)?;
+    let env = env.map_or_else(|| create(ui, kubectl, app, Purpose::Env, false), Ok)?;
     let name = Purpose::Files.name(app);
-    let files = fetch(kubectl, &name)?;
     let data = files.as_ref().map(AppSecret::data).unwrap_or_default();
     let missing: Vec<&str> = app.secret_files().into_iter().filter(|file| !data.contains_key(*file)).collect();
     if !missing.is_empty() {
         let error = Error::refused(format!("volumeMounts name {}, which Secret {name} does not hold", missing.join(", ")));
         return Err(missing.iter().fold(error, |error, file| error.hint(format!("lain secret add {file}"))));
     }
-    let files = match files {
-        Some(files) => files,
-        None => fetch_or_create(ui, kubectl, app, Purpose::Files, false)?,
-    };
+    let files = files.map_or_else(|| create(ui, kubectl, app, Purpose::Files, false), Ok)?;
     Ok(checksum(&[env.data(), files.data()]))
 }
 
@@ -240,9 +242,20 @@ pub fn ensure(ui: &Ui, kubectl: &Kubectl<'_>, app: &App) -> Result<String> {
 /// # Errors
 /// The server does not answer.
 pub fn current_checksum(kubectl: &Kubectl<'_>, app: &App) -> Result<String> {
-    let data =
-        |purpose: Purpose| -> Result<_> { Ok(fetch(kubectl, &purpose.name(app))?.as_ref().map(AppSecret::data).unwrap_or_default()) };
-    Ok(checksum(&[data(Purpose::Env)?, data(Purpose::Files)?]))
+    let data = |secret: &Option<AppSecret>| secret.as_ref().map(AppSecret::data).unwrap_or_default();
+    let [env, files] = fetch_both(kubectl, app)?;
+    Ok(checksum(&[data(&env), data(&files)]))
+}
+
+/// Both, in one question.
+fn fetch_both(kubectl: &Kubectl<'_>, app: &App) -> Result<[Option<AppSecret>; 2]> {
+    let names = [Purpose::Env, Purpose::Files].map(|purpose| purpose.name(app));
+    let mut found: Vec<AppSecret> = vec![];
+    for object in kubectl.find_all("secret", &names)? {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        found.push(AppSecret::new(&name, object));
+    }
+    Ok(names.map(|name| found.iter().position(|secret| secret.name == name).map(|at| found.swap_remove(at))))
 }
 
 /// A checksum that changes with any key or value.

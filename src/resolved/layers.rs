@@ -1,12 +1,15 @@
 //! The one place that finds, loads and merges values files.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, Result};
-use crate::model::cluster::{CREDENTIALS, has_login, is_secret, looks_like_credential};
+use super::clusters::{ClusterFile, own_cluster_file};
+use crate::error::{Error, Kind, Result};
+use crate::model::aliases::canonical;
+use crate::model::cluster::{ADMINISTRATORS, CREDENTIALS, has_login, is_secret, looks_like_credential};
 use crate::values::merge::{coalesce, overlay};
 use crate::values::node::{Map, Node, Value};
 use crate::values::parse::{parse, read_file, read_file_as};
@@ -32,6 +35,13 @@ pub struct Layer {
     of_cluster: bool,
 }
 
+impl Layer {
+    /// A `--set`, as it was given; none for all else.
+    pub fn argument(&self) -> Option<&str> {
+        self.set.as_deref()
+    }
+}
+
 /// All values that apply, in order, and their merge.
 #[derive(Debug)]
 pub struct Layers {
@@ -39,6 +49,8 @@ pub struct Layers {
     pub layers: Vec<Layer>,
     /// What helm will see.
     pub merged: Node,
+    /// The same with every alias under its key; none where nobody wrote one.
+    canonical: OnceCell<Option<Node>>,
 }
 
 /// What to load.
@@ -46,8 +58,8 @@ pub struct Layers {
 pub struct Wanted<'a> {
     /// The chosen cluster, if any.
     pub cluster: Option<&'a str>,
-    /// Where cluster values files may live, first match wins.
-    pub cluster_dirs: &'a [PathBuf],
+    /// What its administrators wrote, if anything.
+    pub cluster_file: Option<&'a ClusterFile>,
     /// `-f FILE`, in order.
     pub extra: &'a [PathBuf],
     /// As a canary beside the app.
@@ -66,28 +78,63 @@ impl Layers {
         if !dir.join(&app).is_file() {
             return Err(Error::failed(format!("no {APP_VALUES} in {}", dir.display())).hint("lain init"));
         }
-        let mut paths = vec![app];
-        let of_cluster = wanted.cluster.and_then(|name| cluster_file(wanted.cluster_dirs, name));
-        paths.extend(of_cluster.clone());
-        if let Some(own) = wanted.cluster.and_then(|name| own_cluster_file(dir, name)) {
-            paths.push(own);
-        }
-        paths.extend(wanted.extra.iter().cloned());
-        let mut layers = Vec::with_capacity(paths.len() + wanted.set.len());
-        for path in paths {
+        let file = |path: PathBuf| -> Result<Layer> {
             let node = read_relative(dir, &path)?;
-            let of_cluster = of_cluster.as_ref() == Some(&path);
-            layers.push(Layer { path: Some(path), node, set: None, of_cluster });
+            Ok(Layer { path: Some(path), node, set: None, of_cluster: false })
+        };
+        let mut layers = vec![file(app)?];
+        if let Some(of_cluster) = wanted.cluster_file {
+            layers.push(Layer { path: Some(of_cluster.path.clone()), node: of_cluster.node.clone(), set: None, of_cluster: true });
         }
-        if wanted.canary {
-            let text = canary_values(&merge(&layers)?)?;
-            layers.push(Layer { path: None, node: parse(Path::new(CANARY), text)?, set: None, of_cluster: false });
+        if let Some(own) = wanted.cluster.and_then(|name| own_cluster_file(dir, name)) {
+            layers.push(file(own)?);
         }
+        for path in wanted.extra {
+            layers.push(file(path.clone())?);
+        }
+        let files = layers.len();
         for argument in wanted.set {
             layers.push(Layer { path: None, node: parse_set(argument, false)?, set: Some(argument.clone()), of_cluster: false });
         }
+        if wanted.canary {
+            let text = canary_values(&merge(&layers[..files])?, &merge(&layers)?)?;
+            let node = parse(Path::new(CANARY), text)?;
+            layers.insert(files, Layer { path: None, node, set: None, of_cluster: false });
+        }
         let merged = merge(&layers)?;
-        Ok(Self { layers, merged })
+        Ok(Self { layers, merged, canonical: OnceCell::new() })
+    }
+
+    /// What helm will see, with every alias under its key: what lain itself reads.
+    pub fn canonical(&self) -> &Node {
+        let own = self.canonical.get_or_init(|| match canonical(&self.merged) {
+            std::borrow::Cow::Borrowed(_) => None,
+            std::borrow::Cow::Owned(node) => Some(node),
+        });
+        own.as_ref().unwrap_or(&self.merged)
+    }
+
+    /// Refuses what only the administrators' file of the cluster may say, wherever else it is said.
+    ///
+    /// # Errors
+    /// The app's files, `-f` or `--set` say such a thing.
+    pub fn refuse_foreign_words(&self) -> Result<()> {
+        let administrators = self.layers.iter().find(|layer| layer.of_cluster);
+        for layer in self.layers.iter().filter(|layer| !layer.of_cluster) {
+            for (key, entry) in layer.node.as_map().into_iter().flatten() {
+                let same = administrators.and_then(|said| said.node.get(key)).map(Node::to_json);
+                if ADMINISTRATORS.contains(&key.as_str()) && same.as_ref() != Some(&entry.node.to_json()) {
+                    let file = administrators.and_then(|layer| layer.path.as_ref());
+                    let place = file.map_or_else(|| "values-CLUSTER.yaml".to_owned(), |file| file.display().to_string());
+                    let why =
+                        format!("`{key}` decides what is run, or where the cluster's logins go: only the cluster's own file says that");
+                    let what = if layer.set.is_some() { "leave that --set out" } else { "remove the line" };
+                    let hint = format!("{what}; administrators write it into {place}");
+                    return Err(entry.key_span.error(why).with_kind(Kind::Refused).hint(hint));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What makes it a canary, as YAML for helm's stdin.
@@ -114,13 +161,12 @@ impl Layers {
         known.clone().chain(named.into_iter().map(|name| vec![name.clone()])).collect()
     }
 
-    /// Those of these ways that lead to something in what is given beyond the app's own file, with these `--set` on top.
+    /// Those of these ways that lead to something in what is given beyond the app's own file.
     ///
     /// # Errors
     /// A `--set` cannot be read.
-    pub fn given<'a>(&self, ways: &'a [Vec<String>], set: &[String]) -> Result<Vec<&'a [String]>> {
-        let mut given = given(&self.layers)?;
-        set.iter().try_for_each(|argument| apply_set(&mut given, argument, false))?;
+    pub fn given<'a>(&self, ways: &'a [Vec<String>]) -> Result<Vec<&'a [String]>> {
+        let given = given(&self.layers)?;
         let leads = |way: &&[String]| {
             let end = way.iter().try_fold(&given, |node, step| node.get(step));
             end.is_some_and(|node| !matches!(node.value, Value::Null))
@@ -149,10 +195,11 @@ impl Layers {
     }
 }
 
-/// A release of its own, whose ingresses get no traffic until a group of `canaryGroups` is chosen: what the older tool passed too.
-fn canary_values(merged: &Node) -> Result<String> {
-    let name = |key| merged.get(key).and_then(Node::as_str);
-    let Some(release) = name("releaseName").or_else(|| name("appname")) else {
+/// A release of its own, named after what the files call it, else after the app as `--set` has it. Its ingresses get no traffic until a group of
+/// `canaryGroups` is chosen: what the older tool passed too.
+fn canary_values(files: &Node, merged: &Node) -> Result<String> {
+    let release = files.get("releaseName").and_then(Node::as_str).or_else(|| merged.get("appname").and_then(Node::as_str));
+    let Some(release) = release else {
         return Err(merged.span.error("`appname` is missing, which the canary is named after").hint("appname: NAME"));
     };
     let canary = serde_json::json!({"nginx.ingress.kubernetes.io/canary": "true"});
@@ -201,40 +248,4 @@ fn mentions(text: &str, name: &str) -> bool {
 fn read_relative(dir: &Path, path: &Path) -> Result<Node> {
     let full = dir.join(path);
     if full.exists() { read_file_as(&full, path) } else { read_file(path) }
-}
-
-/// `values-CLUSTER.yaml` of the first folder that has it.
-pub fn cluster_file(dirs: &[PathBuf], name: &str) -> Option<PathBuf> {
-    dirs.iter().map(|dir| dir.join(format!("values-{name}.yaml"))).find(|path| path.is_file())
-}
-
-/// All clusters that the folders describe, sorted, each once.
-pub fn known_clusters(dirs: &[PathBuf]) -> Vec<String> {
-    let mut names: Vec<String> = dirs
-        .iter()
-        .filter_map(|dir| fs::read_dir(dir).ok())
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter_map(|name| Some(name.strip_prefix("values-")?.strip_suffix(".yaml")?.to_owned()))
-        .collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-/// `chart/values-CLUSTER.yaml`, or the file it names: git and API downloads flatten a link to a file that holds just its target. Relative.
-pub fn own_cluster_file(dir: &Path, name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(format!("chart/values-{name}.yaml"));
-    let full = dir.join(&path);
-    let size = fs::metadata(&full).ok().filter(fs::Metadata::is_file)?.len();
-    if size < 256 {
-        let text = fs::read_to_string(&full).unwrap_or_default();
-        let target = text.trim();
-        let names_a_file = !target.contains(['\n', ':']) && Path::new(target).extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
-        if names_a_file {
-            let target = Path::new("chart").join(target);
-            return dir.join(&target).is_file().then_some(target);
-        }
-    }
-    Some(path)
 }

@@ -551,11 +551,6 @@ impl<'a> Call<'a> {
     }
 }
 
-/// A field of a line of CSV, which is how docker reads `--secret`, `--output` and caches, and helm reads `-f`.
-pub fn csv_field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
-}
-
 fn starts_with_dash(word: &OsString) -> bool {
     word.len() > 1 && word.as_encoded_bytes()[0] == b'-' // `-` alone is stdin, or a name
 }

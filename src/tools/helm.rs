@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::{Call, Captured};
+use super::quote::quoted;
 use super::server::{advise, ask};
 use super::target::Target;
 use crate::error::{Error, Result};
 use crate::model::version::Version;
+use crate::resolved::helm_values::HelmValues;
 use crate::ui::Ui;
 
 /// What helm may take beyond its `--timeout`, which counts its waits and not its requests.
@@ -29,6 +31,18 @@ pub struct Helm<'a> {
     target: Target,
     version: OnceCell<Version>,
 }
+
+/// How long a change of a release may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// helm's `--timeout`, for each of its waits.
+    pub timeout: Duration,
+    /// All in all: helm counts each of its waits anew, and does not count how long the server takes to answer.
+    pub most: Duration,
+}
+
+/// For a change that waits once.
+pub const USUAL: Limits = Limits { timeout: Duration::from_secs(300), most: Duration::from_secs(300) };
 
 /// One release as `helm list -o json` prints it.
 #[derive(Clone, Debug, Deserialize)]
@@ -91,29 +105,71 @@ impl<'a> Helm<'a> {
         Ok(*self.version.get_or_init(|| version))
     }
 
-    /// A helm command without a cluster (`template`, `lint`). Its version is asked only when it fails: one process less.
-    pub fn local(&self) -> Call<'a> {
-        self.bare()
+    /// `helm template`, without a cluster. helm's version is asked only when it fails: one process less.
+    pub fn template(&self, release: &str, values: &HelmValues) -> Call<'a> {
+        with(self.bare().arg("template").operands([release, "chart"]), values)
+    }
+
+    /// `helm lint`, as [`Helm::template`].
+    pub fn lint(&self, values: &HelmValues) -> Call<'a> {
+        with(self.bare().args(["lint", "chart"]), values).lookup()
+    }
+
+    /// `helm upgrade --install` of the chart in the folder.
+    ///
+    /// # Errors
+    /// As [`Helm::version`].
+    pub fn upgrade(&self, release: &str, values: &HelmValues, limits: Limits) -> Result<Call<'a>> {
+        Ok(with(self.change(&["upgrade", "--install"], limits)?.operands([release, "chart"]), values))
+    }
+
+    /// `helm rollback` to a revision.
+    ///
+    /// # Errors
+    /// As [`Helm::version`].
+    pub fn rollback(&self, release: &str, revision: u32, limits: Limits) -> Result<Call<'a>> {
+        Ok(self.change(&["rollback"], limits)?.operand(release).operand(revision.to_string()))
+    }
+
+    /// `helm uninstall`.
+    ///
+    /// # Errors
+    /// helm is missing, the cluster does not answer or refuses.
+    pub fn uninstall(&self, release: &str, limits: Limits) -> Result<()> {
+        self.change(&["uninstall"], limits)?.operand(release).run()
+    }
+
+    /// `helm test --logs`.
+    ///
+    /// # Errors
+    /// helm is missing, or the run is interrupted. Tests that fail are no error.
+    pub fn test(&self, release: &str, limits: Limits) -> Result<Captured> {
+        self.change(&["test", "--logs"], limits)?.operand(release).capture()
+    }
+
+    /// What helm believes to be in the cluster: YAML, one object after another.
+    ///
+    /// # Errors
+    /// helm is missing, the cluster does not answer, or there is no such release.
+    pub fn manifest(&self, release: &str) -> Result<String> {
+        let out = self.call(&["get", "manifest"])?.operand(release).lookup().read()?;
+        Ok(String::from_utf8_lossy(&out.stdout).into_owned())
     }
 
     /// A helm command that asks the cluster something.
     ///
     /// # Errors
     /// As [`Helm::version`].
-    pub fn call(&self, verb: &[&'static str]) -> Result<Call<'a>> {
+    fn call(&self, verb: &[&'static str]) -> Result<Call<'a>> {
         self.version()?;
         Ok(self.target.flags("--kube-context", self.bare().args(verb.iter().copied()).timeout(QUESTION)))
     }
 
-    /// A helm command that changes a release, with its `--timeout`. It gets `most` in all: helm counts each of its waits anew, and does not count how
-    /// long the server takes to answer.
-    ///
-    /// # Errors
-    /// As [`Helm::version`].
-    pub fn change(&self, verb: &[&'static str], timeout: Duration, most: Duration) -> Result<Call<'a>> {
+    /// A helm command that changes a release.
+    fn change(&self, verb: &[&'static str], limits: Limits) -> Result<Call<'a>> {
         let hint = "lain status -s # how it stands now; the server took too long to answer helm";
-        let seconds = format!("{}s", timeout.as_secs());
-        Ok(self.call(verb)?.option("--timeout", seconds).timeout(most + MARGIN).leaves("the release may be half-way", hint))
+        let seconds = format!("{}s", limits.timeout.as_secs());
+        Ok(self.call(verb)?.option("--timeout", seconds).timeout(limits.most + MARGIN).leaves("the release may be half-way", hint))
     }
 
     /// The flag that returns to the last good release when an upgrade fails; helm 4 renamed it.
@@ -175,5 +231,14 @@ impl<'a> Helm<'a> {
             return Ok(None);
         }
         Err(advise(call.failure(out.code, &out.stderr), &out.stderr))
+    }
+}
+
+/// A call with values: flags, and what makes a canary on its stdin.
+fn with<'a>(call: Call<'a>, values: &HelmValues) -> Call<'a> {
+    let call = call.options(values.flags());
+    match values.stdin() {
+        Some(text) => call.shown_before(&format!("printf %s {} |", quoted(text))).stdin(text),
+        None => call,
     }
 }

@@ -119,6 +119,88 @@ impl<'a> Kubectl<'a> {
         found
     }
 
+    /// Those of these objects that are there, in one question.
+    ///
+    /// # Errors
+    /// As [`Kubectl::find`].
+    pub fn find_all(&self, kind: &'static str, names: &[String]) -> Result<Vec<Json>> {
+        match names {
+            [] => return Ok(vec![]),
+            [name] => return Ok(self.find(kind, name)?.into_iter().collect()),
+            _ => {}
+        }
+        let call = self.question(["get", kind, "--ignore-not-found", "--output", "json"]).operands(names.iter().map(String::as_str));
+        let mut out = self.ask(&call)?;
+        if !out.ok() {
+            return Err(explain(&call, &out));
+        }
+        let found = if out.stdout.iter().all(u8::is_ascii_whitespace) { Ok(Json::Null) } else { out.json() };
+        out.stdout.zeroize(); // as in find
+        Ok(match found? {
+            Json::Null => vec![],
+            mut list if list["items"].is_array() => list["items"].as_array_mut().map(std::mem::take).unwrap_or_default(),
+            one => vec![one],
+        })
+    }
+
+    /// `kubectl label node --overwrite`.
+    ///
+    /// # Errors
+    /// kubectl is missing, the server does not answer or refuses.
+    pub fn label_node(&self, node: &str, label: String) -> Result<()> {
+        self.change(["label", "node", "--overwrite"]).operand(node).operand(label).run()
+    }
+
+    /// `kubectl delete KIND NAME`; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// As [`Kubectl::label_node`].
+    pub fn delete(&self, kind: &'static str, name: &str) -> Result<()> {
+        self.change(["delete", kind, "--ignore-not-found"]).operand(name).run()
+    }
+
+    /// The last 50 lines of the log of `job/NAME` or a pod; none where there is none to be had.
+    pub fn log_end(&self, of: String) -> Option<String> {
+        let out = self.question(["logs", "--tail", "50"]).operand(of).capture().ok()?;
+        out.ok().then(|| out.text())
+    }
+
+    /// `kubectl annotate secret --overwrite`, for marks that nothing depends on: whether it worked is not told.
+    pub fn mark_secret(&self, name: String, mark: String) {
+        let _ = self.question(["annotate", "secret", "--overwrite"]).operands([name, mark]).capture();
+    }
+
+    /// A line for each of the Secrets that a selector selects, as a `jsonpath` of kubectl's makes them; none when the server does not answer.
+    pub fn secret_lines(&self, selector: &str, jsonpath: &'static str) -> Option<String> {
+        let out = self.question(["get", "secrets", "--output", jsonpath]).option("--selector", selector).capture().ok()?;
+        out.ok().then(|| out.text())
+    }
+
+    /// The kinds that the server has in one API version; none when it does not know it.
+    ///
+    /// # Errors
+    /// kubectl is missing or the server does not answer.
+    pub fn kinds_of(&self, version: &str) -> Result<Vec<String>> {
+        let path = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
+        let call = self.question(["get"]).option("--raw", path);
+        let out = call.capture()?;
+        if !out.ok() {
+            let unknown = out.stderr.contains("NotFound") || out.stderr.contains("could not find the requested resource");
+            return if unknown { Ok(vec![]) } else { Err(explain(&call, &out)) };
+        }
+        let list: Json = out.json()?;
+        Ok(list["resources"].as_array().into_iter().flatten().filter_map(|kind| kind["kind"].as_str().map(str::to_owned)).collect())
+    }
+
+    /// Why the server did not say its version, which `kubectl version` hides.
+    ///
+    /// # Errors
+    /// The reason. None when the server answers now.
+    pub fn why_silent(&self) -> Result<()> {
+        let _: Json = self.answer(&self.question(["get", "--raw", "/version"])).or_else(|_| self.get("namespaces"))?;
+        Ok(())
+    }
+
     /// Sends objects as JSON on stdin (never in arguments: they may be Secrets): `create`, `apply`, `replace`; a trial is echoed as a look-up.
     ///
     /// # Errors
@@ -135,23 +217,22 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// kubectl is missing. A server that does not answer is no error.
     pub fn versions(&self) -> Result<Versions> {
-        let call = self.question(["version", "--output", "json"]); // `--short` left kubectl with 1.28
-        let out = call.capture()?;
-        let value: Json = serde_json::from_slice(&out.stdout).unwrap_or(Json::Null);
-        let version = |key: &str| Version::parse(value[key]["gitVersion"].as_str()?);
-        let client = version("clientVersion").ok_or_else(|| Error::failed(out.stderr.trim()).context("cannot tell kubectl's version"))?;
-        Ok(Versions { client, server: version("serverVersion") })
+        versions_in(&self.question(["version", "--output", "json"]).capture()?) // `--short` left kubectl with 1.28
+    }
+
+    /// The same, for those who can do without: none when kubectl is missing or the server takes longer than `bound`.
+    pub fn versions_within(&self, bound: Duration) -> Option<Versions> {
+        let limit = format!("{}ms", bound.as_millis());
+        let call = self.call(["version", "--output", "json"]).option("--request-timeout", limit).lookup().timeout(bound);
+        versions_in(&call.capture().ok()?).ok()
     }
 }
 
-impl Kubectl<'_> {
-    /// The API server's version, for those who can do without: none when kubectl is missing or the server takes longer than `bound`.
-    pub fn server_version(&self, bound: Duration) -> Option<Version> {
-        let limit = format!("{}ms", bound.as_millis());
-        let call = self.call(["get", "--raw", "/version"]).option("--request-timeout", limit).lookup().timeout(bound);
-        let value: Json = serde_json::from_slice(&call.capture().ok()?.stdout).ok()?;
-        Version::parse(value["gitVersion"].as_str()?)
-    }
+fn versions_in(out: &Captured) -> Result<Versions> {
+    let value: Json = serde_json::from_slice(&out.stdout).unwrap_or(Json::Null);
+    let version = |key: &str| Version::parse(value[key]["gitVersion"].as_str()?);
+    let client = version("clientVersion").ok_or_else(|| Error::failed(out.stderr.trim()).context("cannot tell kubectl's version"))?;
+    Ok(Versions { client, server: version("serverVersion") })
 }
 
 impl Kubectl<'_> {

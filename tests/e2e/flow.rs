@@ -187,3 +187,48 @@ fn odd_tags_and_names_stay_themselves() {
     place.lain(&["deploy", "--wait", "--image", &digest]).ok();
     assert_eq!(place.field(&format!("deployment/{}-web", place.appname), "{.spec.template.spec.containers[0].image}"), digest);
 }
+
+/// Another release of the same app: all that lain decides by itself is about that one.
+#[test]
+fn set_names_the_release_that_is_deployed() {
+    let place = Place::new("3.17.3").with_dummy();
+    let (app, other) = (place.appname.clone(), format!("{}-other", place.appname));
+    place.lain(&["deploy", "--build", "--wait"]).ok();
+    let node = place.field("nodes", "{.items[0].metadata.name}");
+    let (name, nodes) = (format!("releaseName={other}"), format!("deployments.web.nodes[0]={node}"));
+    // One pod less would be as ready: two tell whose rollout is followed.
+    let args = ["deploy", "--wait", "--set", &name, "--set", &nodes, "--set", "deployments.web.replicaCount=2", "--set", "ingresses=null"];
+    let ran = place.lain(&args).ok().says(&format!(" {other} chart -f ")).says(&format!("deployed {other} with image tag"));
+    assert!(ran.stderr.contains(&format!("deployment/{other}-web: 2/2 ready")), "{}", ran.stderr);
+    assert!(!ran.stderr.contains(&format!("deployment/{app}-web:")), "{}", ran.stderr);
+    let revisions = |release: &str| place.helm(&["history", release, "-o", "json"]).ok().stdout.matches("\"revision\"").count();
+    assert_eq!((revisions(&app), revisions(&other)), (1, 1));
+    assert_eq!(place.field(&format!("deployment/{other}-web"), "{.status.readyReplicas}"), "2");
+    assert_eq!(place.field(&format!("node/{node}"), &format!("{{.metadata.labels.{other}-web}}")), "true");
+    place.kubectl(&["label", "node", &node, &format!("{other}-web-")]).ok();
+    let names = place.helm(&["list", "-q"]).ok().stdout;
+    place.lain(&["redeploy", "--set", &name, "--set", "ingresses=null"]).ok().says(&format!("deployed {other}"));
+    assert_eq!(place.helm(&["list", "-q"]).ok().stdout, names);
+    assert_eq!((revisions(&app), revisions(&other)), (1, 2));
+    place.lain(&["delete", &other, "--yes"]).ok();
+    place.lain(&["delete", "--yes"]).ok();
+}
+
+/// The same question is put to a tool once a run.
+#[test]
+fn a_deploy_asks_each_question_once() {
+    let place = Place::new("3.17.3").with_dummy();
+    place.lain(&["build", "--push"]).ok();
+    place.lain(&["deploy", "--wait"]).ok();
+    for args in [&["-v", "deploy"][..], &["-v", "redeploy"]] {
+        let said = place.lain(args).ok().stderr;
+        let count = |words: &[&str]| said.lines().filter(|line| words.iter().all(|word| line.contains(word))).count();
+        assert_eq!(count(&["git", "remote get-url origin"]), 1, "{said}");
+        assert_eq!(count(&["kubectl", " version "]) + count(&["kubectl", "/version"]), 1, "{said}");
+        assert_eq!(count(&["helm version"]), 1, "{said}");
+        assert_eq!(count(&["kubectl get secret ", "-env", "-secret"]), 1, "{said}");
+        assert_eq!(count(&["kubectl get secret ", "-env"]), 1, "{said}");
+        assert!(count(&["git", " log -1 "]) <= 1, "{said}");
+        assert_eq!(count(&["helm history"]), 1, "{said}");
+    }
+}

@@ -104,3 +104,34 @@ fn a_webhook_that_says_no_warns_and_only_strict_fails() {
     assert!(!ran.stderr.contains("s3cret-path"));
     place.lain(&["send-msg", "--strict", "hello"]).exits(1).says("bad keyword");
 }
+
+/// What tells is beside the point: it neither fails what was done nor hides what failed.
+#[test]
+fn a_machine_without_git_rolls_back_waits_and_tells() {
+    let (url, posts) = server(&[GOOD]);
+    let place = Place::new("3.17.3").with_dummy().with_env("HOOK", &url);
+    with_webhook(&place, "  url: ${HOOK}\n  type: slack");
+    place.lain(&["deploy", "--build", "--wait"]).ok();
+    place.edit("chart/values.yaml", |text| text.replace("FOO: BAR", "FOO: BAZ"));
+    place.commit("another");
+    place.lain(&["deploy", "--build", "--wait"]).ok();
+    while posts.try_recv().is_ok() {}
+    let bin = place.tmp().join("bin");
+    std::fs::create_dir_all(&bin).expect("a folder");
+    let command = place.lain_command(&[]);
+    let path = command.get_envs().find_map(|(name, value)| value.filter(|_| name == "PATH")).expect("PATH").to_owned();
+    for tool in ["helm", "kubectl"] {
+        let found = std::env::split_paths(&path).map(|dir| dir.join(tool)).find(|file| file.is_file()).expect("a tool");
+        std::os::unix::fs::symlink(found, bin.join(tool)).expect("a link");
+    }
+    let bare = |args: &[&str]| crate::support::Ran::of(&place.lain_command(args).env("PATH", &bin).output().expect("lain runs"));
+    let ran = bare(&["rollback", "--wait"])
+        .ok()
+        .says("the message goes without commits")
+        .says("git is not installed")
+        .says("is back at revision 1");
+    assert!(ran.stderr.contains("helm rollback"), "{}", ran.stderr);
+    let text = posts.try_recv().expect("a message");
+    assert!(text.contains(&format!("rollback {}: done", place.appname)) && text.contains("rolled back to revision 1"), "{text}");
+    assert_eq!(place.field(&format!("deployment/{}-web", place.appname), "{.status.readyReplicas}"), "1");
+}

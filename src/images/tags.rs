@@ -1,0 +1,47 @@
+//! The tags of an app's images, newest first.
+
+use crate::error::Result;
+use crate::model::meta::time_of_tag;
+use crate::session::Session;
+
+/// The prepare stage's image and caches; a deploy has no use for them.
+const NO_APP: [&str; 3] = ["prepare", "buildcache", "buildcache-prepare"];
+
+/// The newest tags that name commits, newest first.
+///
+/// # Errors
+/// The registry cannot be asked.
+pub fn newest(session: &Session, repository: &str, count: usize) -> Result<Vec<String>> {
+    let tags = sorted(session.registry_of(repository)?.tags()?);
+    Ok(tags.into_iter().take_while(|tag| time_of_tag(tag).is_some()).take(count).collect())
+}
+
+/// Commits' tags, newest first; then the others by name.
+pub fn sorted(tags: Vec<String>) -> Vec<String> {
+    let mut tags: Vec<(Option<i64>, String)> =
+        tags.into_iter().filter(|tag| !NO_APP.contains(&tag.as_str())).map(|tag| (time_of_tag(&tag), tag)).collect();
+    tags.sort_unstable_by(|(a_time, a), (b_time, b)| b_time.cmp(a_time).then_with(|| a.cmp(b)));
+    tags.into_iter().map(|(_, tag)| tag).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_come_first_newest_first() {
+        let commit = |time: u64, c: char| format!("{time}-{}", c.to_string().repeat(40));
+        let given = [
+            "v2",
+            "latest",
+            "prepare",
+            "buildcache",
+            &commit(999, 'c'),
+            &commit(1_700_000_000, 'a'),
+            "1700000009-short",
+            &commit(1_700_000_001, 'b'),
+        ];
+        let expected = [&commit(1_700_000_001, 'b'), &commit(1_700_000_000, 'a'), &commit(999, 'c'), "1700000009-short", "latest", "v2"];
+        assert_eq!(sorted(given.iter().map(ToString::to_string).collect()), expected);
+    }
+}

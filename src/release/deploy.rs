@@ -1,0 +1,417 @@
+//! The app, as its values say, running in the cluster: `deploy`, `redeploy`, `build --deploy`.
+
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use super::announce::{self, DeployMessage};
+use super::handle::{Handle, for_words};
+use super::image::require_image;
+use super::{mend, pending, rollback, rollout, secrets};
+use crate::checks;
+use crate::error::{Error, Kind, Result};
+use crate::interrupt;
+use crate::model::app::{App, ProcKind};
+use crate::model::image::ImageReference;
+use crate::model::version::Version;
+use crate::resolved::Resolved;
+use crate::resolved::helm_values::HelmValues;
+use crate::session::Session;
+use crate::tools::call::Call;
+use crate::tools::helm::{Limits, Revision, USUAL};
+use crate::tools::kubectl::Kubectl;
+use crate::ui::Surface;
+
+/// Shortest time given to helm and to the rollout.
+const MIN_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Which image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// The one that is asked for, else HEAD's.
+    #[default]
+    New,
+    /// The one that runs; lint is not asked again.
+    Running,
+}
+
+/// What is wanted of a deploy, beside the values of the run.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Which image.
+    pub which: Which,
+    /// A whole image instead of a tag.
+    pub image: Option<ImageReference>,
+    /// Build and push the image when the registry does not have it.
+    pub build: bool,
+    /// Wait until everything is ready, also where nobody looks.
+    pub wait: bool,
+    /// Return to the last good release on a failure; a cluster may always want it.
+    pub rollback_on_failure: bool,
+    /// Longest time for helm and for the rollout.
+    pub timeout: Option<Duration>,
+}
+
+/// What a deploy came to.
+#[derive(Clone, Debug)]
+pub struct Deployed {
+    /// The release.
+    pub release: String,
+    /// Its image tag.
+    pub tag: String,
+}
+
+/// Deploys.
+///
+/// # Errors
+/// Lint, the image or another run forbids it, or the cluster does not become what it is to be.
+pub fn deploy(session: &Session, wanted: &Wanted) -> Result<Deployed> {
+    let run = Run::begin(session, wanted)?;
+    let release = run.handle.name.clone();
+    let ready = run.prepare()?;
+    let tag = &ready.tag;
+    let left = || pending::left_by_deploy(&run.handle.kubectl, &release, &ready.id, ready.newest);
+    let outcome = run.apply(&ready);
+    let outcome = match outcome {
+        Err(error) if error.kind() == Kind::Interrupted => {
+            session.ui.say(&left().words(&release)); // in one line: what a Ctrl-C leaves behind
+            return Err(error);
+        }
+        outcome => outcome.map_err(|error| left().advise(error)),
+    };
+    let failure = outcome.as_ref().err().map(ToString::to_string);
+    let previous_tag = ready.previous_tag.clone();
+    let message =
+        DeployMessage { action: "deploy", release: release.clone(), tag: tag.clone(), previous_tag, failure, ..DeployMessage::default() };
+    let told = announce::tell(session, &message);
+    outcome?; // first: what failed matters more than that nobody could be told
+    told?;
+    session.ui.done(&format!("deployed {release} with image tag {tag} to cluster {}", run.handle.cluster));
+    if ready.previous_tag.as_ref() == Some(tag) && ready.generations.is_some() && run.generations()? == ready.generations {
+        session.ui.say("the image and the chart are as before, so no pod was replaced");
+        session.ui.hint("lain restart");
+    }
+    if run.has_tests() {
+        run.test().map_err(|error| if error.kind() == Kind::Failed { left().advise(error) } else { error })?;
+    }
+    Ok(Deployed { release, tag: ready.tag })
+}
+
+/// What would be sent, from the same values; nothing is created, built or mended on the way.
+///
+/// # Errors
+/// Lint forbids it, or helm or the server refuses.
+pub fn preview(session: &Session, wanted: &Wanted) -> Result<String> {
+    let run = Run::begin(session, wanted)?;
+    let (_, values) = run.values(&secrets::current_checksum(&run.handle.kubectl, run.app)?)?;
+    let out = run.upgrade(&values)?.arg("--dry-run").read().map_err(|error| {
+        let unreadable = error.to_string().contains("current release manifest");
+        if unreadable { error.hint("lain deploy # mends helm's record of the release first, then upgrades") } else { error }
+    })?;
+    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// A deploy under way.
+struct Run<'s> {
+    session: &'s Session,
+    handle: Handle<'s>,
+    values: &'s Resolved,
+    app: &'s App,
+    wanted: &'s Wanted,
+    server: Option<Version>,
+    /// The tag that runs, where that is wanted.
+    running: Option<String>,
+}
+
+/// All that is known before helm is asked to upgrade.
+struct Ready {
+    tag: String,
+    values: HelmValues,
+    /// Tells this deploy from every other.
+    id: String,
+    /// The newest revision before this one; 0 for none.
+    newest: u32,
+    known: mend::Known,
+    previous_tag: Option<String>,
+    generations: Option<Vec<(String, u64)>>,
+}
+
+impl<'s> Run<'s> {
+    /// What forbids a deploy before the cluster is looked at.
+    fn begin(session: &'s Session, wanted: &'s Wanted) -> Result<Self> {
+        session.require_cluster()?;
+        let values = session.resolved()?;
+        if wanted.build {
+            refuse_foreign_build(values)?;
+        }
+        session.remote_url()?; // a missing git is said before anything is done
+        if !session.globals.ignore_lint && wanted.which == Which::New {
+            checks::require(session)?;
+        }
+        let app = values.app()?;
+        values.cluster()?; // links at the end read it
+        let handle = Handle::of_app(session)?;
+        let running = match wanted.which {
+            Which::New => None,
+            Which::Running => {
+                let values = handle.helm.values(&handle.name, None, false)?;
+                let tag = values.as_ref().and_then(|values| values["imageTag"].as_str());
+                Some(tag.map(str::to_owned).ok_or_else(|| {
+                    Error::failed(format!("there is no release {} yet, so there is nothing to deploy again", handle.name))
+                        .hint("lain deploy")
+                })?)
+            }
+        };
+        let server = warn_of_skew(session, &handle.kubectl)?;
+        Ok(Self { session, handle, values, app, wanted, server, running })
+    }
+
+    /// Makes sure of everything that the upgrade relies on.
+    fn prepare(&self) -> Result<Ready> {
+        let Handle { name: release, helm, kubectl, .. } = &self.handle;
+        let (session, app) = (self.session, self.app);
+        let history = helm.history(release)?;
+        let history = if self.unstick(&history)? { helm.history(release)? } else { history };
+        let checksum = secrets::ensure(&session.ui, kubectl, app)?;
+        let (tag, mut values) = self.values(&checksum)?;
+        let id = run_id();
+        values.add(pending::ID, id.clone());
+        values.add(pending::TIMEOUT, self.limits()?.most.as_secs().to_string());
+        require_image(session, app, self.wanted.image.as_ref(), &tag, self.wanted.build)?;
+        label_nodes(kubectl, app, release)?;
+        delete_finished_jobs(kubectl, app, release)?;
+        let generations = self.generations()?;
+        let ways = self.values.credentials();
+        let current = mend::current(&history);
+        let known = match current {
+            Some(revision) => mend::mend(&session.ui, kubectl, release, revision, self.server, &left_to_hpas(session, app, release), ways)?,
+            None => mend::Known::default(),
+        };
+        let suspect = known.holds_credentials || history.last().is_some_and(|newest| Some(newest.revision) != current);
+        mend::forget_credentials(&session.ui, kubectl, release, suspect, ways)?;
+        let previous_tag = match known.image_tag.clone() {
+            None if !history.is_empty() => self.handle.tag_for_words(None)?,
+            tag => tag,
+        };
+        let newest = history.last().map_or(0, |newest| newest.revision);
+        Ok(Ready { tag, values, id, newest, known, previous_tag, generations })
+    }
+
+    /// The helm values, and the tag in them.
+    fn values(&self, checksum: &str) -> Result<(String, HelmValues)> {
+        let reference = self.wanted.image.as_ref();
+        let given = match (reference, &self.running) {
+            (Some(reference), _) => {
+                let digest = || reference.digest.as_ref().map(|digest| digest.replace(':', "-"));
+                Some(reference.tag.clone().or_else(digest).unwrap_or_else(|| "latest".into()))
+            }
+            (None, Some(tag)) => Some(tag.clone()),
+            (None, None) => self.values.given_tag()?,
+        };
+        let tag = match given {
+            Some(tag) => tag,
+            None => self.session.image_tag()?.to_owned(),
+        };
+        let mut values = self.session.helm_values(Some(&tag))?;
+        values.add("secretsChecksum", checksum.to_owned());
+        if let Some(reference) = reference {
+            values.add("imageRef", reference.to_string());
+        }
+        Ok((tag, values))
+    }
+
+    /// Goes on from what a run before left half-way, where that may be; true when there is another history now.
+    fn unstick(&self, history: &[Revision]) -> Result<bool> {
+        let Handle { session, name: release, helm, .. } = &self.handle;
+        let Some(newest) = history.last().filter(|newest| pending::is_under_way(&newest.status)) else {
+            return Ok(false);
+        };
+        self.handle.refuse_others(newest)?;
+        let back = rollback::target(history);
+        if !session.globals.auto_pilot {
+            let error = Error::refused(format!(
+                "release {release} is stuck in {} (revision {}, {}): a run before was cut off",
+                newest.status, newest.revision, newest.updated
+            ));
+            let by_hand =
+                if back.is_some() { "lain rollback # then deploy again" } else { "lain delete # nothing ran before it; then deploy again" };
+            return Err(error.hint(by_hand).hint("lain deploy --auto-pilot # does both"));
+        }
+        session.ui.warn(&format!("release {release} is stuck in {}; going back first", newest.status));
+        match back {
+            Some(revision) => rollback::back_to(&self.handle, newest.revision, revision)?,
+            // Nothing ever ran: the half-made first release goes.
+            None => helm.uninstall(release, USUAL)?,
+        }
+        Ok(true)
+    }
+
+    fn upgrade(&self, values: &HelmValues) -> Result<Call<'s>> {
+        let helm = &self.handle.helm;
+        let call = helm.upgrade(&self.handle.name, values, self.limits()?)?;
+        Ok(if self.goes_back()? { call.arg(helm.rollback_flag()?) } else { call })
+    }
+
+    /// The longest job, at least five minutes; `--timeout` wins. In all, what hooks may take one after another; the same again where helm goes back
+    /// by itself.
+    fn limits(&self) -> Result<Limits> {
+        let most = |jobs: &mut dyn Iterator<Item = Duration>| jobs.max().unwrap_or_default().max(MIN_TIMEOUT);
+        let jobs = || self.app.procs().filter(|(kind, _, _)| *kind == ProcKind::Job).map(|(_, _, proc)| proc);
+        let takes = |seconds: Option<u64>| Duration::from_secs(seconds.unwrap_or(3600));
+        let timeout = self.wanted.timeout.unwrap_or_else(|| most(&mut jobs().map(|job| takes(job.active_deadline_seconds))));
+        let is_hook = |annotations: &Json| annotations["helm.sh/hook"].is_string();
+        let hooks = jobs().filter(|job| job.annotations.as_ref().is_some_and(is_hook));
+        let hooks: Duration = hooks.map(|job| takes(job.active_deadline_seconds)).sum();
+        let once = if self.wanted.timeout.is_some() { timeout } else { timeout.max(hooks) };
+        Ok(Limits { timeout, most: if self.goes_back()? { once * 2 } else { once } })
+    }
+
+    fn goes_back(&self) -> Result<bool> {
+        Ok(self.wanted.rollback_on_failure || self.values.cluster()?.rollback_on_failure.unwrap_or(false))
+    }
+
+    fn has_tests(&self) -> bool {
+        self.app.tests.as_ref().is_some_and(|tests| !tests.is_empty())
+    }
+
+    /// Upgrades, and follows what becomes of it.
+    fn apply(&self, ready: &Ready) -> Result<()> {
+        let Handle { session, name: release, kubectl, .. } = &self.handle;
+        let selector = self.handle.selector(self.app);
+        let mut follower = rollout::Follower::new(&session.ui, kubectl, &selector);
+        follower.start_from_now()?;
+        {
+            let _section = session.ui.section("helm_upgrade", &format!("helm upgrade --install {release}"));
+            let call = self.upgrade(&ready.values)?.args(ready.known.flags().iter().copied());
+            // helm says nothing while hooks run: what happens in the cluster is told meanwhile.
+            let out = std::thread::scope(|scope| {
+                let helm = scope.spawn(|| call.capture());
+                while !helm.is_finished() {
+                    if interrupt::sleep(rollout::PAUSE).is_err() {
+                        break; // helm got the signal too and winds up
+                    }
+                    if !helm.is_finished() {
+                        let _ = follower.step(); // helm's own error says more
+                    }
+                }
+                helm.join().unwrap_or_else(|_| Err(Error::failed("helm could not be watched")))
+            })?;
+            session.ui.raw(out.stderr.as_bytes());
+            session.ui.detail(&String::from_utf8_lossy(&out.stdout));
+            if !out.ok() {
+                show_failed_jobs(session, kubectl, &selector);
+                return Err(call.failure(out.code, &out.stderr));
+            }
+        }
+        // helm's tests ask the new pods, so these must be ready first.
+        if self.wanted.wait || self.has_tests() || session.env.is_ci() || session.ui.surface() == Surface::Terminal {
+            let _section = session.ui.section("rollout", &format!("rollout of {release}"));
+            follower.until_ready(self.limits()?.timeout)?;
+        }
+        Ok(())
+    }
+
+    fn test(&self) -> Result<()> {
+        let Handle { session, name: release, helm, .. } = &self.handle;
+        let _section = session.ui.section("helm_test", &format!("helm test {release}"));
+        let timeout = self.limits()?.timeout;
+        let tests = self.app.tests.as_ref().map_or(1, |tests| tests.len().max(1));
+        let out = helm.test(release, Limits { timeout, most: timeout * u32::try_from(tests).unwrap_or(1) })?;
+        session.ui.raw(&out.stdout);
+        if out.ok() {
+            return Ok(());
+        }
+        session.ui.raw(out.stderr.as_bytes());
+        Err(Error::failed(format!("release {release} is deployed, but its tests fail")).hint("lain logs"))
+    }
+
+    /// Which templates the workloads have now: changes when pods will be replaced. For words alone.
+    fn generations(&self) -> Result<Option<Vec<(String, u64)>>> {
+        let selector = self.handle.selector(self.app);
+        let list: Option<Json> = for_words(self.handle.kubectl.select("deployments,statefulsets", &selector))?;
+        let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+        let of = |item: &Json| (text(&item["metadata"]["name"]), item["metadata"]["generation"].as_u64().unwrap_or(0));
+        Ok(list.map(|list| list["items"].as_array().into_iter().flatten().map(of).collect()))
+    }
+}
+
+/// Another `build` without another `appname`: two builds would fight over one tag.
+fn refuse_foreign_build(values: &Resolved) -> Result<()> {
+    let Some((build, place)) = values.foreign_build() else { return Ok(()) };
+    let why = if place == "--set" {
+        "--set overrides `build` but not `appname`: the image would have the name and tag of HEAD's own, and every deploy of this commit would take it".to_owned()
+    } else {
+        format!(
+            "{place} overrides `build` but not `appname`: the image of this cluster would have the same name and tag as every other cluster's, and --build would take another's for it"
+        )
+    };
+    let hint = if place == "--set" {
+        "chart/values.yaml # change `build` there, commit, then lain deploy --build"
+    } else {
+        "lain build --deploy # always builds"
+    };
+    Err(build.span.error(why).hint(hint))
+}
+
+/// Tells this deploy from every other.
+fn run_id() -> String {
+    format!("{:x}-{:x}", jiff::Timestamp::now().as_nanosecond(), std::process::id())
+}
+
+/// The server's version. kubectl works within one minor version of it; more is said, not refused.
+fn warn_of_skew(session: &Session, kubectl: &Kubectl<'_>) -> Result<Option<Version>> {
+    let versions = session.versions()?;
+    let Some(server) = versions.server else {
+        kubectl.why_silent()?;
+        return Ok(None);
+    };
+    if versions.client.major == server.major && versions.client.minor.abs_diff(server.minor) > 1 {
+        session.ui.warn(&format!("kubectl {} and the server's {server} are more than one minor version apart", versions.client));
+    }
+    Ok(Some(server))
+}
+
+/// The Deployments whose replicas the chart leaves to an HPA; an older chart that still writes them leaves none.
+fn left_to_hpas(session: &Session, app: &App, release: &str) -> Vec<String> {
+    let template = std::fs::read_to_string(session.dir.join("chart/templates/deployment.yaml")).unwrap_or_default();
+    if !template.contains("hpa") || template.contains("$deployment.replicaCount") {
+        return vec![];
+    }
+    let autoscaled = app.deployments.iter().flatten().filter(|(_, proc)| proc.as_ref().is_some_and(|proc| proc.hpa.is_some()));
+    autoscaled.map(|(name, _)| format!("{release}-{name}")).collect()
+}
+
+fn label_nodes(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Result<()> {
+    for (_, name, proc) in app.procs() {
+        for node in proc.nodes.iter().flatten() {
+            kubectl.label_node(node, format!("{release}-{name}=true"))?;
+        }
+    }
+    Ok(())
+}
+
+/// A Job cannot be changed in place; a finished one of the deploy before makes way. One that still runs is left to helm to refuse.
+fn delete_finished_jobs(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Result<()> {
+    let jobs = app.procs().filter(|(kind, _, _)| *kind == ProcKind::Job);
+    let names: Vec<String> = jobs.map(|(_, name, _)| format!("{release}-{name}")).collect();
+    for job in kubectl.find_all("job", &names)? {
+        let mut conditions = job["status"]["conditions"].as_array().into_iter().flatten();
+        let finished =
+            conditions.any(|condition| matches!(condition["type"].as_str(), Some("Complete" | "Failed")) && condition["status"] == "True");
+        if let Some(name) = job["metadata"]["name"].as_str().filter(|_| finished) {
+            kubectl.delete("job", name)?;
+        }
+    }
+    Ok(())
+}
+
+fn show_failed_jobs(session: &Session, kubectl: &Kubectl<'_>, selector: &str) {
+    let Ok(list) = kubectl.select::<Json>("jobs", selector) else { return };
+    for job in list["items"].as_array().into_iter().flatten().filter(|job| job["status"]["failed"].as_u64().unwrap_or(0) > 0) {
+        let name = job["metadata"]["name"].as_str().unwrap_or_default();
+        if let Some(log) = kubectl.log_end(format!("job/{name}")) {
+            session.ui.say(&format!("the end of the log of job {name}:"));
+            session.ui.say(&crate::ui::printable(&log));
+        }
+    }
+}

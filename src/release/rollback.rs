@@ -1,0 +1,145 @@
+//! One good release back.
+
+use super::announce::{self, DeployMessage};
+use super::handle::Handle;
+use super::{mend, pending, rollout};
+use crate::error::{Error, Kind, Result};
+use crate::model::app::App;
+use crate::session::Session;
+use crate::tools::helm::{Revision, USUAL};
+
+/// What a rollback came to.
+#[derive(Clone, Debug)]
+pub struct RolledBack {
+    /// The release.
+    pub release: String,
+    /// The revision that it is back at.
+    pub revision: u32,
+    /// The image tag of that revision; empty where the server did not say.
+    pub tag: String,
+}
+
+/// Goes back to the last good release of the app, says so, and with `wait` follows until everything is ready.
+///
+/// # Errors
+/// There is none, one rollback was done already, another run is at work, or helm or the server refuses.
+pub fn rollback(session: &Session, wait: bool) -> Result<RolledBack> {
+    let app = session.app()?;
+    let handle = Handle::of_app(session)?;
+    let release = &handle.name;
+    let history = handle.helm.history(release)?;
+    let Some(newest) = history.last() else {
+        return Err(Error::failed(format!("there is no release {release} in this cluster")).hint("lain deploy"));
+    };
+    handle.refuse_others(newest)?;
+    let revision = next(release, newest, &history)?;
+    let (previous_tag, tag) = (handle.tag_for_words(None)?, handle.tag_for_words(Some(revision))?.unwrap_or_default());
+    back_to(&handle, newest.revision, revision)?;
+    announce::tell(
+        session,
+        &DeployMessage {
+            action: "rollback",
+            release: release.clone(),
+            tag: tag.clone(),
+            previous_tag,
+            rollback_revision: Some(revision),
+            ..DeployMessage::default()
+        },
+    )?;
+    if wait {
+        follow(&handle, app)?;
+    }
+    Ok(RolledBack { release: release.clone(), revision, tag })
+}
+
+fn next(release: &str, newest: &Revision, history: &[Revision]) -> Result<u32> {
+    if newest.description.starts_with("Rollback to") && newest.status == "deployed" {
+        return Err(Error::refused(format!(
+            "release {release} was just rolled back ({}); lain goes back one release only",
+            newest.description
+        ))
+        .hint("git checkout COMMIT && lain deploy # any other version, with its own chart")
+        .hint(format!("helm history {release} && helm rollback {release} REVISION # if you know helm")));
+    }
+    target(history).ok_or_else(|| {
+        Error::refused(format!("release {release} has no earlier good revision to go back to"))
+            .hint("lain deploy --set imageTag=TAG")
+            .hint("lain delete")
+    })
+}
+
+fn follow(handle: &Handle<'_>, app: &App) -> Result<()> {
+    rollout::follow(&handle.session.ui, &handle.kubectl, &handle.selector(app), USUAL.timeout)
+}
+
+/// `helm rollback`, once helm can read both what it leaves and what it goes back to.
+///
+/// # Errors
+/// helm or the server refuses.
+pub fn back_to(handle: &Handle<'_>, from: u32, to: u32) -> Result<()> {
+    let Handle { session, name: release, helm, kubectl, .. } = handle;
+    mend::mend(&session.ui, kubectl, release, from, None, &[], &[])?;
+    // helm goes back the way that the revision was made.
+    let known = mend::mend(&session.ui, kubectl, release, to, None, &[], &[])?;
+    let call = helm.rollback(release, to, USUAL)?.args(known.flags().iter().copied());
+    let error = match call.capture() {
+        Ok(out) if out.ok() => {
+            session.ui.raw(&out.stdout);
+            return Ok(());
+        }
+        Ok(out) => call.failure(out.code, &out.stderr),
+        Err(error) => error,
+    };
+    let left = pending::left_by_rollback(kubectl, release, from, &error.to_string());
+    if error.kind() == Kind::Interrupted {
+        session.ui.say(&left.words(release));
+        return Err(error);
+    }
+    Err(left.advise(error))
+}
+
+/// The newest revision before the current one that once was good. A rollback that did not come to its end goes where it wanted to.
+pub fn target(history: &[Revision]) -> Option<u32> {
+    let (newest, earlier) = history.split_last()?;
+    let mut good =
+        earlier.iter().rev().filter(|revision| matches!(revision.status.as_str(), "deployed" | "superseded")).map(|good| good.revision);
+    let wanted = newest.description.strip_prefix("Rollback to ").filter(|_| newest.status != "deployed");
+    let digits = |text: &str| text.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok());
+    match wanted.and_then(digits) {
+        Some(wanted) if good.clone().any(|revision: u32| revision == wanted) => Some(wanted),
+        _ => good.next(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(statuses: &[&str]) -> Vec<Revision> {
+        statuses
+            .iter()
+            .zip(1..)
+            .map(|(status, revision)| Revision {
+                revision,
+                status: (*status).to_owned(),
+                updated: String::new(),
+                description: String::new(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn goes_back_to_what_was_good() {
+        assert_eq!(target(&history(&["superseded", "superseded", "deployed"])), Some(2));
+        assert_eq!(target(&history(&["superseded", "failed", "deployed", "failed"])), Some(3));
+        assert_eq!(target(&history(&["deployed", "pending-upgrade"])), Some(1));
+        assert_eq!(target(&history(&["failed", "failed"])), None);
+        assert_eq!(target(&history(&["deployed"])), None);
+        // A rollback to 1 that was cut off: 2 is what was to be left.
+        let mut cut_off = history(&["superseded", "deployed", "pending-rollback"]);
+        cut_off[2].description = "Rollback to 1; record mended by lain".to_owned();
+        assert_eq!(target(&cut_off), Some(1));
+        cut_off[2].description = "Rollback to 7".to_owned();
+        assert_eq!(target(&cut_off), Some(2), "that one is gone");
+    }
+}

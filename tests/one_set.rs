@@ -1,0 +1,76 @@
+//! `--set`, `-f` and `--canary` reach all that lain decides by itself, not helm alone.
+
+mod support;
+
+use support::App;
+
+const REGISTRY: &str = "registry: 127.0.0.1:1/team\ndomain: example.com\nnamespace: shops\n";
+
+fn app() -> App {
+    App::new().chart().cluster("test", REGISTRY).using("test").tools(&["helm", "kubectl"]).committed()
+}
+
+#[test]
+fn template_renders_the_release_that_set_names() {
+    let app = app();
+    let ran = app.run(&["template", "--set", "releaseName=other"]).exits(0).says("helm template other chart");
+    assert!(ran.stdout.contains("name: \"other-web\"") && !ran.stdout.contains("name: \"shop-web\""), "{}", ran.stdout);
+    app.run(&["template", "--set", "appname=kiosk"]).exits(0).says("helm template kiosk chart");
+    app.run(&["template", "--set", "namespace=elsewhere"]).exits(0).says("--namespace elsewhere");
+    let tagged = app.run(&["template", "--set", "imageTag=1e3"]).exits(0);
+    assert!(tagged.stdout.contains("127.0.0.1:1/team/shop:1e3"), "{}", tagged.stdout);
+}
+
+#[test]
+fn a_canary_is_named_after_the_app_of_set_and_of_files() {
+    let app = app().file("more.yaml", "appname: stall\n");
+    app.run(&["template", "--canary"]).exits(0).says("helm template shop-canary chart");
+    app.run(&["template", "--canary", "--set", "appname=kiosk"]).exits(0).says("helm template kiosk-canary chart");
+    app.run(&["template", "--canary", "-f", "more.yaml"]).exits(0).says("helm template stall-canary chart");
+    app.run(&["template", "--canary", "--set", "releaseName=mine"]).exits(0).says("helm template mine chart");
+}
+
+#[test]
+fn lint_looks_at_what_set_says() {
+    let app = app();
+    app.run(&["lint", "--simple"]).exits(0);
+    let slip = ["--set", "deployments.web.replicaCount=many"];
+    for args in [&["lint", "--simple"][..], &["deploy"]] {
+        app.run(&[args, &slip].concat())
+            .exits(3)
+            .says("[L006]")
+            .says("--set:1:1: `deployments.web.replicaCount`")
+            .says("lint found one error");
+    }
+    app.run(&["lint", "--simple", "--set", "appname=My_Shop"]).exits(3).says("My_Shop").says("lint found");
+    app.run(&["lint", "--simple", "--set", "imageTag=no/tag"]).exits(2).reason("`no/tag` cannot be an image tag");
+    app.run(&["lint", "--fix", "--set", "a=b"]).exits(2).says("--fix");
+}
+
+#[test]
+fn what_only_the_cluster_may_say_no_set_says() {
+    let app = app();
+    for args in [&["template"][..], &["lint", "--simple"], &["deploy"], &["values"]] {
+        let ran = app.run(&[args, &["--set", "harbor_token=c2VjcmV0OnNlY3JldA=="]].concat()).exits(3);
+        ran.never_says("c2VjcmV0OnNlY3JldA").reason("only the cluster's own file says that").next("leave that --set out").changed_nothing();
+    }
+}
+
+#[test]
+fn another_build_under_the_same_name_is_not_built() {
+    let app = app().file("more.yaml", "build: {base: \"python:3\"}\n");
+    let set = ["deploy", "--build", "--set", "build.base=python:3"];
+    app.run(&set).exits(1).reason("--set overrides `build` but not `appname`").next("lain deploy --build").changed_nothing();
+    app.run(&["deploy", "--build", "-f", "more.yaml"]).exits(1).reason("more.yaml overrides `build` but not `appname`").changed_nothing();
+    // Under a name of its own it is another image, which is looked for under that name.
+    let own = [&set[..], &["--set", "appname=kiosk", "--set", "build.script={true}"]].concat();
+    app.run(&own).never_says("overrides `build`");
+}
+
+#[test]
+fn a_set_that_cannot_be_read_is_said_before_anything_else() {
+    let app = app();
+    for args in [&["template"][..], &["lint"], &["deploy"], &["redeploy"], &["values"]] {
+        app.run(&[args, &["--set", "deployments={web"]].concat()).exits(2).reason("--set deployments={web").changed_nothing();
+    }
+}
