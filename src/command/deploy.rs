@@ -84,7 +84,7 @@ impl Deploy {
         self.ensure_image(session, app, &tag)?;
         label_nodes(&kubectl, app, release)?;
         delete_finished_jobs(&kubectl, app, release)?;
-        let selector = rollout::selector(&app.appname, release);
+        let selector = crate::cluster::look::selector(&app.appname, release);
         let before = generations(&kubectl, &selector)?;
         let ways = session.layers()?.credentials(&session.dir);
         let current = mend::current(&history);
@@ -290,7 +290,7 @@ impl Deploy {
         values: &HelmValues,
         selector: &str,
     ) -> Result<()> {
-        let mut follower = rollout::Follower::new(&session.ui, kubectl, selector);
+        let mut follower = rollout::follower(&session.ui, kubectl, selector);
         follower.start_from_now()?;
         {
             let _section = session.ui.section("helm_upgrade", &format!("helm upgrade --install {release}"));
@@ -299,7 +299,7 @@ impl Deploy {
             let out = std::thread::scope(|scope| {
                 let helm = scope.spawn(|| call.capture());
                 while !helm.is_finished() {
-                    if interrupt::sleep(rollout::PAUSE).is_err() {
+                    if interrupt::sleep(crate::cluster::follow::PAUSE).is_err() {
                         break; // helm got the signal too and winds up
                     }
                     if !helm.is_finished() {
@@ -319,7 +319,7 @@ impl Deploy {
         let tests = session.app()?.tests.as_ref().is_some_and(|tests| !tests.is_empty());
         if self.wait || tests || session.env.is_ci() || session.ui.surface() == Surface::Terminal {
             let _section = session.ui.section("rollout", &format!("rollout of {release}"));
-            follower.until_ready(self.timeout(session)?)?;
+            rollout::until_ready(&session.ui, &mut follower, self.timeout(session)?)?;
         }
         Ok(())
     }

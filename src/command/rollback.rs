@@ -61,7 +61,7 @@ impl Rollback {
         };
         announce::send(session, &message.render(session)?, false)?;
         if self.wait || session.env.is_ci() {
-            rollout::follow(&session.ui, &kubectl, &rollout::selector(&app.appname, release), TIMEOUT)?;
+            rollout::follow(&session.ui, &kubectl, &crate::cluster::look::selector(&app.appname, release), TIMEOUT)?;
         }
         session.ui.done(&format!("release {release} is back at revision {revision}, image tag {tag}"));
         session.ui.say(&format!("{} and {} are not part of a release and stay as they are; `lain env edit` and `lain secret edit` change them, then `lain redeploy`", app.env_secret(), app.file_secret()));
