@@ -11,6 +11,7 @@
 //! - [`session`]: one run; loads values, the cluster and the tools when first needed.
 //! - [`lint`]: one check a file or a small group, each with its id.
 //! - [`kubeconfig`]: which cluster.
+//! - [`cluster`]: what is in the cluster: typed objects, one query a look, one judge of how they stand, what was used.
 //! - [`http`]: the only place with sockets: registries, Prometheus, webhooks.
 //! - [`tools`]: the only place that starts processes: docker, helm, kubectl, git, an editor.
 //! - [`resolved`]: which values apply: files, arguments, their order, their merge; read, checked and typed once a run, for lain and for helm.
@@ -26,6 +27,7 @@
 
 pub mod checks;
 pub mod cli;
+pub mod cluster;
 pub mod command;
 pub mod env;
 pub mod error;

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use serde_json::Value as Json;
 
+use crate::cluster::look;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::model::app::ProcKind;
@@ -62,7 +62,7 @@ impl Logs {
                 kibana.ok_or_else(|| Error::failed("the cluster values name no kibana").hint("kibana: HOST # in values-CLUSTER.yaml"))?;
             return session.ui.result(&link);
         }
-        let mut selector = format!("app.kubernetes.io/name={},helm.sh/chart={release}", app.appname);
+        let mut selector = look::selector(&app.appname, release);
         if let Some(name) = &self.proc {
             let Some((kind, _, _)) = app.procs().find(|(_, known, _)| known == name) else {
                 let error = Error::usage(format!("there is no proc `{name}`"));
@@ -77,7 +77,7 @@ impl Logs {
                     .ui
                     .say(&format!("containers of a {} go soon after they end; older logs are in your log system{link}", kind.resource()));
             }
-            selector = format!("app.kubernetes.io/instance={release}-{name}");
+            selector = look::of_proc(release, name);
         }
         if self.stern {
             let call = Call::new(&session.ui, "stern").option("--selector", selector);
@@ -97,10 +97,8 @@ impl Logs {
 
     /// Pod by pod: before kubectl 1.21 one pod that is going ends `kubectl logs -l` for all, whatever `--ignore-errors` says.
     fn once(&self, session: &Session, kubectl: &Kubectl<'_>, selector: &str, tail: &str) -> Result<()> {
-        let list: Json = kubectl.select("pods", selector)?;
-        let staying = |pod: &&Json| pod["metadata"]["deletionTimestamp"].is_null();
-        let pods: Vec<&str> =
-            list["items"].as_array().into_iter().flatten().filter(staying).filter_map(|pod| pod["metadata"]["name"].as_str()).collect();
+        let found = look::pods(kubectl, selector)?;
+        let pods: Vec<&str> = found.iter().filter(|pod| !pod.metadata.is_leaving()).map(|pod| pod.metadata.name.as_str()).collect();
         if pods.is_empty() {
             return Err(Error::failed("there are no pods to read logs of").hint("lain status -s"));
         }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::Value as Json;
 
+use crate::cluster::look;
+use crate::cluster::objects::Pod;
 use crate::error::{Error, Result};
 use crate::release::rollout;
 use crate::session::Session;
@@ -29,41 +30,32 @@ impl Restart {
     pub fn run(self, session: &Session) -> Result<()> {
         let app = session.app()?;
         let release = app.release();
-        let selector = rollout::selector(&app.appname, release);
+        let selector = look::selector(&app.appname, release);
         let kubectl = session.kubectl()?;
         for name in &self.procs {
             if !app.procs().any(|(_, known, _)| known == name) {
                 return Err(Error::usage(format!("there is no proc `{name}`")).hint("lain status -s"));
             }
         }
-        let list: Json = kubectl.select("pods", &selector)?;
-        let wanted = |pod: &&Json| {
-            let instance = pod["metadata"]["labels"]["app.kubernetes.io/instance"].as_str().unwrap_or_default();
-            let phase = pod["status"]["phase"].as_str().unwrap_or_default();
-            !matches!(phase, "Succeeded" | "Failed")
-                && pod["metadata"]["deletionTimestamp"].is_null()
-                && (self.procs.is_empty() || self.procs.iter().any(|name| instance == format!("{release}-{name}")))
+        let found = look::pods(&kubectl, &selector)?;
+        let is_wanted = |pod: &&Pod| {
+            let is_asked_for = self.procs.is_empty() || self.procs.iter().any(|name| pod.belongs_to(release, name));
+            is_asked_for && !pod.is_over() && !pod.metadata.is_leaving()
         };
-        let pods: Vec<&str> =
-            list["items"].as_array().into_iter().flatten().filter(wanted).filter_map(|pod| pod["metadata"]["name"].as_str()).collect();
+        let pods: Vec<&str> = found.iter().filter(is_wanted).map(|pod| pod.metadata.name.as_str()).collect();
         if pods.is_empty() {
             return Err(Error::failed("no pods to restart").hint("lain status -s"));
         }
         if self.graceful || session.globals.auto_pilot {
             for (done, pod) in pods.iter().enumerate() {
-                let replaced = kubectl
-                    .change(["delete", "pod"])
-                    .operand(*pod)
-                    .timeout(PATIENCE)
-                    .run()
-                    .and_then(|()| rollout::follow(&session.ui, &kubectl, &selector, PATIENCE));
+                let replaced = kubectl.delete_pod(pod, PATIENCE).and_then(|()| rollout::follow(&session.ui, &kubectl, &selector, PATIENCE));
                 replaced.inspect_err(|_| {
                     let more = pods.len() - done - 1;
                     session.ui.say(&format!("stopped at pod {pod}: {done} before it are new and ready, {more} after it run as before; lain restart does all again"));
                 })?;
             }
         } else {
-            kubectl.change(["delete", "pod", "--wait=false"]).operands(pods).run()?;
+            kubectl.begin_to_delete_pods(&pods)?;
             if self.wait {
                 rollout::follow(&session.ui, &kubectl, &selector, PATIENCE)?;
             }

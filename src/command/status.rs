@@ -7,9 +7,11 @@ use clap::Args;
 use console::Style;
 use serde_json::{Value as Json, json};
 
+use crate::cluster::judge::{Standing, standings};
+use crate::cluster::{look, usage};
 use crate::error::Result;
 use crate::http::client::{Client, Method};
-use crate::release::{links, rollout};
+use crate::release::links;
 use crate::session::Session;
 use crate::ui::{Format, printable};
 
@@ -28,16 +30,6 @@ pub struct Status {
 /// Pods listed in full; more are counted.
 const MAX_PODS: usize = 13;
 
-struct Pod {
-    name: String,
-    ready: String,
-    state: String,
-    restarts: u64,
-    age: String,
-    good: bool,
-    over: bool,
-}
-
 impl Status {
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
@@ -46,26 +38,25 @@ impl Status {
         let release = app.release();
         let kubectl = session.kubectl()?;
         let cluster = session.cluster()?;
-        let selector = rollout::selector(&app.appname, release);
+        let selector = look::selector(&app.appname, release);
         let urls = links::urls(app, cluster);
-        let top = kubectl.question(["top", "pod", "--no-headers"]).option("--selector", &selector);
         // One round trip deep: everything is asked at once.
         let (pods, usage, reachable) = std::thread::scope(|scope| {
-            let usage = scope.spawn(|| top.capture());
+            let usage = scope.spawn(|| usage::top(&kubectl, &selector));
             let urls: Vec<_> = urls.iter().map(|url| scope.spawn(move || (url.clone(), probe(url)))).collect();
-            let pods = kubectl.select::<Json>("pods", &selector);
+            let pods = look::pods(&kubectl, &selector);
             let urls: Vec<(String, String)> = urls.into_iter().filter_map(|handle| handle.join().ok()).collect();
             (pods, usage.join(), urls)
         });
-        let pods = pods?;
-        let usage = match usage {
-            Ok(Ok(out)) if out.ok() => out.text(),
-            _ => "no usage: the cluster has no metrics server, or it does not answer".to_owned(),
-        };
+        let pods = standings(&pods?);
+        let usage = usage.ok().flatten().unwrap_or_else(|| "no usage: the cluster has no metrics server, or it does not answer".to_owned());
         if session.ui.format() == Format::Json {
-            let rows: Vec<Json> = rows(&pods)
+            let rows: Vec<Json> = pods
                 .iter()
-                .map(|pod| json!({"name": pod.name, "ready": pod.ready, "state": pod.state, "restarts": pod.restarts, "good": pod.good}))
+                .map(|pod| {
+                    let (name, state) = (printable(&pod.name), printable(&pod.state));
+                    json!({"name": name, "ready": ready(pod), "state": state, "restarts": pod.restarts, "good": pod.is_good})
+                })
                 .collect();
             let urls: Vec<Json> = reachable.iter().map(|(url, state)| json!({"url": url, "state": state})).collect();
             return session
@@ -73,7 +64,7 @@ impl Status {
                 .result_json(&json!({"version": 1, "release": release, "cluster": session.cluster_name(), "pods": rows, "urls": urls}));
         }
         let mut out = String::new();
-        write_pods(session, &mut out, &rows(&pods));
+        write_pods(session, &mut out, &pods);
         let _ = writeln!(out, "\nusage\n{}", printable(&usage));
         if !reachable.is_empty() {
             out.push_str("\nurls\n");
@@ -92,59 +83,37 @@ impl Status {
     }
 }
 
-fn write_pods(session: &Session, out: &mut String, rows: &[Pod]) {
-    if rows.is_empty() {
+fn write_pods(session: &Session, out: &mut String, pods: &[Standing]) {
+    if pods.is_empty() {
         out.push_str("no pods: lain deploy\n");
         return;
     }
-    let width = rows.iter().map(|pod| pod.name.len()).max().unwrap_or(0).max(4);
+    let names: Vec<String> = pods.iter().map(|pod| printable(&pod.name)).collect();
+    let width = names.iter().map(String::len).max().unwrap_or(0).max(4);
     let _ = writeln!(out, "{:width$}  READY  {:24} RESTARTS  AGE", "NAME", "STATUS");
-    for pod in rows.iter().take(MAX_PODS) {
-        let style = if pod.good { Style::new().green() } else { Style::new().red() };
-        let state = session.ui.emphasis(&format!("{:24}", pod.state), &style);
-        let _ = writeln!(out, "{:width$}  {:5}  {state} {:8}  {}", pod.name, pod.ready, pod.restarts, pod.age);
-    }
-    if rows.len() > MAX_PODS {
-        let good = rows.iter().filter(|pod| pod.good).count();
-        let _ = writeln!(out, "... {} pods in all, {good} good", rows.len());
-    }
-}
-
-/// Bad ones first.
-fn rows(list: &Json) -> Vec<Pod> {
     let now = jiff::Timestamp::now();
-    let mut rows: Vec<Pod> = list["items"].as_array().into_iter().flatten().map(|pod| row(pod, now)).collect();
-    rows.sort_by(|a, b| (a.good, a.over, &a.name).cmp(&(b.good, b.over, &b.name)));
-    rows
+    for (pod, name) in pods.iter().zip(names).take(MAX_PODS) {
+        let style = if pod.is_good { Style::new().green() } else { Style::new().red() };
+        let state = session.ui.emphasis(&format!("{:24}", printable(&pod.state)), &style);
+        let _ = writeln!(out, "{name:width$}  {:5}  {state} {:8}  {}", ready(pod), pod.restarts, age(pod, now));
+    }
+    if pods.len() > MAX_PODS {
+        let good = pods.iter().filter(|pod| pod.is_good).count();
+        let _ = writeln!(out, "... {} pods in all, {good} good", pods.len());
+    }
 }
 
-fn row(pod: &Json, now: jiff::Timestamp) -> Pod {
-    let text = |value: &Json| printable(value.as_str().unwrap_or_default());
-    let statuses: Vec<&Json> = pod["status"]["containerStatuses"].as_array().into_iter().flatten().collect();
-    let ready = statuses.iter().filter(|status| status["ready"] == true).count();
-    let wanted = pod["spec"]["containers"].as_array().map_or(0, Vec::len);
-    let phase = text(&pod["status"]["phase"]);
-    let reason =
-        |status: &&Json| ["waiting", "terminated"].iter().find_map(|kind| status["state"][kind]["reason"].as_str().map(str::to_owned));
-    let leaving = !pod["metadata"]["deletionTimestamp"].is_null();
-    let over = phase == "Succeeded";
-    let state = if leaving { "Terminating".to_owned() } else { statuses.iter().find_map(reason).unwrap_or_else(|| phase.clone()) };
-    let created = text(&pod["metadata"]["creationTimestamp"]).parse::<jiff::Timestamp>().ok();
-    let seconds = created.map_or(0, |created| (now.as_second() - created.as_second()).max(0));
-    let age = match seconds {
+fn ready(pod: &Standing) -> String {
+    format!("{}/{}", pod.ready, pod.wanted)
+}
+
+fn age(pod: &Standing, now: jiff::Timestamp) -> String {
+    let seconds = pod.created.map_or(0, |created| (now.as_second() - created.as_second()).max(0));
+    match seconds {
         0..=119 => format!("{seconds}s"),
         120..=7199 => format!("{}m", seconds / 60),
         7200..=172_799 => format!("{}h", seconds / 3600),
         _ => format!("{}d", seconds / 86_400),
-    };
-    Pod {
-        name: text(&pod["metadata"]["name"]),
-        ready: format!("{ready}/{wanted}"),
-        restarts: statuses.iter().filter_map(|status| status["restartCount"].as_u64()).sum(),
-        good: over || (ready == wanted && phase == "Running" && !leaving),
-        state,
-        age,
-        over,
     }
 }
 

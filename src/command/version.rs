@@ -5,9 +5,9 @@ use std::fmt::Write;
 use clap::Args;
 use serde_json::{Value as Json, json};
 
+use crate::cluster::look;
 use crate::command::tags;
 use crate::error::Result;
-use crate::release::rollout;
 use crate::session::Session;
 use crate::ui::Format;
 
@@ -47,18 +47,10 @@ impl Version {
         shape["server"] = json!(server);
         let Ok(app) = session.app() else { return Ok(()) };
         if versions.server.is_some() {
-            let list: Json = kubectl.select("deployments,statefulsets,cronjobs", &rollout::selector(&app.appname, app.release()))?;
             let mut running = Vec::new();
-            for item in list["items"].as_array().into_iter().flatten() {
-                let spec = if item["kind"] == "CronJob" {
-                    &item["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-                } else {
-                    &item["spec"]["template"]["spec"]
-                };
-                let (name, image) =
-                    (item["metadata"]["name"].as_str().unwrap_or_default(), spec["containers"][0]["image"].as_str().unwrap_or_default());
-                running.push(json!({"name": name, "image": image}));
+            for (name, image) in look::images(&kubectl, &look::selector(&app.appname, app.release()))? {
                 let _ = writeln!(out, "{name}: {image}");
+                running.push(json!({"name": name, "image": image}));
             }
             shape["running"] = json!(running);
         }

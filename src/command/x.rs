@@ -1,10 +1,12 @@
 //! `lain x`: a command in a running pod.
 
 use clap::Args;
-use serde_json::Value as Json;
 
+use crate::cluster::look;
 use crate::error::{Error, Result};
 use crate::model::app::{App, ProcKind};
+use crate::model::proc::Proc;
+use crate::model::quantity::Quantity;
 use crate::session::Session;
 
 /// Run a command in a running pod; its exit code is ours
@@ -27,24 +29,11 @@ impl X {
             None => largest(app).ok_or_else(|| Error::usage("the app has no deployment to go into").hint("lain x PROC"))?,
         };
         let kubectl = session.kubectl()?;
-        let instance = format!("{}-{proc}", app.release());
-        let running = kubectl.question(["get", "pods", "--output", "json", "--field-selector", "status.phase=Running"]);
-        let running = running.option("--selector", format!("app.kubernetes.io/instance={instance}"));
-        let list: Json = kubectl.answer(&running)?;
-        let pods = list["items"].as_array().into_iter().flatten();
-        let pod =
-            pods.into_iter().find(|pod| pod["metadata"]["deletionTimestamp"].is_null()).and_then(|pod| pod["metadata"]["name"].as_str());
-        let pod = pod.ok_or_else(|| Error::failed(format!("no pod of {instance} is running")).hint("lain status -s"))?;
+        let release = app.release();
+        let running = look::running(&kubectl, &look::of_proc(release, proc))?;
+        let pod = running.ok_or_else(|| Error::failed(format!("no pod of {release}-{proc} is running")).hint("lain status -s"))?;
         let tty = session.ui.has_terminal();
-        let start = |words: &[&str]| {
-            kubectl
-                .call(["exec", if tty { "-it" } else { "-i" }])
-                .operand(pod)
-                .option("--container", proc)
-                .end_of_options()
-                .command(words)
-                .interact()
-        };
+        let start = |words: &[&str]| kubectl.exec(&pod.metadata.name, proc, tty, words);
         let words: Vec<&str> = self.command.iter().map(String::as_str).collect();
         let code = if words.is_empty() {
             match start(&["bash"])? {
@@ -60,11 +49,10 @@ impl X {
 
 /// The deployment with the largest memory limit; the first of equals.
 fn largest(app: &App) -> Option<&str> {
-    let memory =
-        |resources: &Option<Json>| resources.as_ref().and_then(|resources| bytes(resources["limits"]["memory"].as_str()?)).unwrap_or(0);
-    let mut best: Option<(&str, u64)> = None;
+    let memory = |proc: &Proc| Quantity::of_json(&proc.resources.as_ref()?["limits"]["memory"]).ok();
+    let mut best: Option<(&str, Option<Quantity>)> = None;
     for (_, name, proc) in app.procs().filter(|(kind, _, _)| *kind == ProcKind::Deployment) {
-        let size = memory(&proc.resources);
+        let size = memory(proc);
         if best.is_none_or(|(_, most)| size > most) {
             best = Some((name, size));
         }
@@ -72,19 +60,32 @@ fn largest(app: &App) -> Option<&str> {
     best.map(|(name, _)| name)
 }
 
-/// A memory quantity in bytes.
-fn bytes(text: &str) -> Option<u64> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..split].parse().ok()?;
-    let unit: u64 = match &text[split..] {
-        "" => 1,
-        "k" => 1000,
-        "Ki" => 1 << 10,
-        "M" => 1_000_000,
-        "Mi" => 1 << 20,
-        "G" => 1_000_000_000,
-        "Gi" => 1 << 30,
-        _ => return None,
-    };
-    number.checked_mul(unit)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::parse::parse;
+    use std::path::Path;
+
+    #[test]
+    fn the_deployment_with_most_memory() {
+        let chosen = |memories: &[(&str, &str)]| {
+            let proc = |(name, memory): &(&str, &str)| format!("  {name}: {{resources: {{limits: {{memory: {memory}}}}}}}");
+            let procs: Vec<String> = memories.iter().map(proc).collect();
+            let node = parse(Path::new("values.yaml"), format!("appname: a\ndeployments:\n{}\n", procs.join("\n"))).expect("values");
+            largest(&App::read(&node).expect("an app")).map(str::to_owned)
+        };
+        for memories in [
+            [("big", "1Ti"), ("small", "900Gi")],
+            [("big", "1.5Gi"), ("small", "1Gi")],
+            [("big", "2e9"), ("small", "1G")],
+            [("big", "1073741825"), ("small", "1Gi")],
+            [("big", "1Gi"), ("small", "1Gi")],
+        ] {
+            assert_eq!(chosen(&memories).as_deref(), Some("big"), "{memories:?}");
+            if memories[0].1 != memories[1].1 {
+                let [big, small] = memories;
+                assert_eq!(chosen(&[small, big]).as_deref(), Some("big"), "{memories:?}");
+            }
+        }
+    }
 }

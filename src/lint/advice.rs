@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::fix::{Finding, Fix};
-use super::sizing::{self, Declared, Part, Used};
+use super::sizing::{self, Declared, Part};
 use super::{Problem, Severity};
+use crate::cluster::usage::{Process, Record, Used};
 use crate::error::Result;
-use crate::http::prometheus::{self, Query, Series};
 use crate::model::aliases::{ALIASES, canonical};
 use crate::model::app::{App, ProcKind};
 use crate::model::duration;
@@ -20,15 +20,8 @@ use crate::model::quantity::Quantity;
 use crate::resolved::layers::Layers;
 use crate::values::node::{Node, Span};
 
-/// All answers together may take so long.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// What is looked at when `prometheus_query_range` does not say.
 const RANGE: &str = "7d";
-/// A range is looked at in so many steps.
-const STEPS: u64 = 1440;
-/// The longest start of a pod's name that Kubernetes keeps before its own random end.
-const NAME_KEPT: usize = 58;
-
 /// Asks Prometheus, where the cluster has one, and compares. `now` is the time since 1970; files in the folders
 /// `protected` are the administrators', so that there is no [`Fix`] for them.
 ///
@@ -40,44 +33,42 @@ pub fn check(layers: &Layers, protected: &[PathBuf], now: Duration) -> Result<Ve
     let (app, _) = super::types::check(&root);
     let advisor = Advisor { layers, root: &root, app: &app, protected };
     let warn = |why: &str| advisor.no_answer(base, why).into_iter().collect::<Vec<_>>();
-    let Some((range, length, step)) = advisor.range() else { return Ok(vec![]) };
+    let Some((range, length)) = advisor.range() else { return Ok(vec![]) };
     if length.is_zero() {
         return Ok(warn(&format!("`prometheus_query_range`: `{range}` is nothing to look back on: write {RANGE}")));
     }
     let procs = advisor.procs();
-    let mut queries = vec![];
-    for proc in &procs {
-        let expression = advisor.expression("cpu", proc, &range, step);
-        queries.push(Query::Over { expression, start: now.saturating_sub(length), end: now, step });
-        queries.push(Query::Now(advisor.expression("memory_quantile", proc, &range, step)));
-    }
-    let answers = match prometheus::ask(base.trim(), queries, PATIENCE) {
-        Ok(answers) => answers,
+    let siblings: Vec<&str> = app.procs().map(|(_, name, _)| name).collect();
+    let processes: Vec<Process<'_>> =
+        procs.iter().map(|one| Process { kind: one.kind, release: app.release(), name: one.name, siblings: &siblings }).collect();
+    let own = |what: &str| root.get("pql_template").and_then(|templates| templates.get(what)).and_then(Node::as_str);
+    let record = Record {
+        base: base.trim(),
+        cpu: own("cpu"),
+        memory: own("memory_quantile"),
+        namespace: root.get("namespace").and_then(Node::as_str),
+        range: &range,
+        length,
+        now,
+    };
+    let seen = match record.ask(&processes) {
+        Ok(seen) => seen,
         Err(error) if crate::interrupt::received() => return Err(error),
         Err(error) => return Ok(warn(&error.to_string())),
     };
     let mut problems = vec![];
     let mut unknown = vec![];
-    for (proc, answers) in procs.iter().zip(answers.chunks(2)) {
-        let used = match used(answers) {
-            Ok(used) => used,
-            Err(why) => return Ok(warn(&format!("{}: {why}", proc.name))),
-        };
+    for (proc, seen) in procs.iter().zip(seen) {
         let expected = proc.kind != ProcKind::CronJob && proc.proc.replica_count != Some(0);
-        if expected && (used.memory.is_none() || answers[0].is_empty()) {
+        if expected && (seen.used.memory.is_none() || !seen.has_cpu) {
             unknown.push(proc.name);
         }
-        problems.extend(advisor.advise(proc, used));
+        problems.extend(advisor.advise(proc, seen.used));
     }
     if !unknown.is_empty() {
         problems.extend(warn(&format!("no usage of {} in the last {range}", unknown.join(", "))));
     }
     Ok(problems)
-}
-
-fn used(answers: &[Vec<Series>]) -> Result<Used, String> {
-    let [cpu, memory] = answers else { return Ok(Used::default()) };
-    Ok(Used { cpu: sizing::cpu_percentile(cpu)?, memory: sizing::memory_top(memory)? })
 }
 
 /// A process that is looked at.
@@ -108,8 +99,8 @@ impl<'a> Advisor<'a> {
             .collect()
     }
 
-    /// The range as written, its length, and how far apart the samples are. None for one that L024 finds fault with.
-    fn range(&self) -> Option<(String, Duration, Duration)> {
+    /// The range as written, and its length. None for one that L024 finds fault with.
+    fn range(&self) -> Option<(String, Duration)> {
         let text = match self.root.get("prometheus_query_range") {
             None => RANGE.to_owned(),
             Some(node) => match node.to_json() {
@@ -119,53 +110,7 @@ impl<'a> Advisor<'a> {
             },
         };
         let range = duration::parse(&text).ok()?;
-        let step = Duration::from_secs((range.as_secs() / STEPS).max(1));
-        Some((text, range, step))
-    }
-
-    /// The cluster's own query, or one for cAdvisor's metrics, for this process.
-    fn expression(&self, what: &str, proc: &Candidate<'_>, range: &str, step: Duration) -> String {
-        let own = self.root.get("pql_template").and_then(|templates| templates.get(what)).and_then(Node::as_str);
-        match own.map(str::trim).filter(|own| !own.is_empty()) {
-            Some(template) => fill(template, &[("appname", self.app.release()), ("proc_name", proc.name), ("range", range)]),
-            None => self.default_expression(what, proc, range, step),
-        }
-    }
-
-    /// CPU in thousandths of a core, memory in bytes; of the pod that uses most, so that one that is out of step counts.
-    fn default_expression(&self, what: &str, proc: &Candidate<'_>, range: &str, step: Duration) -> String {
-        let pods = self.pods(proc);
-        if what == "cpu" {
-            return format!("max(rate(container_cpu_usage_seconds_total{{{pods}}}[5m])) * 1000");
-        }
-        format!("quantile_over_time(0.95, max(container_memory_working_set_bytes{{{pods}}})[{range}:{}s])", step.as_secs())
-    }
-
-    /// The label matchers of a process' containers. Names are DNS labels, see [`Advisor::procs`], so they need no escapes.
-    fn pods(&self, proc: &Candidate<'_>) -> String {
-        let full = format!("{}-{}", self.app.release(), proc.name);
-        let pattern = match proc.kind {
-            ProcKind::StatefulSet => format!("{full}-[0-9]+"),
-            // Here Kubernetes may cut the name to make room for `-HASH-` and its random end.
-            _ if full.len() > NAME_KEPT - 12 => format!("{}[0-9a-z-]*", &full[..full.len().min(NAME_KEPT)]),
-            ProcKind::CronJob => format!("{full}-[0-9]+-[0-9a-z]+"),
-            _ => format!("{full}-[0-9a-z]+(-[0-9a-z]+)?"),
-        };
-        let mut matchers = vec![format!("pod=~\"{pattern}\"")];
-        // `web` is not `web-api`, whose pods start alike.
-        let longer: Vec<&str> = self
-            .app
-            .procs()
-            .filter_map(|(_, name, _)| name.strip_prefix(proc.name)?.strip_prefix('-').filter(|_| is_label(name)))
-            .collect();
-        if !longer.is_empty() {
-            matchers.push(format!("pod!~\"{full}-({})(-.*)?\"", longer.join("|")));
-        }
-        if let Some(namespace) = self.root.get("namespace").and_then(Node::as_str).filter(|namespace| is_label(namespace)) {
-            matchers.push(format!("namespace=\"{namespace}\""));
-        }
-        matchers.push("container!=\"\",container!=\"POD\"".to_owned());
-        matchers.join(",")
+        Some((text, range))
     }
 
     fn advise(&self, proc: &Candidate<'_>, used: Used) -> Vec<Finding> {
@@ -252,48 +197,4 @@ fn below<'a>(node: &'a Node, path: [&str; 5]) -> Option<&'a Node> {
 fn told(id: &'static str, severity: Severity, span: &Span, message: String, hint: String, fix: Option<Fix>) -> Option<Finding> {
     let problem = Problem { id, severity, message, hint, at: span.location() };
     (!problem.is_ignored()).then_some(Finding { problem, fix })
-}
-
-/// Fills `{name}` in. Cluster files of the older tool write other braces twice (`{{pod="x"}}`): they mean one.
-fn fill(template: &str, names: &[(&str, &str)]) -> String {
-    let doubled = template.contains("{{");
-    let mut out = String::new();
-    let mut rest = template;
-    'next: while let Some(first) = rest.chars().next() {
-        if doubled && (rest.starts_with("{{") || rest.starts_with("}}")) {
-            out.push(first);
-            rest = &rest[2..];
-            continue;
-        }
-        for (name, value) in names {
-            if let Some(after) = rest.strip_prefix('{').and_then(|rest| rest.strip_prefix(name)).and_then(|rest| rest.strip_prefix('}')) {
-                out += value;
-                rest = after;
-                continue 'next;
-            }
-        }
-        out.push(first);
-        rest = &rest[first.len_utf8()..];
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn templates_of_both_manners() {
-        let names = [("appname", "shop"), ("proc_name", "web"), ("range", "7d")];
-        for (template, filled) in [
-            ("max(x{pod=~\"{appname}-{proc_name}-.+\"}[{range}])", "max(x{pod=~\"shop-web-.+\"}[7d])"),
-            ("max(x{{pod=~\"{appname}-{proc_name}-.+\"}}[{range}])", "max(x{pod=~\"shop-web-.+\"}[7d])"),
-            ("x{pod=~\"{appname}[a-z]{5}\"}", "x{pod=~\"shop[a-z]{5}\"}"),
-            ("x{{a=\"{proc_name}\"}} * 1", "x{a=\"web\"} * 1"),
-            ("sum(all)", "sum(all)"),
-            ("{other} 中 {", "{other} 中 {"),
-        ] {
-            assert_eq!(fill(template, &names), filled, "{template}");
-        }
-    }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::{Problem, Severity};
 use crate::error::Location;
 use crate::model::api_versions::{Api, NEVER};
+use crate::model::manifest;
 use crate::model::version::Version;
 
 /// One object of a rendered chart.
@@ -20,24 +21,18 @@ pub struct Rendered {
     pub kind: String,
 }
 
-/// The objects in what `helm template` printed: their heads stand at the left margin, below `# Source: CHART/templates/FILE`.
+/// The objects in what `helm template` printed. Lint says by itself what helm cannot read.
 pub fn objects(manifest: &str) -> Vec<Rendered> {
-    let mut found: Vec<Rendered> = Vec::new();
-    let mut now = Rendered::default();
-    for line in manifest.lines().chain(["---"]) {
-        if line == "---" || line.starts_with("--- ") {
-            let template = now.template.clone();
-            if !now.kind.is_empty() {
-                found.push(std::mem::take(&mut now));
-            }
-            now = Rendered { template, ..Rendered::default() };
-        } else if let Some(source) = line.strip_prefix("# Source: ") {
-            source.split_once('/').map_or(source, |(_, rest)| rest).trim().clone_into(&mut now.template);
-        } else if let Some(version) = line.strip_prefix("apiVersion:") {
-            version.trim().trim_matches(['"', '\'']).clone_into(&mut now.api_version);
-        } else if let Some(kind) = line.strip_prefix("kind:") {
-            kind.trim().trim_matches(['"', '\'']).clone_into(&mut now.kind);
-        }
+    let mut found = Vec::new();
+    let mut template = "";
+    for document in manifest::documents(manifest) {
+        template = document.template().unwrap_or(template);
+        let objects = manifest::objects(document.text).unwrap_or_default();
+        found.extend(objects.iter().filter(|object| !object.kind().is_empty()).map(|object| Rendered {
+            template: template.to_owned(),
+            api_version: object.api_version().to_owned(),
+            kind: object.kind().to_owned(),
+        }));
     }
     found
 }

@@ -8,9 +8,7 @@
 //! What Kubernetes would refuse is never advised: a limit stays above the request it comes with, even where the rules alone
 //! would leave it.
 
-use std::collections::BTreeMap;
-
-use crate::http::prometheus::Series;
+use crate::cluster::usage::{CPU_FLOOR, Used};
 use crate::model::quantity::Quantity;
 
 const MI: u64 = 1 << 20;
@@ -23,8 +21,6 @@ const LEAST_MEMORY: u64 = 10 * MI;
 const CPU_LIMIT: u64 = 1000;
 /// How far a CPU request may be off, in thousandths of a core.
 const CPU_MARGIN: u64 = 300;
-/// The least CPU request that is advised, in thousandths of a core.
-const CPU_FLOOR: u64 = 5;
 
 /// Which of the four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,15 +71,6 @@ pub struct Declared {
     pub memory_limit: Option<Quantity>,
     /// How many pods.
     pub replicas: u32,
-}
-
-/// What was used; none where that is not known, or not to be trusted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Used {
-    /// The 95th percentile, in thousandths of a core.
-    pub cpu: Option<u64>,
-    /// The quantile, in bytes.
-    pub memory: Option<u64>,
 }
 
 /// What should be written instead, in the order of [`Part::ALL`].
@@ -142,59 +129,6 @@ fn times(number: u64, percent: u64) -> u64 {
 /// As it will be written: whole mebibytes, enough to start with.
 fn whole(bytes: u64) -> u64 {
     Quantity::from_bytes_as_mi(bytes).bytes().max(LEAST_MEMORY)
-}
-
-/// The 95th percentile of CPU samples in thousandths of a core, interpolated as Prometheus does. Where there are several
-/// series, the highest at each time counts. None without samples, or when more than 70% of them are zero: then the process
-/// mostly idled, or the data has holes.
-///
-/// # Errors
-/// A sample that no CPU can have used.
-pub fn cpu_percentile(series: &[Series]) -> Result<Option<u64>, String> {
-    let mut highest: BTreeMap<u64, f64> = BTreeMap::new();
-    for (time, value) in series.iter().flatten().filter(|(_, value)| !value.is_nan()) {
-        sane(*value, 1e9, "CPU")?;
-        let at = highest.entry(time.to_bits()).or_insert(*value);
-        *at = at.max(*value);
-    }
-    let mut samples: Vec<f64> = highest.into_values().collect();
-    let zeros = samples.iter().filter(|sample| **sample <= 0.0).count();
-    if samples.is_empty() || zeros * 10 > samples.len() * 7 {
-        return Ok(None);
-    }
-    samples.sort_by(f64::total_cmp);
-    Ok(Some(to_whole(percentile(&samples, 0.95).round()).max(CPU_FLOOR)))
-}
-
-/// The memory quantile in bytes: the highest of the answer's values. None without any.
-///
-/// # Errors
-/// A value that no memory can have.
-pub fn memory_top(series: &[Series]) -> Result<Option<u64>, String> {
-    let mut top: Option<u64> = None;
-    for (_, value) in series.iter().flatten() {
-        sane(*value, 1e18, "memory")?;
-        top = top.max(Some(to_whole(value.ceil())));
-    }
-    Ok(top.filter(|bytes| *bytes > 0))
-}
-
-fn sane(value: f64, most: f64, what: &str) -> Result<(), String> {
-    if (0.0..=most).contains(&value) { Ok(()) } else { Err(format!("`{value:?}` is no amount of {what} that anything can have used")) }
-}
-
-/// Of sorted samples, at least one.
-#[allow(clippy::cast_precision_loss)] // some thousand samples
-fn percentile(samples: &[f64], at: f64) -> f64 {
-    let rank = at * (samples.len() - 1) as f64;
-    let below = usize::try_from(to_whole(rank.floor())).unwrap_or(0);
-    let above = (below + 1).min(samples.len() - 1);
-    samples[below] + (samples[above] - samples[below]) * (rank - rank.floor())
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // from 0 to 1e18, see `sane`
-fn to_whole(number: f64) -> u64 {
-    number as u64
 }
 
 #[cfg(test)]
@@ -290,29 +224,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn percentiles_as_prometheus_counts_them() {
-        let series = |values: &[f64]| {
-            vec![values.iter().enumerate().map(|(at, value)| (f64::from(u32::try_from(at).expect("few")), *value)).collect()]
-        };
-        let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
-        assert_eq!(cpu_percentile(&series(&hundred)), Ok(Some(95))); // 95.05
-        assert_eq!(cpu_percentile(&series(&[1.0])), Ok(Some(5)));
-        assert_eq!(cpu_percentile(&[]), Ok(None));
-        assert_eq!(cpu_percentile(&series(&[f64::NAN, 300.000_000_01, f64::NAN])), Ok(Some(300)));
-        // 70% zeros are trusted, more are not
-        let with_zeros = |zeros: usize| [vec![0.0; zeros], vec![400.0; 100 - zeros]].concat();
-        assert_eq!(cpu_percentile(&series(&with_zeros(70))), Ok(Some(400)));
-        assert_eq!(cpu_percentile(&series(&with_zeros(71))), Ok(None));
-        // two series: the higher one at each time
-        assert_eq!(cpu_percentile(&[vec![(1.0, 10.0), (2.0, 700.0)], vec![(1.0, 600.0), (2.0, 0.0)]]), Ok(Some(695)));
-        for lie in [-1.0, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
-            assert!(cpu_percentile(&series(&[lie])).is_err() && memory_top(&series(&[lie])).is_err(), "{lie}");
-        }
-        assert!(memory_top(&series(&[f64::NAN])).is_err());
-        assert_eq!(memory_top(&[vec![(1.0, 5.0)], vec![(1.0, 7.2)]]), Ok(Some(8)));
-        assert_eq!((memory_top(&[]), memory_top(&series(&[0.0]))), (Ok(None), Ok(None)));
     }
 }

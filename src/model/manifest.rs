@@ -3,6 +3,37 @@
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+/// One document of a manifest, as it is written there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Document<'m> {
+    /// Its first line, counted from 0.
+    pub first: usize,
+    /// Its lines, from the `---` that it starts with.
+    pub text: &'m str,
+}
+
+/// Takes a manifest apart where helm does.
+pub fn documents(manifest: &str) -> Vec<Document<'_>> {
+    let mut starts = vec![(0, 0)];
+    let mut at = 0;
+    for (number, line) in manifest.split_inclusive('\n').enumerate() {
+        if at > 0 && (line.trim_end() == "---" || line.starts_with("--- ")) {
+            starts.push((number, at));
+        }
+        at += line.len();
+    }
+    let ends = starts.iter().skip(1).map(|(_, start)| *start).chain([manifest.len()]);
+    starts.iter().zip(ends).map(|((first, start), end)| Document { first: *first, text: &manifest[*start..end] }).collect()
+}
+
+impl<'m> Document<'m> {
+    /// The file below the chart that helm says it is from: `templates/cronjob.yaml`.
+    pub fn template(&self) -> Option<&'m str> {
+        let source = self.text.lines().find_map(|line| line.strip_prefix("# Source: "))?;
+        Some(source.split_once('/').map_or(source, |(_, rest)| rest).trim())
+    }
+}
+
 /// One object of a manifest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object(Json);
@@ -37,6 +68,11 @@ fn add(mut value: Json, found: &mut Vec<Object>) {
 }
 
 impl Object {
+    /// `batch/v1`; empty where it is missing.
+    pub fn api_version(&self) -> &str {
+        self.0["apiVersion"].as_str().unwrap_or_default()
+    }
+
     /// `PersistentVolumeClaim`; empty where it is missing.
     pub fn kind(&self) -> &str {
         self.0["kind"].as_str().unwrap_or_default()
@@ -83,6 +119,18 @@ mod tests {
         }
         assert_eq!(read(""), []);
         assert_eq!(read("kind: ConfigMap\ndata:\n  x: |\n    kind: PersistentVolumeClaim\n"), [("ConfigMap".to_owned(), String::new())]);
+    }
+
+    #[test]
+    fn documents_are_told_apart() {
+        let manifest = "---\n# Source: shop/templates/a.yaml\nx: |\n  ---\n--- # b\ny: 1\n---\n";
+        let found = documents(manifest);
+        assert_eq!(
+            found.iter().map(|one| (one.first, one.template())).collect::<Vec<_>>(),
+            [(0, Some("templates/a.yaml")), (4, None), (6, None)]
+        );
+        assert_eq!(found.iter().map(|one| one.text).collect::<String>(), manifest);
+        assert_eq!(documents("a: 1\n---\nb: 1").iter().map(|one| one.first).collect::<Vec<_>>(), [0, 1]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::handle::{Handle, for_words};
 use super::image::require_image;
 use super::{mend, pending, rollback, rollout, secrets};
 use crate::checks;
+use crate::cluster::follow::PAUSE;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt;
 use crate::model::app::{App, ProcKind};
@@ -278,7 +279,7 @@ impl<'s> Run<'s> {
     fn apply(&self, ready: &Ready) -> Result<()> {
         let Handle { session, name: release, kubectl, .. } = &self.handle;
         let selector = self.handle.selector(self.app);
-        let mut follower = rollout::Follower::new(&session.ui, kubectl, &selector);
+        let mut follower = rollout::follower(&session.ui, kubectl, &selector);
         follower.start_from_now()?;
         {
             let _section = session.ui.section("helm_upgrade", &format!("helm upgrade --install {release}"));
@@ -287,7 +288,7 @@ impl<'s> Run<'s> {
             let out = std::thread::scope(|scope| {
                 let helm = scope.spawn(|| call.capture());
                 while !helm.is_finished() {
-                    if interrupt::sleep(rollout::PAUSE).is_err() {
+                    if interrupt::sleep(PAUSE).is_err() {
                         break; // helm got the signal too and winds up
                     }
                     if !helm.is_finished() {
@@ -306,7 +307,7 @@ impl<'s> Run<'s> {
         // helm's tests ask the new pods, so these must be ready first.
         if self.wanted.wait || self.has_tests() || session.env.is_ci() || session.ui.surface() == Surface::Terminal {
             let _section = session.ui.section("rollout", &format!("rollout of {release}"));
-            follower.until_ready(self.limits()?.timeout)?;
+            rollout::until_ready(&session.ui, &mut follower, self.limits()?.timeout)?;
         }
         Ok(())
     }

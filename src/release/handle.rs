@@ -1,7 +1,7 @@
 //! One release of the chosen cluster, and the tools that act on it. Every verb that changes a release begins here.
 
 use super::pending;
-use super::rollout;
+use crate::cluster::look;
 use crate::error::{Kind, Result};
 use crate::model::app::App;
 use crate::session::Session;
@@ -42,7 +42,7 @@ impl<'s> Handle<'s> {
 
     /// Selects what the app's chart makes for this release.
     pub fn selector(&self, app: &App) -> String {
-        rollout::selector(&app.appname, &self.name)
+        look::selector(&app.appname, &self.name)
     }
 
     /// The one gate of all that changes a release: nothing begins while another run may be at work on its newest revision.

@@ -16,6 +16,7 @@ use serde_json::json;
 use super::record::Record;
 use crate::error::{Error, Result};
 use crate::model::api_versions::Api;
+use crate::model::manifest::{Document, Object, documents, objects};
 use crate::model::version::Version;
 use crate::tools::helm::Revision;
 use crate::tools::kubectl::Kubectl;
@@ -129,15 +130,15 @@ pub fn forget_credentials(ui: &Ui, kubectl: &Kubectl<'_>, release: &str, suspect
 
 /// Becomes the second owner of `replicas` where helm is about to let go of it.
 fn keep_replicas(ui: &Ui, kubectl: &Kubectl<'_>, record: &Record, autoscaled: &[String]) -> Result<()> {
-    for object in objects(record.manifest()) {
-        if object.replicas.is_none() || object.kind != "Deployment" || !autoscaled.contains(&object.name) {
-            continue;
-        }
-        let Some(live) = kubectl.find("deployment", &object.name)? else { continue };
+    // What cannot be read helm cannot read either, and says so.
+    let documents = documents(record.manifest());
+    let objects = documents.iter().filter_map(|document| objects(document.text).ok()).flatten();
+    for object in objects.filter(|object| is_left_to_hpa(object, autoscaled)) {
+        let name = object.name();
+        let Some(live) = kubectl.find("deployment", name)? else { continue };
         let replicas = &live["spec"]["replicas"];
-        ui.say(&format!("Deployment {}: its {replicas} replicas are kept for the hpa; helm would go back to 1 on the way", object.name));
-        let claim =
-            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": object.name}, "spec": {"replicas": replicas}});
+        ui.say(&format!("Deployment {name}: its {replicas} replicas are kept for the hpa; helm would go back to 1 on the way"));
+        let claim = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {"replicas": replicas}});
         // The claim is no whole Deployment, which kubectl's own validation asks for.
         kubectl.send(&["apply", "--server-side", "--field-manager=lain-keeps-replicas", "--validate=false"], &claim)?;
     }
@@ -150,61 +151,52 @@ struct Mended {
     lines: Vec<String>,
 }
 
-/// One object's lines in a manifest, those that matter by their number.
-#[derive(Default)]
-struct Object {
-    kind: String,
-    name: String,
-    version: Option<(usize, String)>,
-    replicas: Option<usize>,
-}
-
-/// Objects start at the left margin, and what belongs to `metadata` and `spec` two spaces in: helm keeps what the templates of either chart write.
-fn objects(manifest: &str) -> Vec<Object> {
-    let plain = |text: &str| text.trim().trim_matches(['"', '\'']).to_owned();
-    let mut found = vec![Object::default()];
-    let mut above = "";
-    for (number, line) in manifest.lines().enumerate() {
-        if line == "---" || line.starts_with("--- ") {
-            found.push(Object::default());
-        }
-        let Some(object) = found.last_mut() else { continue };
-        if !line.starts_with([' ', '#', '-']) {
-            above = line;
-        }
-        if let Some(version) = line.strip_prefix("apiVersion:") {
-            object.version = Some((number, plain(version)));
-        } else if let Some(kind) = line.strip_prefix("kind:") {
-            object.kind = plain(kind);
-        } else if let Some(name) = line.strip_prefix("  name:").filter(|_| above.starts_with("metadata:")) {
-            object.name = plain(name);
-        } else if line.starts_with("  replicas:") && above.starts_with("spec:") {
-            object.replicas = Some(number);
-        }
-    }
-    found
-}
-
 fn mended(manifest: &str, autoscaled: &[String], mut serves: impl FnMut(&str, &str) -> bool) -> Mended {
     let mut lines: Vec<Option<String>> = manifest.lines().map(|line| Some(line.to_owned())).collect();
     let mut said = vec![];
-    for object in objects(manifest) {
-        let Some((at, version)) = object.version else { continue };
-        let what = format!("{} {}", object.kind, object.name);
-        if Api::find(&version, &object.kind).is_some() && !serves(&version, &object.kind) {
+    for document in documents(manifest) {
+        // What cannot be read helm cannot read either, and says so.
+        let Ok(found) = objects(document.text) else { continue };
+        let [object] = &found[..] else { continue };
+        let (version, kind) = (object.api_version(), object.kind());
+        let what = format!("{kind} {}", object.name());
+        if let Some(at) = line_of(&document, "apiVersion:", None)
+            && Api::find(version, kind).is_some()
+            && !serves(version, kind)
+        {
             // Without any other, helm's own words say what is missing.
-            if let Some(other) = Api::others(&version, &object.kind).into_iter().find(|other| serves(other, &object.kind)) {
+            if let Some(other) = Api::others(version, kind).into_iter().find(|other| serves(other, kind)) {
                 lines[at] = Some(format!("apiVersion: {other}"));
                 said.push(format!("{what}: {other} instead of {version}, which this server does not serve"));
             }
         }
-        if let Some(at) = object.replicas.filter(|_| object.kind == "Deployment" && autoscaled.contains(&object.name)) {
+        if let Some(at) = line_of(&document, "  replicas:", Some("spec:")).filter(|_| is_left_to_hpa(object, autoscaled)) {
             lines[at] = None;
             said.push(format!("{what}: without replicas, which are the hpa's; helm would go back to 1 on the way"));
         }
     }
     let manifest = lines.into_iter().flatten().map(|line| line + "\n").collect();
     Mended { manifest, lines: said }
+}
+
+/// A Deployment whose record says how many pods it has, where that is the HPA's to say.
+fn is_left_to_hpa(object: &Object, autoscaled: &[String]) -> bool {
+    object.kind() == "Deployment" && !object.spec()["replicas"].is_null() && autoscaled.iter().any(|name| name == object.name())
+}
+
+/// The line of the manifest that starts so, below the key at the left margin if one is given: helm keeps what the templates of either chart write, an
+/// object's own keys at the margin and those of `spec` two spaces in.
+fn line_of(document: &Document<'_>, start: &str, below: Option<&str>) -> Option<usize> {
+    let mut above = "";
+    for (number, line) in document.text.lines().enumerate() {
+        if !line.starts_with([' ', '#', '-']) {
+            above = line;
+        }
+        if line.starts_with(start) && below.is_none_or(|key| above.starts_with(key)) {
+            return Some(document.first + number);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -234,6 +226,15 @@ mod tests {
     fn all_else_stays_byte_for_byte() {
         let mended = mended(OLD, &[], |_, _| true);
         assert_eq!((mended.manifest.as_str(), mended.lines.len()), (OLD, 0));
+    }
+
+    #[test]
+    fn however_an_object_is_written() {
+        let manifest = "--- # a\nkind: \"CronJob\" # nightly\nmetadata: {name: a}\napiVersion: batch/v1beta1 # old\n---\nkind: [\napiVersion: batch/v1beta1\n---\napiVersion: apps/v1\nmetadata: {labels: {x: y}, name: 'b'}\nkind: !!str Deployment\nspec:\n  paused: false\n  replicas: 3 # three\n";
+        let mended = mended(manifest, &["b".into()], |version, _| version != "batch/v1beta1");
+        let wanted = manifest.replacen("batch/v1beta1 # old", "batch/v1", 1).replace("  replicas: 3 # three\n", "");
+        assert_eq!(mended.manifest, wanted, "{:?}", mended.lines);
+        assert_eq!(mended.lines.len(), 2);
     }
 
     #[test]

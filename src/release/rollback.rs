@@ -69,7 +69,7 @@ fn next(release: &str, newest: &Revision, history: &[Revision]) -> Result<u32> {
 }
 
 fn follow(handle: &Handle<'_>, app: &App) -> Result<()> {
-    rollout::follow(&handle.session.ui, &handle.kubectl, &handle.selector(app), USUAL.timeout)
+    rollout::follow(&handle.session.ui, &handle.kubectl, &handle.selector(app), USUAL.timeout).map(|_| ())
 }
 
 /// `helm rollback`, once helm can read both what it leaves and what it goes back to.

@@ -243,3 +243,53 @@ impl Kubectl<'_> {
         out.is_ok_and(|out| out.ok() || out.stderr.contains("Error from server"))
     }
 }
+
+/// What is asked of pods, and done to them.
+impl Kubectl<'_> {
+    /// `kubectl get pods` of those that run.
+    ///
+    /// # Errors
+    /// As [`Kubectl::get`].
+    pub fn running_pods<T: DeserializeOwned>(&self, selector: &str) -> Result<T> {
+        let call = self.question(["get", "pods", "--output", "json", "--field-selector", "status.phase=Running"]);
+        self.answer(&call.option("--selector", selector))
+    }
+
+    /// The last 30 lines that a container logged, or its run before; none when there is no log to be had.
+    pub fn end_of_container_log(&self, pod: &str, container: &str, is_previous: bool) -> Option<String> {
+        let call = self.question(["logs", "--tail", "30"]).option("--container", container).operand(pod);
+        let out = if is_previous { call.arg("--previous") } else { call }.capture().ok()?;
+        (out.ok() && !out.stdout.is_empty()).then(|| out.text())
+    }
+
+    /// `kubectl top pod`, as it prints it; none when the cluster has no metrics.
+    pub fn top_pods(&self, selector: &str) -> Option<String> {
+        let out = self.question(["top", "pod", "--no-headers"]).option("--selector", selector).capture().ok()?;
+        out.ok().then(|| out.text())
+    }
+
+    /// `kubectl delete pod` of one; returns when it is gone.
+    ///
+    /// # Errors
+    /// kubectl is missing, the server refuses, or it takes too long.
+    pub fn delete_pod(&self, pod: &str, within: Duration) -> Result<()> {
+        self.change(["delete", "pod"]).operand(pod).timeout(within).run()
+    }
+
+    /// `kubectl delete pod --wait=false`.
+    ///
+    /// # Errors
+    /// kubectl is missing or the server refuses.
+    pub fn begin_to_delete_pods(&self, pods: &[&str]) -> Result<()> {
+        self.change(["delete", "pod", "--wait=false"]).operands(pods.iter().copied()).run()
+    }
+
+    /// `kubectl exec`, as long as it takes: the command's exit code.
+    ///
+    /// # Errors
+    /// kubectl cannot be started.
+    pub fn exec(&self, pod: &str, container: &str, has_terminal: bool, words: &[&str]) -> Result<i32> {
+        let call = self.call(["exec", if has_terminal { "-it" } else { "-i" }]).operand(pod).option("--container", container);
+        call.end_of_options().command(words).interact()
+    }
+}

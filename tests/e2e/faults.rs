@@ -7,6 +7,16 @@ use std::time::{Duration, Instant};
 use crate::support::Place;
 
 const HELM: &str = "3.17.3";
+const SLEEPER: &str = "\
+deployments:
+  web:
+    image: python:3.13-slim
+    imagePullPolicy: IfNotPresent
+    command: [sleep, \"1000\"]
+    replicaCount: 1
+    terminationGracePeriodSeconds: 1
+    resources: {requests: {cpu: 1m, memory: 16Mi}, limits: {cpu: 1000m, memory: 64Mi}}
+";
 
 /// Starts lain, waits until its stderr shows `words`, sends `signal`, and returns its end.
 fn interrupt(place: &Place, args: &[&str], words: &str, signal: &str) -> (i32, String) {
@@ -132,6 +142,47 @@ fn an_image_that_cannot_be_pulled_ends_the_wait_early() {
     let started = Instant::now();
     let ran = place.lain(&["deploy", "--build", "--wait"]).exits(1).says("cannot become ready").says("ImagePull");
     assert!(started.elapsed() < Duration::from_secs(280), "it waited for its timeout: {}", ran.stderr);
+}
+
+#[test]
+fn pods_of_the_template_before_fail_no_rollout() {
+    let place = Place::new(HELM).with_dummy();
+    let web = format!("{}-web", place.appname);
+    place.edit("chart/values.yaml", |text| {
+        let script = "test $MODE != bad || { echo this mode is bad; exit 3; }; exec /lain/app/run.py";
+        let text = text.replace("command: [\"/lain/app/run.py\"]", &format!("command: [sh, -c, \"{script}\"]"));
+        text.replace("post-install,pre-upgrade", "post-install") // the crash loop must not be over before the rollout begins
+    });
+    fs::remove_file(place.app.join("chart/values-test.yaml")).expect("values-test.yaml");
+    place.commit("a mode");
+    place.lain(&["env", "add", "MODE=good"]).ok();
+    place.lain(&["deploy", "--build", "--wait"]).ok();
+    place.lain(&["env", "add", "MODE=bad"]).ok();
+    place.lain(&["restart", "--wait"]).exits(1).says("this mode is bad").says("CrashLoopBackOff");
+    let old = place.field("pods", "{.items[*].status.containerStatuses[?(@.state.waiting.reason==\"CrashLoopBackOff\")].restartCount}");
+    assert!(old.trim().parse::<u32>().is_ok_and(|restarts| restarts >= 3), "one pod crashes again and again: {old}");
+
+    // The Secret is mended: the image is as before, the template is not, and the pod before waits for its next crash.
+    place.lain(&["env", "add", "MODE=better"]).ok();
+    let ran = place.lain(&["redeploy", "--wait"]).ok();
+    assert!(ran.stderr.contains(&format!("deployment/{web}: 1/1 ready")), "{}", ran.stderr);
+    assert_eq!(place.lain(&["x", "web", "--", "printenv", "MODE"]).ok().stdout, "better\n");
+}
+
+#[test]
+fn waiting_for_nothing_is_an_error() {
+    let place = Place::new(HELM).with_values(SLEEPER);
+    place.lain(&["use", "test"]).ok();
+    place.lain(&["wait"]).exits(1).says("there is nothing to wait for").says("next: lain deploy");
+    place.lain(&["deploy", "--ignore-lint", "--wait"]).ok();
+    let app = place.appname.clone();
+    let near = format!("{app}y");
+    place.lain(&["wait", &near]).exits(1).says(&format!("no app `{near}`")).says(&app).says(&format!("next: lain wait {app}"));
+    place.lain(&["wait", "other"]).exits(1).says("no app `other`").says(&app);
+    place.lain(&["wait", &app]).ok().says("everything is ready");
+    // What selects pods alone waits for these.
+    place.lain(&["wait", "--selector", &format!("app.kubernetes.io/instance={app}-web")]).ok().says("everything is ready");
+    place.lain(&["wait", "--selector", "tier=none"]).exits(1).says("tier=none").says("there is nothing to wait for");
 }
 
 #[test]

@@ -128,7 +128,6 @@ impl Place {
         self
     }
 
-    #[allow(dead_code)] // of tests/attacks
     /// An app of these values and lain's chart, under this test's own name, committed.
     pub fn with_values(self, values: &str) -> Self {
         for file in lain::render::chart::without_values(&self.appname, None).expect("the chart") {

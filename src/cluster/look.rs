@@ -1,0 +1,122 @@
+//! What the cluster is asked: one query a look.
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+
+use super::judge::{Trouble, View, judge};
+use super::objects::{INSTANCE, List, NAME, Object, Pod};
+use crate::error::Result;
+use crate::tools::kubectl::Kubectl;
+
+/// The selector of everything that a release's chart makes.
+pub fn selector(app: &str, release: &str) -> String {
+    format!("{},helm.sh/chart={release}", of_app(app))
+}
+
+/// The selector of everything that an app's releases have.
+pub fn of_app(app: &str) -> String {
+    format!("{NAME}={app}")
+}
+
+/// The selector of the pods of one of a release's processes.
+pub fn of_proc(release: &str, proc: &str) -> String {
+    format!("{INSTANCE}={release}-{proc}")
+}
+
+/// Where a follower looks.
+pub trait Looks {
+    /// How things stand now.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    fn look(&self) -> Result<View>;
+
+    /// The end of the log of a container that is in trouble; none when it has no log.
+    fn end_of_log(&self, trouble: &Trouble) -> Option<String>;
+}
+
+/// Everything that a selector selects.
+#[derive(Clone, Copy, Debug)]
+pub struct Selected<'a> {
+    kubectl: &'a Kubectl<'a>,
+    selector: &'a str,
+}
+
+impl<'a> Selected<'a> {
+    /// What `selector` selects.
+    pub fn new(kubectl: &'a Kubectl<'a>, selector: &'a str) -> Self {
+        Self { kubectl, selector }
+    }
+}
+
+impl Looks for Selected<'_> {
+    fn look(&self) -> Result<View> {
+        Ok(judge(&select(self.kubectl, "deployments,statefulsets,replicasets,jobs,pods", self.selector)?))
+    }
+
+    fn end_of_log(&self, trouble: &Trouble) -> Option<String> {
+        self.kubectl.end_of_container_log(&trouble.pod, trouble.container.as_ref()?, trouble.is_crash)
+    }
+}
+
+/// The pods that a selector selects.
+///
+/// # Errors
+/// The server does not answer.
+pub fn pods(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<Pod>> {
+    select(kubectl, "pods", selector)
+}
+
+/// A running pod that stays, if there is one.
+///
+/// # Errors
+/// The server does not answer.
+pub fn running(kubectl: &Kubectl<'_>, selector: &str) -> Result<Option<Pod>> {
+    let list: List<Pod> = kubectl.running_pods(selector)?;
+    Ok(list.items.into_iter().find(|pod| !pod.metadata.is_leaving()))
+}
+
+/// The image of each Deployment, `StatefulSet` and `CronJob`: its first container's.
+///
+/// # Errors
+/// The server does not answer.
+pub fn images(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<(String, String)>> {
+    let image = |object: &Object| {
+        let (metadata, template) = match object {
+            Object::Deployment(it) | Object::StatefulSet(it) => (&it.metadata, &it.spec.template),
+            Object::CronJob(it) => (&it.metadata, it.template()),
+            _ => return None,
+        };
+        let image = template.spec.containers.first().map_or_else(String::new, |container| container.image.clone());
+        Some((metadata.name.clone(), image))
+    };
+    Ok(select(kubectl, "deployments,statefulsets,cronjobs", selector)?.iter().filter_map(image).collect())
+}
+
+/// The apps in the namespace that have something that runs, or runs again and again.
+///
+/// # Errors
+/// The server does not answer.
+pub fn apps(kubectl: &Kubectl<'_>) -> Result<BTreeSet<String>> {
+    let list: List<Object> = kubectl.get("deployments,statefulsets,cronjobs")?;
+    let name = |object: &Object| match object {
+        Object::Deployment(it) | Object::StatefulSet(it) => Some(it.metadata.label(NAME).to_owned()),
+        Object::CronJob(it) => Some(it.metadata.label(NAME).to_owned()),
+        _ => None,
+    };
+    Ok(list.items.iter().filter_map(name).filter(|name| !name.is_empty()).collect())
+}
+
+/// True when a selector selects Cron Jobs, whose pods come and go.
+///
+/// # Errors
+/// The server does not answer.
+pub fn has_cron_jobs(kubectl: &Kubectl<'_>, selector: &str) -> Result<bool> {
+    let found: Vec<Object> = select(kubectl, "cronjobs", selector)?;
+    Ok(!found.is_empty())
+}
+
+fn select<T: DeserializeOwned>(kubectl: &Kubectl<'_>, kinds: &'static str, selector: &str) -> Result<Vec<T>> {
+    kubectl.select::<List<T>>(kinds, selector).map(|list| list.items)
+}

@@ -1,0 +1,361 @@
+//! Kubernetes objects, as far as they are read. What an object does not have is empty: an older or a newer server is no error.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+
+/// What `kubectl get -o json` prints.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
+pub struct List<T> {
+    /// Its objects.
+    #[serde(default = "Vec::new", deserialize_with = "or_empty")]
+    pub items: Vec<T>,
+}
+
+/// An object of several kinds asked for at once.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Object {
+    /// Keeps pods of one template, in any order.
+    Deployment(Workload),
+    /// Keeps pods of one template, numbered.
+    StatefulSet(Workload),
+    /// What a Deployment made of one state of its template.
+    ReplicaSet(ReplicaSet),
+    /// Runs pods to their end.
+    Job(Job),
+    /// Makes Jobs.
+    CronJob(CronJob),
+    /// Containers on a node.
+    Pod(Pod),
+    /// Of a kind that nobody asked for.
+    #[serde(other)]
+    Other,
+}
+
+/// The head of every object.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Metadata {
+    /// Its name.
+    pub name: String,
+    #[serde(deserialize_with = "or_empty")]
+    labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "or_empty")]
+    annotations: BTreeMap<String, String>,
+    #[serde(deserialize_with = "or_empty")]
+    owner_references: Vec<Owner>,
+    /// Counts the changes of its `spec`.
+    pub generation: u64,
+    creation_timestamp: Option<String>,
+    deletion_timestamp: Option<String>,
+}
+
+/// An object that made another.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Owner {
+    /// `ReplicaSet`
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    controller: bool,
+}
+
+impl Metadata {
+    /// A label; empty where it is missing.
+    pub fn label(&self, key: &str) -> &str {
+        self.labels.get(key).map_or("", String::as_str)
+    }
+
+    /// An annotation.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.annotations.get(key).map(String::as_str)
+    }
+
+    /// Who made it and watches over it.
+    pub fn owner(&self) -> Option<&Owner> {
+        self.owner_references.iter().find(|owner| owner.controller)
+    }
+
+    /// When it was made.
+    pub fn created(&self) -> Option<Timestamp> {
+        self.creation_timestamp.as_deref()?.parse().ok()
+    }
+
+    /// It was deleted, and winds up.
+    pub fn is_leaving(&self) -> bool {
+        self.deletion_timestamp.is_some()
+    }
+}
+
+/// A Deployment or a `StatefulSet`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Workload {
+    /// Its head.
+    pub metadata: Metadata,
+    /// What is wanted.
+    pub spec: WorkloadSpec,
+    /// What there is.
+    #[serde(deserialize_with = "or_empty")]
+    pub status: WorkloadStatus,
+}
+
+/// What is wanted of a workload.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct WorkloadSpec {
+    /// How many pods; none is one.
+    pub replicas: Option<u64>,
+    /// Its template is not to be followed for now.
+    pub paused: bool,
+    /// What its pods are to be.
+    pub template: Template,
+}
+
+/// What there is of a workload.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct WorkloadStatus {
+    /// The generation that its controller has seen.
+    pub observed_generation: u64,
+    /// Pods of any template.
+    pub replicas: u64,
+    /// Pods of the newest template.
+    pub updated_replicas: u64,
+    /// Pods that are ready.
+    pub ready_replicas: u64,
+    /// Pods that have been ready for `minReadySeconds`.
+    pub available_replicas: u64,
+    /// Pods of a `StatefulSet`'s template before.
+    pub current_replicas: u64,
+    /// A `StatefulSet`'s template before.
+    pub current_revision: String,
+    /// A `StatefulSet`'s newest template.
+    pub update_revision: String,
+}
+
+/// What pods are to be.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Template {
+    /// Their containers.
+    pub spec: PodSpec,
+}
+
+/// What a Deployment made of one state of its template; its pods carry the hash of it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ReplicaSet {
+    /// Its head.
+    pub metadata: Metadata,
+}
+
+impl ReplicaSet {
+    /// Which state of the template it is: the highest is the newest, also when an older state became the newest again.
+    pub fn revision(&self) -> u64 {
+        self.metadata.annotation("deployment.kubernetes.io/revision").and_then(|revision| revision.parse().ok()).unwrap_or(0)
+    }
+
+    /// The hash of its template, which its pods carry.
+    pub fn hash(&self) -> &str {
+        self.metadata.label("pod-template-hash")
+    }
+}
+
+/// Pods that run to their end.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Job {
+    /// Its head.
+    pub metadata: Metadata,
+    /// How it stands.
+    #[serde(deserialize_with = "or_empty")]
+    pub status: JobStatus,
+}
+
+/// How a Job stands.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct JobStatus {
+    /// Pods at work.
+    pub active: u64,
+    /// Pods that ended well.
+    pub succeeded: u64,
+    /// Pods that failed.
+    pub failed: u64,
+}
+
+/// What makes Jobs.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct CronJob {
+    /// Its head.
+    pub metadata: Metadata,
+    spec: CronJobSpec,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct CronJobSpec {
+    job_template: JobTemplate,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct JobTemplate {
+    spec: WorkloadSpec,
+}
+
+impl CronJob {
+    /// What the pods of its Jobs are to be.
+    pub fn template(&self) -> &Template {
+        &self.spec.job_template.spec.template
+    }
+}
+
+/// Containers on a node.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Pod {
+    /// Its head.
+    pub metadata: Metadata,
+    /// What it is to run.
+    pub spec: PodSpec,
+    /// How it stands.
+    #[serde(deserialize_with = "or_empty")]
+    pub status: PodStatus,
+}
+
+/// What a pod is to run.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PodSpec {
+    /// Beside each other.
+    #[serde(deserialize_with = "or_empty")]
+    pub containers: Vec<Container>,
+}
+
+/// A container that is to run.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Container {
+    /// Where its files come from.
+    pub image: String,
+}
+
+/// How a pod stands.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PodStatus {
+    /// `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`
+    pub phase: String,
+    /// What is true of it.
+    #[serde(deserialize_with = "or_empty")]
+    pub conditions: Vec<Condition>,
+    /// Containers that run before the others.
+    #[serde(deserialize_with = "or_empty")]
+    pub init_container_statuses: Vec<ContainerStatus>,
+    /// Its containers.
+    #[serde(deserialize_with = "or_empty")]
+    pub container_statuses: Vec<ContainerStatus>,
+}
+
+/// What is true of an object, or not.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Condition {
+    /// `PodScheduled`
+    #[serde(rename = "type")]
+    pub what: String,
+    /// `True`, `False`, `Unknown`
+    pub status: String,
+    /// Why, in a word.
+    pub reason: String,
+    /// Why, in a sentence.
+    pub message: String,
+}
+
+/// How a container stands.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ContainerStatus {
+    /// The container's name.
+    pub name: String,
+    /// It serves.
+    pub ready: bool,
+    /// How many times it ended and was started again.
+    pub restart_count: u64,
+    /// What it does now.
+    #[serde(deserialize_with = "or_empty")]
+    pub state: ContainerState,
+}
+
+/// What a container does; none of them while it runs.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ContainerState {
+    /// It is not there yet, or not again.
+    pub waiting: Option<Reason>,
+    /// It ended.
+    pub terminated: Option<Reason>,
+}
+
+/// Why something is as it is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Reason {
+    /// In a word: `CrashLoopBackOff`.
+    pub reason: Option<String>,
+    /// In a sentence.
+    pub message: String,
+}
+
+impl Pod {
+    /// True for a condition that holds.
+    pub fn is(&self, condition: &str) -> bool {
+        self.status.conditions.iter().any(|known| known.what == condition && known.status == "True")
+    }
+
+    /// It ran to its end.
+    pub fn is_over(&self) -> bool {
+        matches!(self.status.phase.as_str(), "Succeeded" | "Failed")
+    }
+
+    /// True for a pod of one of a release's processes.
+    pub fn belongs_to(&self, release: &str, proc: &str) -> bool {
+        self.metadata.label(INSTANCE) == format!("{release}-{proc}")
+    }
+}
+
+/// The label that tells a release's processes apart.
+pub const INSTANCE: &str = "app.kubernetes.io/instance";
+/// The label with the app's name.
+pub const NAME: &str = "app.kubernetes.io/name";
+
+/// `null` is what is missing.
+fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_or_null_is_empty() {
+        let list = r#"{"kind": "List", "items": [
+            {"kind": "Pod"}, {"kind": "Pod", "metadata": {"labels": null, "deletionTimestamp": null}, "status": {"containerStatuses": null}},
+            {"kind": "Deployment", "metadata": {"name": "a", "managedFields": [{"x": 1}]}, "spec": {"template": {"metadata": {"creationTimestamp": null}}}, "status": null},
+            {"kind": "Ingress", "spec": {"rules": []}}]}"#;
+        let list: List<Object> = serde_json::from_str(list).expect("a list");
+        assert!(matches!(&list.items[0], Object::Pod(pod) if pod.metadata.name.is_empty() && !pod.metadata.is_leaving()));
+        assert!(matches!(&list.items[1], Object::Pod(pod) if !pod.metadata.is_leaving() && pod.status.container_statuses.is_empty()));
+        assert!(matches!(&list.items[2], Object::Deployment(it) if it.metadata.name == "a" && it.spec.replicas.is_none()));
+        assert!(matches!(&list.items[3], Object::Other));
+        assert!(serde_json::from_str::<List<Object>>(r#"{"items": null}"#).expect("a list").items.is_empty());
+    }
+}
