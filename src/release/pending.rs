@@ -284,7 +284,7 @@ mod tests {
             "release shop is being deployed by ada (https://git.example.com/a/-/jobs/7) since 2026-11-26 17:20:05 UTC (revision 4, pending-install)"
         );
         assert!(work("pending-rollback", None).text().contains("is being rolled back by another run since"));
-        assert!(work("deployed", Some("eve\u{1b}[2J\nx")).text().contains("was deployed by eve[2J x at"));
+        assert!(work("deployed", Some("eve\u{1b}[2J\nx")).text().contains(r"was deployed by eve\u{1b}[2J x at"));
     }
 
     #[test]
