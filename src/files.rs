@@ -36,7 +36,7 @@ pub fn stays_inside(dir: &Path, shown: &Path, also: &[PathBuf]) -> Result<()> {
 /// As [`stays_inside`], for a folder and everything in it, links followed as helm follows them.
 ///
 /// # Errors
-/// Something in it leads out, or it holds more than [`MOST_FILES`] files.
+/// Something in it leads out, or it holds more than `MOST_FILES` files.
 pub fn all_stays_inside(dir: &Path, shown: &Path, also: &[PathBuf]) -> Result<()> {
     let mut seen = HashSet::new();
     let mut todo = vec![shown.to_path_buf()];

@@ -17,7 +17,7 @@
 //! - [`resolved`]: which values apply: files, arguments, their order, their merge; read, checked and typed once a run, for lain and for helm.
 //! - [`render`]: model to artefacts in memory: Dockerfile, compose file, chart, messages.
 //! - [`globals`]: the flags of every command.
-//! - [`env`]: the environment, read once.
+//! - [`env`](mod@env): the environment, read once.
 //! - [`ui`]: the only place that prints.
 //! - [`model`]: the typed app and cluster, image references, names. Pure.
 //! - [`values`]: YAML text to a tree with positions, merged as helm merges.

@@ -77,11 +77,12 @@ impl View {
 /// Judges everything that was selected: workloads, `ReplicaSets`, Jobs and pods.
 pub fn judge(objects: &[Object]) -> View {
     let templates = Templates::of(objects);
+    let staying = templates.ready_and_staying(objects);
     let mut view = View::default();
     for object in objects {
         match object {
-            Object::Deployment(it) => view.workloads.push(deployment(it)),
-            Object::StatefulSet(it) => view.workloads.push(stateful_set(it)),
+            Object::Deployment(it) => view.workloads.push(deployment(it, staying.get(&("deployment", &*it.metadata.name)))),
+            Object::StatefulSet(it) => view.workloads.push(stateful_set(it, staying.get(&("statefulset", &*it.metadata.name)))),
             Object::Job(it) => view.jobs.push((it.metadata.name.clone(), state_of(it))),
             Object::Pod(pod) if !pod.metadata.is_leaving() => {
                 let is_new = templates.have(pod);
@@ -153,6 +154,23 @@ impl<'a> Templates<'a> {
         newest.map_or(self.are_alone, |newest| *newest == Some(pod.metadata.label(label)))
     }
 
+    /// How many pods of each workload are ready and stay, where its pods were selected too: a status is older than a pod that was just deleted.
+    fn ready_and_staying<'b>(&'b self, objects: &'b [Object]) -> BTreeMap<(&'static str, &'b str), u64> {
+        let mut found = BTreeMap::new();
+        for object in objects {
+            let Object::Pod(pod) = object else { continue };
+            let Some(owner) = pod.metadata.owner() else { continue };
+            let keeper = match owner.kind.as_str() {
+                "ReplicaSet" if self.have(pod) => self.deployments.get(&*owner.name).map(|name| ("deployment", *name)),
+                "StatefulSet" => Some(("statefulset", &*owner.name)),
+                _ => None,
+            };
+            let Some(keeper) = keeper else { continue };
+            *found.entry(keeper).or_default() += u64::from(!pod.metadata.is_leaving() && pod.is("Ready"));
+        }
+        found
+    }
+
     /// The pod is waited for by itself: it is to stay, and what keeps it was not selected. helm's hooks end.
     fn stands_alone(&self, pod: &Pod) -> bool {
         let keeper = pod.metadata.owner().map(|owner| owner.kind.as_str());
@@ -168,14 +186,16 @@ fn is_seen(workload: &Workload) -> bool {
     workload.status.observed_generation >= workload.metadata.generation
 }
 
-fn deployment(it: &Workload) -> Progress {
-    progress("deployment", it, it.status.available_replicas.min(it.status.updated_replicas), true)
+fn deployment(it: &Workload, staying: Option<&u64>) -> Progress {
+    let ready = it.status.available_replicas.min(it.status.updated_replicas);
+    progress("deployment", it, staying.map_or(ready, |staying| ready.min(*staying)), true)
 }
 
-fn stateful_set(it: &Workload) -> Progress {
+fn stateful_set(it: &Workload, staying: Option<&u64>) -> Progress {
     let status = &it.status;
     let is_current = status.updated_replicas >= wanted(it) || status.current_revision == status.update_revision;
-    progress("statefulset", it, status.ready_replicas.min(status.updated_replicas.max(status.current_replicas)), is_current)
+    let ready = status.ready_replicas.min(status.updated_replicas.max(status.current_replicas));
+    progress("statefulset", it, staying.map_or(ready, |staying| ready.min(*staying)), is_current)
 }
 
 fn wanted(it: &Workload) -> u64 {
@@ -323,6 +343,25 @@ mod tests {
         assert!(!done(deployment(2, 2, 2, 1)), "the controller has not seen the new template");
         assert!(!done(deployment(2, 1, 2, 2)), "one pod is still old");
         assert!(!done(deployment(1, 2, 2, 2)), "one pod is not available");
+    }
+
+    #[test]
+    fn a_status_that_is_older_than_its_pods_is_not_believed() {
+        let ready = |mut pod: Json| {
+            pod["status"]["conditions"] = json!([{"type": "Ready", "status": "True"}]);
+            pod
+        };
+        let leaving = |mut pod: Json| {
+            pod["metadata"]["deletionTimestamp"] = json!("2026-11-26T17:20:05Z");
+            pod
+        };
+        let of = |pods: &[Json]| see(&[&[deployment(2, 2, 2, 2), replica_set("a", "1")], pods].concat()).workloads.remove(0);
+        let new = || ready(pod("a", &Json::Null, 0));
+        assert!(of(&[new(), new()]).is_done);
+        let one = of(&[new(), leaving(new())]);
+        assert_eq!((one.ready, one.is_done), (1, false), "one was just deleted");
+        assert!(!of(&[new(), pod("a", &Json::Null, 0)]).is_done, "one is not ready any more");
+        assert!(of(&[]).is_done, "pods that were not selected do not tell");
     }
 
     #[test]
