@@ -251,7 +251,7 @@ fn main() {
         for one in ran {
             show_gap(*began, until, one.began);
             until = until.max(one.ended);
-            println!("{:7.0} ms {:5.0} ms  {}", ms(one.began.saturating_sub(*began)), ms(one.ended - one.began), one.shown());
+            println!("{:7.0} ms {:5.0} ms  {}", ms(one.began.saturating_sub(*began)), ms(one.ended.saturating_sub(one.began)), one.shown());
         }
         show_gap(*began, until, *ended);
     }
