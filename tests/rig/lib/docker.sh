@@ -24,7 +24,11 @@ WRAPPER
 }
 
 start_docker() {
-  local runtime=()
+  ! runs dockerd || return 0
+  local runtime=() strays
+  [[ ! -f $RUN/pid/dockerd ]] || tell "dockerd has died: starting it again; containers of pods are started again by kubelet"
+  stop kubelet # started again below, where it looks at all containers anew
+  clear_docker
   mkdir -p "$CACHE/docker" "$RUN/docker-exec"
   if ! (echo -998 >/proc/self/oom_score_adj) 2>/dev/null; then
     oom_wrapper
@@ -34,8 +38,13 @@ start_docker() {
   start dockerd dockerd --host "unix://$RUN/docker.sock" --data-root "$CACHE/docker" --exec-root "$RUN/docker-exec" \
     --pidfile "$RUN/dockerd.pid" --bip 172.17.0.1/16 --log-level warn "${runtime[@]}"
   wait_for 60 dock version
-  # Containers of a run that was cut off belong to no pod any more.
-  dock ps -aq | xargs -r docker --host "unix://$RUN/docker.sock" rm -f >/dev/null
+  # Those of pods are kubelet's to start again or to remove; where the cluster's data is gone they are nobody's.
+  strays=$(dock ps -a --format '{{.ID}} {{.Names}}')
+  [[ ! -d $RUN/etcd ]] || strays=$(grep -v ' k8s_' <<<"$strays" || true)
+  if [[ -n $strays ]]; then
+    tell "removing the stopped containers that belong to no pod: ${strays//$'\n'/, }"
+    cut -d' ' -f1 <<<"$strays" | xargs -r docker --host "unix://$RUN/docker.sock" rm -f >/dev/null
+  fi
   dock image prune --force >/dev/null # steps of builds whose image is gone: tests keep them, another may build on them
   iptables -P FORWARD ACCEPT # pods reach each other through the bridge
 }
@@ -43,6 +52,7 @@ start_docker() {
 # start_registry [NAME [PORT [EXTRA_YAML]]]
 start_registry() {
   local name=${1:-registry} port=${2:-${REGISTRY##*:}} extra=${3:-}
+  ! runs "$name" || return 0
   mkdir -p "$RUN/$name-data"
   cat >"$RUN/$name.yml" <<YAML
 version: 0.1
