@@ -125,7 +125,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tools", &["env", "ui", "model", "files", "interrupt", "error"]),
     ("resolved", &["model", "values", "error"]),
     ("render", &["model", "values", "error"]),
-    ("globals", &["ui"]),
+    ("globals", &["ui", "error"]),
     ("env", &["model", "error"]),
     ("ui", &["model", "error"]),
     ("model", &["values", "error"]),

@@ -4,8 +4,9 @@ use clap::Args;
 
 use crate::command::deploy::Deploy;
 use crate::error::Result;
-use crate::images::{self, Goal, Options};
+use crate::images::{self, Goal, Images, Options};
 use crate::session::Session;
+use crate::ui::{Answer, Format};
 
 /// Build the app's image from `build` (and `release`) of the values
 #[derive(Args, Debug)]
@@ -32,6 +33,11 @@ pub struct Build {
 }
 
 impl Build {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        Images::FORMATS
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let goal = match (self.publish, self.push || self.deploy) {

@@ -12,6 +12,7 @@ use crate::release::{mend, pending};
 use crate::session::Session;
 use crate::tools::helm::{Helm, Revision};
 use crate::tools::kubectl::Kubectl;
+use crate::ui::{Format, TEXT};
 
 /// How long helm may take for it.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -33,6 +34,11 @@ pub struct Delete {
 }
 
 impl Delete {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let (release, app) = match &self.release {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::command::deploy_values::{HelmValues, given_tag};
 use crate::command::lint::Lint;
@@ -15,11 +15,12 @@ use crate::model::app::{App, ProcKind};
 use crate::model::image::ImageReference;
 use crate::model::version::Version;
 use crate::release::announce::{self, DeployMessage};
+use crate::release::deployed::Deployed;
 use crate::release::{links, mend, pending, rollout, secrets};
 use crate::session::Session;
 use crate::tools::helm::{Helm, Revision};
 use crate::tools::kubectl::Kubectl;
-use crate::ui::{Format, Surface};
+use crate::ui::{Answer, Format, Surface, TEXT};
 use crate::values::parse::read_file;
 
 /// Shortest time given to helm and to the rollout.
@@ -56,6 +57,11 @@ pub struct Deploy {
 }
 
 impl Deploy {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        if self.dry_run { TEXT } else { Deployed::FORMATS }
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let choice = session.require_cluster()?;
@@ -340,15 +346,15 @@ impl Deploy {
     fn tell(&self, session: &Session, app: &App, release: &str, tag: &str) -> Result<()> {
         let cluster = session.cluster()?;
         let urls = links::urls(app, cluster);
-        if session.ui.format() == Format::Json {
-            return session.ui.result_json(&json!({
-                "version": 1, "release": release, "cluster": session.cluster_name(), "imageTag": tag, "urls": urls, "executor": session.env.executor()
-            }));
-        }
-        if session.ui.format() == Format::Dotenv {
-            return session
-                .ui
-                .result(&format!("LAIN_RELEASE={release}\nLAIN_IMAGE_TAG={tag}\nLAIN_URL={}\n", urls.first().map_or("", String::as_str)));
+        if session.ui.format() != Format::Text {
+            return session.ui.answer(&Deployed {
+                version: 1,
+                release: release.to_owned(),
+                cluster: session.cluster_name(),
+                image_tag: tag.to_owned(),
+                urls,
+                executor: session.env.executor(),
+            });
         }
         for url in urls {
             session.ui.say(&format!("url: {url}"));

@@ -21,7 +21,7 @@ use crate::model::name::{is_harmless, nearest};
 use crate::model::version::Version;
 use crate::resolved::layers::{Layers, known_clusters};
 use crate::session::Session;
-use crate::ui::Format;
+use crate::ui::{Format, TEXT};
 use crate::values::node::Node;
 
 /// The pages of all checks.
@@ -56,6 +56,11 @@ impl Lint {
     /// `lain lint --simple`, for commands that check before they act.
     pub fn simple() -> Self {
         Self { simple: true, fix: false, format: Report::Text, explain: None, within: true }
+    }
+
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        if self.explain.is_some() { TEXT } else { &[Format::Text, Format::Json] }
     }
 
     /// Runs the command.

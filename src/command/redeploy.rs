@@ -5,6 +5,7 @@ use clap::Args;
 use crate::command::deploy::Deploy;
 use crate::error::{Error, Result};
 use crate::session::Session;
+use crate::ui::Format;
 
 /// Deploy again with the image tag that runs now, without lint; pods follow changed Secrets
 #[derive(Args, Debug)]
@@ -14,6 +15,11 @@ pub struct Redeploy {
 }
 
 impl Redeploy {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        self.deploy.formats()
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let release = session.app()?.release().to_owned();

@@ -10,6 +10,7 @@ use crate::release::{mend, pending, rollout};
 use crate::session::Session;
 use crate::tools::helm::{Helm, Revision};
 use crate::tools::kubectl::Kubectl;
+use crate::ui::{Format, TEXT};
 
 /// How long helm may take for it.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -23,6 +24,11 @@ pub struct Rollback {
 }
 
 impl Rollback {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let app = session.app()?;

@@ -4,14 +4,13 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use clap::Args;
-use console::Style;
 use serde_json::{Value as Json, json};
 
 use crate::error::Result;
 use crate::http::client::{Client, Method};
 use crate::release::{links, rollout};
 use crate::session::Session;
-use crate::ui::{Format, printable};
+use crate::ui::{Format, Label, printable};
 
 /// Show pods, usage, URLs and links
 #[derive(Args, Debug)]
@@ -39,6 +38,11 @@ struct Pod {
 }
 
 impl Status {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        &[Format::Text, Format::Json]
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let _ = self.simple; // the one shape there is so far
@@ -79,8 +83,8 @@ impl Status {
             out.push_str("\nurls\n");
             for (url, state) in &reachable {
                 let good = state.starts_with('2') || state.starts_with('3');
-                let style = if good { Style::new().green() } else { Style::new().red() };
-                let _ = writeln!(out, "{}  {}", session.ui.emphasis(state, &style), printable(url));
+                let label = if good { Label::Good } else { Label::Bad };
+                let _ = writeln!(out, "{}  {}", session.ui.emphasis(state, label), printable(url));
             }
         }
         for (name, link) in [("grafana", links::grafana(app, cluster)), ("kibana", links::kibana(app, cluster))] {
@@ -100,8 +104,8 @@ fn write_pods(session: &Session, out: &mut String, rows: &[Pod]) {
     let width = rows.iter().map(|pod| pod.name.len()).max().unwrap_or(0).max(4);
     let _ = writeln!(out, "{:width$}  READY  {:24} RESTARTS  AGE", "NAME", "STATUS");
     for pod in rows.iter().take(MAX_PODS) {
-        let style = if pod.good { Style::new().green() } else { Style::new().red() };
-        let state = session.ui.emphasis(&format!("{:24}", pod.state), &style);
+        let label = if pod.good { Label::Good } else { Label::Bad };
+        let state = session.ui.emphasis(&format!("{:24}", pod.state), label);
         let _ = writeln!(out, "{:width$}  {:5}  {state} {:8}  {}", pod.name, pod.ready, pod.restarts, pod.age);
     }
     if rows.len() > MAX_PODS {

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::app::App;
 use crate::session::Session;
 use crate::tools::quote::quoted;
+use crate::ui::Format;
 
 /// Render the chart with exactly the values a deploy would use
 #[derive(Args, Debug)]
@@ -27,6 +28,11 @@ pub struct Template {
 }
 
 impl Template {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        &[Format::Text, Format::Yaml]
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let values = HelmValues::gather(session, &self.set, None)?;

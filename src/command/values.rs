@@ -70,6 +70,11 @@ impl Masked {
 }
 
 impl Values {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        if self.explain.is_some() { &[Format::Text, Format::Json] } else { &[Format::Text, Format::Json, Format::Yaml] }
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let layers = session.load_layers(self.canary, &self.set)?;

@@ -7,6 +7,7 @@ use clap::Args;
 use crate::error::Result;
 use crate::release::rollout;
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 /// Wait until all pods are ready; fail at once when that cannot happen
 #[derive(Args, Debug)]
@@ -22,6 +23,11 @@ pub struct Wait {
 }
 
 impl Wait {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let mut selector = match &self.app {

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use crate::error::{Error, Result};
 use crate::model::app::{App, ProcKind};
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 /// Run a command in a running pod; its exit code is ours
 #[derive(Args, Debug)]
@@ -19,6 +20,11 @@ pub struct X {
 }
 
 impl X {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let app = session.app()?;

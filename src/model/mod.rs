@@ -5,6 +5,7 @@ pub mod api_versions;
 pub mod app;
 pub mod build_secret;
 pub mod cluster;
+pub mod dotenv;
 pub mod duration;
 pub mod image;
 pub mod kubernetes;

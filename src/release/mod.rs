@@ -2,6 +2,7 @@
 
 pub mod announce;
 pub mod backups;
+pub mod deployed;
 pub mod links;
 pub mod mend;
 pub mod pending;

@@ -9,5 +9,6 @@ pub mod scalar;
 pub mod set;
 pub mod text;
 pub mod typed;
+mod unclosed;
 pub mod veil;
 pub mod write;
