@@ -67,7 +67,7 @@ impl Delete {
                 session.ui.say(&format!("release {release} may be deleted in part: lain delete goes on, lain deploy brings it back"));
                 return error;
             }
-            if error.hints().is_empty() { error.hint("lain delete # again: what is gone already does not hurt") } else { error }
+            error.or_hint("lain delete # again: what is gone already does not hurt")
         })?;
         if self.purge {
             for secret in [format!("{app}-env"), format!("{app}-secret")] {

@@ -135,7 +135,7 @@ impl Deploy {
     fn dry_run(&self, session: &Session, helm: &Helm<'_>, kubectl: &Kubectl<'_>, app: &App) -> Result<()> {
         let (_, values) = self.values(session, &secrets::current_checksum(kubectl, app)?)?;
         let out = self.upgrade(session, helm, app.release(), &values)?.arg("--dry-run").read().map_err(|error| {
-            let unreadable = error.to_string().contains("current release manifest");
+            let unreadable = error.tool().is_some_and(|tool| tool.says("current release manifest"));
             if unreadable { error.hint("lain deploy # mends helm's record of the release first, then upgrades") } else { error }
         })?;
         session.ui.result(&String::from_utf8_lossy(&out.stdout))

@@ -81,7 +81,7 @@ impl Run {
             125 => {
                 // Docker's own code for what is no command's fault.
                 let error = docker.explain(Error::failed("docker could not run the command, and says why above"), "");
-                Err(if error.hints().is_empty() { error.hint(format!("docker image inspect {image} # is it all right?")) } else { error })
+                Err(error.or_hint(format!("docker image inspect {image} # is it all right?")))
             }
             code => Err(Error::child(code)),
         }

@@ -12,7 +12,7 @@ use super::secret_data::{BINARY, Data, MASK};
 use super::secrets::{AppSecret, Purpose};
 use crate::error::{Error, Kind, Result};
 use crate::values::node::{Entry, Map, Node, Span, Value};
-use crate::values::parse::parse_secret;
+use crate::values::parse::{NotAMap, parse_secret};
 
 /// A key, in characters (a DNS subdomain's length, of the API server too).
 const MAX_KEY: usize = 253;
@@ -30,7 +30,7 @@ impl SecretText {
     /// It is no YAML map, or a map of something else than a Secret.
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
         let root = parse_secret(path, text).map_err(|error| {
-            if error.message().starts_with("a values file must be a map") {
+            if error.source::<NotAMap>().is_some() {
                 let here = error.location().cloned();
                 let made = Error::failed("this is no Secret: keys and values stand below `data:`").hint("lain secret show # the shape");
                 return here.into_iter().fold(made, Error::at);

@@ -79,7 +79,11 @@ pub(super) fn read(source: &Rc<Source>) -> Result<Node> {
     match root.value {
         Value::Map(_) => Ok(root),
         Value::Null => Ok(Node { value: Value::Map(Map::new()), span: root.span }),
-        other => Err(root.span.error(format!("a values file must be a map, this is {}", other.kind())).hint("start with `appname: NAME`")),
+        other => Err(root
+            .span
+            .error(format!("a values file must be a map, this is {}", other.kind()))
+            .hint("start with `appname: NAME`")
+            .caused_by(NotAMap)),
     }
 }
 
@@ -91,6 +95,18 @@ pub fn parse_secret(path: &Path, text: &str) -> Result<Node> {
     let source = Rc::new(Source::secret(path, text.strip_prefix('\u{feff}').unwrap_or(text)));
     read(&source).map_err(|error| veil(error, &source.text))
 }
+
+/// A text that is YAML, but no map.
+#[derive(Clone, Copy, Debug)]
+pub struct NotAMap;
+
+impl std::fmt::Display for NotAMap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no map")
+    }
+}
+
+impl std::error::Error for NotAMap {}
 
 struct Builder<'s> {
     source: &'s Rc<Source>,
