@@ -1,13 +1,12 @@
 //! `lain status`: how the release stands.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value as Json, json};
 
 use crate::error::Result;
-use crate::http::client::{Client, Method};
+use crate::http::probe::{Reach, probe};
 use crate::release::{links, rollout};
 use crate::session::Session;
 use crate::ui::{Format, Label, printable};
@@ -58,7 +57,7 @@ impl Status {
             let usage = scope.spawn(|| top.capture());
             let urls: Vec<_> = urls.iter().map(|url| scope.spawn(move || (url.clone(), probe(url)))).collect();
             let pods = kubectl.select::<Json>("pods", &selector);
-            let urls: Vec<(String, String)> = urls.into_iter().filter_map(|handle| handle.join().ok()).collect();
+            let urls: Vec<(String, Reach)> = urls.into_iter().filter_map(|handle| handle.join().ok()).collect();
             (pods, usage.join(), urls)
         });
         let pods = pods?;
@@ -71,7 +70,7 @@ impl Status {
                 .iter()
                 .map(|pod| json!({"name": pod.name, "ready": pod.ready, "state": pod.state, "restarts": pod.restarts, "good": pod.good}))
                 .collect();
-            let urls: Vec<Json> = reachable.iter().map(|(url, state)| json!({"url": url, "state": state})).collect();
+            let urls: Vec<Json> = reachable.iter().map(|(url, state)| json!({"url": url, "state": state.to_string()})).collect();
             return session
                 .ui
                 .result_json(&json!({"version": 1, "release": release, "cluster": session.cluster_name(), "pods": rows, "urls": urls}));
@@ -82,9 +81,8 @@ impl Status {
         if !reachable.is_empty() {
             out.push_str("\nurls\n");
             for (url, state) in &reachable {
-                let good = state.starts_with('2') || state.starts_with('3');
-                let label = if good { Label::Good } else { Label::Bad };
-                let _ = writeln!(out, "{}  {}", session.ui.emphasis(state, label), printable(url));
+                let label = if state.is_good() { Label::Good } else { Label::Bad };
+                let _ = writeln!(out, "{}  {}", session.ui.emphasis(&state.to_string(), label), printable(url));
             }
         }
         for (name, link) in [("grafana", links::grafana(app, cluster)), ("kibana", links::kibana(app, cluster))] {
@@ -149,13 +147,5 @@ fn row(pod: &Json, now: jiff::Timestamp) -> Pod {
         state,
         age,
         over,
-    }
-}
-
-fn probe(url: &str) -> String {
-    let client = Client::new(Duration::from_secs(3), 1, Duration::ZERO, true);
-    match client.send(Method::Get, url, &[]) {
-        Ok(reply) => reply.status.as_u16().to_string(),
-        Err(error) => error.message().rsplit(": ").next().unwrap_or("unreachable").to_owned(),
     }
 }
