@@ -117,7 +117,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("images", &["session", "kubeconfig", "http", "tools", "resolved", "render", "ui", "model", "values", "files", "interrupt", "error"]),
-    ("release", &["session", "http", "tools", "ui", "model", "values", "interrupt", "error"]),
+    ("release", &["session", "http", "tools", "render", "ui", "model", "values", "interrupt", "error"]),
     ("session", &["kubeconfig", "http", "tools", "resolved", "globals", "env", "ui", "model", "values", "files", "error"]),
     ("lint", &["http", "resolved", "render", "model", "values", "files", "interrupt", "error"]),
     ("kubeconfig", &["resolved", "env", "ui", "model", "values", "files", "error"]),

@@ -45,7 +45,7 @@ impl Compose {
                 "REGISTRY".to_owned()
             }
         };
-        write_new(&path, compose::render(app, &repository_in(&registry, &app.appname)).as_bytes())?;
+        write_new(&path, compose::render(app, &repository_in(&registry, &app.appname))?.as_bytes())?;
         session.ui.done(&format!("wrote {FILE}; review images, environment and the commented redis and mysql"));
         session.ui.hint("docker compose up");
         Ok(())

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::http::webhook::{Provider, Webhook};
+use crate::render::message::{Commit, Message};
 use crate::session::Session;
 use crate::ui::printable;
 
@@ -28,34 +29,26 @@ impl DeployMessage {
     /// # Errors
     /// git refuses the folder.
     pub fn render(&self, session: &Session) -> Result<String> {
-        let outcome = if self.failure.is_some() { "failed" } else { "done" };
-        let mut lines = vec![
-            format!("{} {}: {outcome}", self.action, self.release),
-            format!("cluster: {}", session.cluster_name().unwrap_or_default()),
-            format!("executor: {}", session.env.executor()),
-            format!("version: {}", self.tag),
-        ];
-        if let Some(revision) = self.rollback_revision {
-            lines.push(format!("rolled back to revision {revision}"));
-        }
+        let mut message = Message {
+            action: self.action,
+            release: &self.release,
+            cluster: &session.cluster_name().unwrap_or_default(),
+            executor: &session.env.executor(),
+            tag: &self.tag,
+            rollback_revision: self.rollback_revision,
+            failure: self.failure.as_deref().map(printable),
+            ..Message::default()
+        };
         let git = session.git();
         let sha = |tag: &str| crate::model::meta::sha_of_tag(tag).map(str::to_owned);
         if let Some(now) = sha(&self.tag) {
-            if let Some(commit) = git.commit(&now)? {
-                lines.push(format!("commit: {} ({})", printable(&commit.subject), printable(&commit.author)));
-            }
+            message.commit =
+                git.commit(&now)?.map(|commit| Commit { subject: printable(&commit.subject), author: printable(&commit.author) });
             if let Some(before) = self.previous_tag.as_deref().and_then(sha).filter(|before| *before != now) {
-                let log = git.subjects_between(&before, &now, 10)?;
-                if !log.is_empty() {
-                    lines.push("since the last version:".to_owned());
-                    lines.extend(log.iter().map(|line| format!("  {}", printable(line))));
-                }
+                message.log = git.subjects_between(&before, &now, 10)?.iter().map(|line| printable(line)).collect();
             }
         }
-        if let Some(failure) = &self.failure {
-            lines.push(format!("reason: {}", printable(failure)));
-        }
-        Ok(session.ui.redact(&lines.join("\n")))
+        Ok(session.ui.redact(&message.render()?))
     }
 }
 
