@@ -84,7 +84,7 @@ commands! {
         Status(command::status::Status),
         Logs(command::logs::Logs),
         X(command::x::X),
-        Env(command::env::Env),
+        Env(command::env::EnvCommand),
         Secret(command::secret::Secret),
         Version(command::version::Version),
     }

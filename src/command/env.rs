@@ -19,7 +19,7 @@ use crate::ui::{Answer, Format, TEXT};
 /// Show and change the environment variables in Secret APP-env
 #[derive(Args, Debug)]
 #[command(after_help = "  lain env show\n  lain env edit\n  lain env add MYSQL_PASSWORD=xxx")]
-pub struct Env {
+pub struct EnvCommand {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -62,7 +62,7 @@ enum Verb {
     Other(Vec<OsString>),
 }
 
-impl Env {
+impl EnvCommand {
     /// The shapes of its result.
     pub fn formats(&self) -> &'static [Format] {
         match &self.verb {

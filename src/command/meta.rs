@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::model::meta::{NO_GIT_TAG, commit_tag, merged_result};
+use crate::model::tag::{NO_GIT_TAG, commit_tag, merged_result};
 use crate::session::Session;
 use crate::tools::git::Head;
 use crate::ui::{Answer, Format, printable};

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::model::meta::time_of_tag;
+use crate::model::tag::time_of_tag;
 use crate::session::Session;
 use crate::ui::{Answer, Format};
 

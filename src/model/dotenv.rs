@@ -37,7 +37,7 @@ pub fn read<'a>(path: &'a Path, text: &'a str) -> impl Iterator<Item = Result<Va
 
 /// Variables as lines. GitLab takes a value up to the line's end as it is, without quotes.
 pub fn lines<N: Display, V: Display>(variables: impl IntoIterator<Item = (N, V)>) -> String {
-    variables.into_iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+    variables.into_iter().fold(String::new(), |lines, (name, value)| lines + &format!("{name}={value}\n"))
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl DeployMessage {
             ..Message::default()
         };
         let git = session.git();
-        let sha = |tag: &str| crate::model::meta::sha_of_tag(tag).map(str::to_owned);
+        let sha = |tag: &str| crate::model::tag::sha_of_tag(tag).map(str::to_owned);
         if let Some(now) = sha(&self.tag) {
             message.commit =
                 git.commit(&now)?.map(|commit| Commit { subject: printable(&commit.subject), author: printable(&commit.author) });

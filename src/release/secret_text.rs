@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::secret_data::{BINARY, Data, MASK};
 use super::secrets::{AppSecret, Purpose};
 use crate::error::{Error, Kind, Result};
+use crate::model::hex::hex;
 use crate::values::node::{Entry, Map, Node, Span, Value};
 use crate::values::parse::{NotAMap, parse_secret};
 
@@ -156,8 +157,7 @@ pub fn no_variables(data: &Data, purpose: Purpose) -> Vec<&str> {
 
 /// Each key with a checksum of its value: enough to tell later which were changed.
 pub fn fingerprints(data: &Data) -> BTreeMap<String, String> {
-    let sum = |value: &[u8]| Sha256::digest(value).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    data.iter().map(|(key, value)| (key.clone(), sum(value))).collect()
+    data.iter().map(|(key, value)| (key.clone(), hex(&Sha256::digest(value)))).collect()
 }
 
 /// What was changed from `opened` to `mine`, on top of `now`.

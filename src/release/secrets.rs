@@ -13,6 +13,7 @@ use super::refusal;
 use super::secret_data::{BINARY, Data, MASK, check_whole, decoded, wipe};
 use crate::error::{Error, Result};
 use crate::model::app::App;
+use crate::model::hex::hex;
 use crate::tools::kubectl::Kubectl;
 use crate::ui::Ui;
 use crate::values::write::to_yaml;
@@ -258,7 +259,7 @@ fn checksum(all: &[Data]) -> String {
         }
         hash.update([0xff]);
     }
-    hash.finalize().iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    hex(&hash.finalize()[..16])
 }
 
 #[cfg(test)]

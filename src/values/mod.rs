@@ -7,7 +7,7 @@ pub mod node;
 pub mod parse;
 pub mod scalar;
 pub mod set;
-pub mod text;
+pub mod strict;
 pub mod typed;
 mod unclosed;
 pub mod veil;

@@ -10,7 +10,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput};
 
 use super::check::{check_anchor, check_flow, key_name, only_map, scalar, syntax_hint, too_many_aliases};
 use super::node::{Entry, Map, Node, Source, Span, Value};
-use super::text::{self, first_line_behind, properties, tab_before_block};
+use super::strict::{self, first_line_behind, properties, tab_before_block};
 use super::unclosed::{self, Opening};
 use super::veil::veil;
 use crate::error::{Error, Result};
@@ -70,11 +70,11 @@ pub fn parse(path: &Path, text: String) -> Result<Node> {
 
 /// As [`parse`], of a source.
 pub(super) fn read(source: &Rc<Source>) -> Result<Node> {
-    text::check(source)?;
+    strict::check(source)?;
     let mut builder = Builder::new(source);
     let root = builder.document(&mut Parser::new_from_str(&source.text))?;
     if builder.has_tabs {
-        text::check_tabs(source, &builder.scalar_lines)?;
+        strict::check_tabs(source, &builder.scalar_lines)?;
     }
     match root.value {
         Value::Map(_) => Ok(root),
@@ -332,7 +332,7 @@ impl<'s> Builder<'s> {
         }
         let written = &rest[taken.min(length)..length];
         match style {
-            ScalarStyle::DoubleQuoted if text::has_slash_escape(written) => {
+            ScalarStyle::DoubleQuoted if strict::has_slash_escape(written) => {
                 Err(span.error("the escape `\\/` is JSON's; helm does not know it").hint("write / without the backslash"))
             }
             ScalarStyle::Plain if flow => {
