@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -72,12 +73,63 @@ struct Inner {
     location: Option<Location>,
     causes: Vec<String>,
     hints: Vec<String>,
+    source: Option<Arc<Source>>,
 }
+
+/// What an error is about, in its own type: for logic, never for print.
+type Source = dyn std::error::Error + Send + Sync;
+
+/// A program that ran and failed.
+#[derive(Clone)]
+pub struct ToolFailure {
+    /// As it is called.
+    pub program: String,
+    /// Its exit code; 128 + n when signal n ended it.
+    pub code: i32,
+    /// What it said, as far as lain saw it. It may hold secrets: only what the error shows of it is fit for print.
+    pub stderr: String,
+}
+
+impl ToolFailure {
+    /// True when it said these words. They are the program's own.
+    pub fn says(&self, words: &str) -> bool {
+        self.stderr.contains(words)
+    }
+}
+
+impl fmt::Debug for ToolFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ToolFailure").field("program", &self.program).field("code", &self.code).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for ToolFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ended with exit code {}", self.program, self.code)
+    }
+}
+
+impl std::error::Error for ToolFailure {}
+
+/// A program that could not be started: it is missing, or the system refuses.
+#[derive(Clone, Debug)]
+pub struct NotStarted {
+    /// As it is called.
+    pub program: String,
+}
+
+impl fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was not started", self.program)
+    }
+}
+
+impl std::error::Error for NotStarted {}
 
 impl Error {
     /// An error of some kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { inner: Box::new(Inner { kind, message: message.into(), location: None, causes: vec![], hints: vec![] }) }
+        Self { inner: Box::new(Inner { kind, message: message.into(), location: None, causes: vec![], hints: vec![], source: None }) }
     }
 
     /// It was tried and failed (exit code 1).
@@ -136,6 +188,19 @@ impl Error {
         self
     }
 
+    /// As [`Error::hint`], where nothing better is known: when there is no hint yet.
+    #[must_use]
+    pub fn or_hint(self, hint: impl Into<String>) -> Self {
+        if self.inner.hints.is_empty() { self.hint(hint) } else { self }
+    }
+
+    /// What it comes from, typed: [`Error::source`] gives it back, whatever words come around it on the way up.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.inner.source = Some(Arc::new(source));
+        self
+    }
+
     /// Another kind, and so another exit code.
     #[must_use]
     pub fn with_kind(mut self, kind: Kind) -> Self {
@@ -180,6 +245,16 @@ impl Error {
         &self.inner.causes
     }
 
+    /// What it comes from, when that is of this type.
+    pub fn source<T: std::error::Error + 'static>(&self) -> Option<&T> {
+        self.inner.source.as_deref()?.downcast_ref()
+    }
+
+    /// The program that failed, when one did.
+    pub fn tool(&self) -> Option<&ToolFailure> {
+        self.source()
+    }
+
     /// What to type next.
     pub fn hints(&self) -> &[String] {
         &self.inner.hints
@@ -201,6 +276,7 @@ impl From<anyhow::Error> for Error {
         let mut chain = error.chain().map(ToString::to_string);
         let mut made = Self::failed(chain.next().unwrap_or_default());
         made.inner.causes.extend(chain);
+        made.inner.source = Some(Arc::from(Box::<Source>::from(error)));
         made
     }
 }
@@ -229,5 +305,23 @@ pub fn describe_io(error: &io::Error) -> String {
     match text.find(" (os error") {
         Some(at) => text[..at].to_lowercase(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_stays_whatever_words_come_around_it() {
+        let tool = ToolFailure { program: "helm".into(), code: 1, stderr: "Error: hunter2 is no name".into() };
+        let error = Error::failed("`helm` failed").caused_by(tool).context("not deployed").reworded(str::to_uppercase).hint("again");
+        let tool = error.clone().with_kind(Kind::Refused).tool().cloned().expect("it is a tool's");
+        assert!((tool.code, tool.program.as_str()) == (1, "helm") && tool.says("is no name") && !tool.says("x"));
+        assert!(!format!("{error:?} {error}").contains("hunter2"));
+        assert!(error.source::<NotStarted>().is_none() && Error::failed("x").tool().is_none());
+        assert_eq!(error.or_hint("else").hints(), ["again"]);
+        let error = Error::from(anyhow::Error::new(io::Error::other("full")).context("cannot write"));
+        assert_eq!(error.to_string(), "cannot write: full");
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::error::{Error, Result};
 use crate::ui::{Color, Format, Verbosity};
 
 /// Flags that every command knows, before and after its name.
@@ -51,6 +52,25 @@ pub struct Globals {
 }
 
 impl Globals {
+    /// Refuses a shape that the command's result does not have; `command` as it was typed, the binary first.
+    ///
+    /// # Errors
+    /// The shape is not among `formats`.
+    pub fn check_output(&self, command: &str, formats: &[Format]) -> Result<()> {
+        if formats.contains(&self.output) {
+            return Ok(());
+        }
+        let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
+        let error =
+            Error::usage(format!("the result of `{command}` does not come as {}; it comes as: {}", self.output.name(), names.join(", ")));
+        let others: Vec<&str> = formats.iter().filter(|format| **format != Format::Text).map(|format| format.name()).collect();
+        Err(if others.is_empty() {
+            error.hint(format!("{command} # without -o"))
+        } else {
+            error.hint(format!("{command} -o {}", others.join("|")))
+        })
+    }
+
     /// How much to say on stderr.
     pub fn verbosity(&self) -> Verbosity {
         match (self.silent, self.verbose) {

@@ -16,11 +16,12 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::model::app::{App, Build, Release};
+use crate::model::dotenv;
 use crate::model::image::repository_in;
 use crate::render::dockerfile::{Dockerfile, Facts, Stage, render};
 use crate::session::Session;
 use crate::tools::docker::Docker;
-use crate::ui::Format;
+use crate::ui::{Answer, Format};
 
 /// The one of `builds` whose image is called after the app alone, as in the chart.
 const DEFAULT_BUILD: &str = "default";
@@ -196,15 +197,46 @@ pub fn push_image(session: &Session, docker: &Docker<'_>, image: &str) -> Result
 /// stdout is closed or full.
 pub fn print(session: &Session, results: &[ImageResult]) -> Result<()> {
     let Some(first) = results.first() else { return Ok(()) };
-    match session.ui.format() {
-        Format::Json if results.len() == 1 => session.ui.result_json(first),
-        Format::Json => session.ui.result_json(&serde_json::json!({"version": 1, "images": results})),
-        Format::Dotenv => session.ui.result(&dotenv(results)),
-        _ => session.ui.result(&results.iter().map(|result| result.image.as_str()).collect::<Vec<_>>().join("\n")),
+    session.ui.answer(&if results.len() == 1 { Images::One(first) } else { Images::Several { version: 1, images: results } })
+}
+
+/// What [`print`] prints.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Images<'a> {
+    /// One image.
+    One(&'a ImageResult),
+    /// Those of several builds, or of several registries.
+    Several {
+        /// Shape of this result.
+        version: u32,
+        /// In the order in which they were made.
+        images: &'a [ImageResult],
+    },
+}
+
+impl Answer for Images<'_> {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Dotenv];
+
+    fn text(&self) -> String {
+        self.all().iter().map(|result| result.image.as_str()).collect::<Vec<_>>().join("\n")
+    }
+
+    fn dotenv(&self) -> Option<String> {
+        Some(variables(self.all()))
     }
 }
 
-fn dotenv(results: &[ImageResult]) -> String {
+impl Images<'_> {
+    fn all(&self) -> &[ImageResult] {
+        match self {
+            Self::One(one) => std::slice::from_ref(*one),
+            Self::Several { images, .. } => images,
+        }
+    }
+}
+
+fn variables(results: &[ImageResult]) -> String {
     let mut lines = IndexMap::new();
     let names = results.iter().map(|result| (result.build.as_deref().map(variable_part), result));
     for (name, result) in results.first().map(|first| (None, first)).into_iter().chain(names) {
@@ -217,7 +249,7 @@ fn dotenv(results: &[ImageResult]) -> String {
             lines.entry(key).or_insert_with(|| value.to_owned());
         }
     }
-    lines.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("\n")
+    dotenv::lines(&lines)
 }
 
 /// The name of one of `builds` as a part of a variable's name.

@@ -20,6 +20,72 @@ fn broken_yaml() {
     ran.exits(1).reason("chart/values.yaml:3:2: ").next("").changed_nothing();
 }
 
+/// A bracket or quote that is missing is noticed below; the reader needs the place where it was opened too.
+#[test]
+fn what_was_never_closed() {
+    let ran = App::new().values("appname: shop\ndeployments:\n  web:\n    command: [a, \"b\"\n    replicaCount: 1\n").run(&["values"]);
+    ran.exits(1)
+        .reason("chart/values.yaml:4:14: not valid YAML: the `[` that opens here is not closed; noticed on line 5, column 5")
+        .says(" 4 |     command: [a, \"b\"\n   |              ^\n")
+        .next("write the `]` where the list ends")
+        .changed_nothing();
+    let ran = App::new().values("appname: shop\nenv:\n  A: \"1\n  B: 2\n").run(&["values"]);
+    ran.exits(1)
+        .reason("chart/values.yaml:3:6: ")
+        .says("the double quote that opens here is not closed; noticed on line 4\n")
+        .next("write the closing quote");
+}
+
+/// The caret stands under the place, however wide what is before it.
+#[test]
+fn wide_characters_before_the_place() {
+    let app = App::new().values("appname: shop\nenv: {名称: 两个, 部署: 🚀, A: @x}\n");
+    app.run(&["values"]).exits(1).says(" 2 | env: {名称: 两个, 部署: 🚀, A: @x}\n   |                                ^\n");
+    let long = format!("appname: shop\nenv: {{A: {}, B: @x, C: {}}}\n", "长".repeat(200), "y".repeat(200));
+    let ran = App::new().values(&long).run(&["values"]);
+    ran.exits(1).reason("chart/values.yaml:2:215: ").says(" 2 | …长").says("长, B: @x, C: yyy").says("y…\n");
+}
+
+/// A shape that a result does not have is not passed over in silence, and nothing is done before.
+#[test]
+fn a_shape_that_a_result_does_not_have() {
+    let app = App::new().cluster("test", REGISTRY).committed();
+    for (args, other, has) in [
+        (&["tags"][..], "yaml", "text, json"),
+        (&["build"], "yaml", "text, json, dotenv"),
+        (&["meta"], "dotenv", "text, json"),
+        (&["compose"], "json", "text"),
+        (&["--use", "test", "restart"], "json", "text"),
+        (&["deploy"], "yaml", "text, json, dotenv"),
+        (&["deploy", "--dry-run"], "json", "text"),
+        (&["values"], "dotenv", "text, json, yaml"),
+        (&["values", "--explain", "appname"], "yaml", "text, json"),
+        (&["lint"], "dotenv", "text, json"),
+        (&["use"], "yaml", "text, json"),
+        (&["use", "test"], "json", "text"),
+        (&["secret", "backups"], "yaml", "text, json"),
+        (&["env", "show"], "json", "text, yaml"),
+        (&["secret", "edit"], "yaml", "text"),
+        (&["completions", "bash"], "yaml", "text"),
+    ] {
+        let ran = app.run(&[args, &["-o", other]].concat());
+        let words: Vec<&str> = args
+            .iter()
+            .copied()
+            .filter(|word| word.chars().all(|c| c.is_ascii_lowercase()))
+            .filter(|word| !matches!(*word, "test" | "bash" | "appname"))
+            .collect();
+        let command = format!("lain {}", words.join(" "));
+        ran.exits(2)
+            .reason(&format!("the result of `{command}` does not come as {other}; it comes as: {has}"))
+            .next(&command)
+            .changed_nothing();
+        assert!(!app.home().join(".kube/config").exists(), "{args:?}");
+    }
+    // What a program of one's own prints is its own.
+    app.run(&["-o", "json", "foo"]).exits(2).reason("the result of `lain foo` does not come as json; it comes as: text");
+}
+
 #[test]
 fn a_missing_key() {
     let app = App::new().values(&VALUES.replace("appname: shop\n", ""));
@@ -46,6 +112,20 @@ fn a_value_of_the_wrong_type() {
         .says("[L023]\n")
         .says("error: lint found 2 errors\n")
         .changed_nothing();
+}
+
+/// A key that nobody reads is a slip beside the right one too.
+#[test]
+fn a_misspelt_key() {
+    let app =
+        App::new().values(&VALUES.replace("replicaCount: 1\n", "replicaCount: 1\n    replicacount: 3\n    comand: [x]\n    中文: 1\n"));
+    let ran = app.run(&["lint"]).exits(3);
+    let ran =
+        ran.says("error: chart/values.yaml:5:5: unknown key `replicacount`: `replicaCount` on line 4 is the one that is read [L004]\n");
+    let ran = ran
+        .says(" 5 |     replicacount: 3\n   |     ^^^^^^^^^^^^\n")
+        .next("remove `replicacount`, or keep its value as that of `replicaCount`");
+    ran.says("error: chart/values.yaml:6:5: unknown key `comand`: ").says("error: lint found 2 errors\n").changed_nothing();
 }
 
 #[test]

@@ -208,8 +208,8 @@ fn a_repository_with_sha_256() {
     let app = app.committed();
     is_head(&app, &app.dir());
     let tag = app.run(&["meta"]).stdout.trim().to_owned();
-    assert_eq!(lain::model::meta::sha_of_tag(&tag).map(str::len), Some(64));
-    assert!(lain::model::meta::time_of_tag(&tag).is_some());
+    assert_eq!(lain::model::tag::sha_of_tag(&tag).map(str::len), Some(64));
+    assert!(lain::model::tag::time_of_tag(&tag).is_some());
 }
 
 #[test]

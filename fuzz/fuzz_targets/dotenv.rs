@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use lain::command::env::parse_dotenv;
+use lain::model::dotenv;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let _ = parse_dotenv(Path::new("my.env"), text);
+    let _ = dotenv::read(Path::new("my.env"), text).count();
 });

@@ -2,7 +2,7 @@
 #![no_main]
 
 use lain::model::image::{ImageReference, is_tag};
-use lain::model::meta::{sha_of_tag, time_of_tag};
+use lain::model::tag::{sha_of_tag, time_of_tag};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

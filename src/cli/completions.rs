@@ -6,6 +6,7 @@ use clap_complete::Shell;
 use crate::cli::Lain;
 use crate::error::Result;
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 /// Print shell completions
 #[derive(Args, Debug)]
@@ -16,6 +17,11 @@ pub struct Completions {
 }
 
 impl Completions {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let mut text = Vec::new();

@@ -6,6 +6,7 @@ use crate::cli::Lain;
 use crate::error::{Error, Result};
 use crate::model::name::nearest;
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 /// Print a man page
 #[derive(Args, Debug)]
@@ -16,6 +17,11 @@ pub struct Man {
 }
 
 impl Man {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let mut top = Lain::command();

@@ -10,7 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use clap::builder::Resettable;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command;
 use crate::env::Env;
@@ -19,7 +19,7 @@ use crate::globals::Globals;
 use crate::interrupt;
 use crate::session::Session;
 use crate::tools::private;
-use crate::ui::Ui;
+use crate::ui::{Format, TEXT, Ui};
 
 /// Makes the subcommands of one step binary from a table of `Name(type)` lines.
 macro_rules! commands {
@@ -34,6 +34,10 @@ macro_rules! commands {
         impl $enum {
             fn run(self, session: &Session) -> Result<()> {
                 match self { $(Self::$name(args) => args.run(session),)+ }
+            }
+
+            fn formats(&self) -> &'static [Format] {
+                match self { $(Self::$name(args) => args.formats(),)+ }
             }
         }
     };
@@ -80,7 +84,7 @@ commands! {
         Status(command::status::Status),
         Logs(command::logs::Logs),
         X(command::x::X),
-        Env(command::env::Env),
+        Env(command::env::EnvCommand),
         Secret(command::secret::Secret),
         Version(command::version::Version),
     }
@@ -129,6 +133,17 @@ pub enum AnyCommand {
 }
 
 impl AnyCommand {
+    fn formats(&self) -> &'static [Format] {
+        match self {
+            Self::Render(command) => command.formats(),
+            Self::Build(command) => command.formats(),
+            Self::Deploy(command) => command.formats(),
+            Self::Notify(command) => command.formats(),
+            Self::Own(command) => command.formats(),
+            Self::External(_) => TEXT, // what stands behind its name is its own
+        }
+    }
+
     fn run(self, session: &Session) -> Result<()> {
         match self {
             Self::Render(command) => command.run(session),
@@ -158,7 +173,7 @@ macro_rules! binary {
 
         /// The binary's main.
         pub fn $main() -> ExitCode {
-            main::<$top>(|top| (top.globals, Box::new(|session| top.command.run(session))))
+            main::<$top>(|top| (top.globals, top.command.formats(), Box::new(|session| top.command.run(session))))
         }
     };
 }
@@ -171,7 +186,7 @@ binary!(LainNotify, NotifyCommand, "lain-notify", "Messages about deploys to web
 
 type Run = Box<dyn FnOnce(&Session) -> Result<()>>;
 
-fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> (Globals, Run)) -> ExitCode {
+fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> (Globals, &'static [Format], Run)) -> ExitCode {
     private::forbid_cores();
     let env = Env::of_process();
     // CI sets variables to nothing where they are not meant to be set; clap would take that for a value.
@@ -179,18 +194,20 @@ fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> (Globals, R
         Some(name) if env.is_empty(name) => arg.env(Resettable::Reset),
         _ => arg,
     });
+    let name = command.get_name().to_owned();
     let matches = command.get_matches(); // prints help and usage errors itself, with exit code 2
-    let (globals, run) = match T::from_arg_matches(&matches) {
+    let (globals, formats, run) = match T::from_arg_matches(&matches) {
         Ok(top) => split(top),
         Err(error) => error.exit(),
     };
     let no_color = env.get("NO_COLOR").is_some();
     let force_color = env.get("CLICOLOR_FORCE").is_some_and(|value| value != "0");
     let ui = Ui::new(globals.color, no_color, force_color, env.ci_name(), globals.verbosity(), globals.output).stopped_by(interrupt::check);
+    let output = globals.check_output(&typed(name, &matches), formats);
     let outcome = interrupt::install().and_then(|()| Session::new(ui, env, globals));
     let (session, outcome) = match outcome {
         Ok(session) => {
-            let outcome = session.begin().and_then(|()| run(&session));
+            let outcome = output.and_then(|()| session.begin()).and_then(|()| run(&session));
             (session, outcome)
         }
         Err(error) => {
@@ -205,4 +222,15 @@ fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> (Globals, R
             ExitCode::from(error.kind().exit_code())
         }
     }
+}
+
+/// The command as it was typed, without its flags.
+fn typed(binary: String, matches: &ArgMatches) -> String {
+    let mut words = vec![binary];
+    let mut inner = matches.subcommand();
+    while let Some((name, matches)) = inner {
+        words.push(name.to_owned());
+        inner = matches.subcommand();
+    }
+    words.join(" ")
 }

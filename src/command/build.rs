@@ -4,9 +4,10 @@ use clap::Args;
 
 use crate::command::deploy::show;
 use crate::error::Result;
-use crate::images::{self, Goal, Options};
+use crate::images::{self, Goal, Images, Options};
 use crate::release::deploy::{self, Wanted};
 use crate::session::Session;
+use crate::ui::{Answer, Format};
 
 /// Build the app's image from `build` (and `release`) of the values
 #[derive(Args, Debug)]
@@ -33,6 +34,11 @@ pub struct Build {
 }
 
 impl Build {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        Images::FORMATS
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let goal = match (self.publish, self.push || self.deploy) {

@@ -7,6 +7,7 @@ use crate::files::write_new;
 use crate::model::image::repository_in;
 use crate::render::compose;
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 const FILE: &str = "docker-compose.yaml";
 
@@ -24,6 +25,11 @@ pub struct Compose {
 }
 
 impl Compose {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let app = session.app()?;
@@ -39,7 +45,7 @@ impl Compose {
                 "REGISTRY".to_owned()
             }
         };
-        write_new(&path, compose::render(app, &repository_in(&registry, &app.appname)).as_bytes())?;
+        write_new(&path, compose::render(app, &repository_in(&registry, &app.appname))?.as_bytes())?;
         session.ui.done(&format!("wrote {FILE}; review images, environment and the commented redis and mysql"));
         session.ui.hint("docker compose up");
         Ok(())

@@ -7,6 +7,7 @@ use crate::model::name::is_label;
 use crate::release::delete::{self, Secrets};
 use crate::release::handle::Handle;
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 /// Delete the release; works without a checkout when APP is given
 #[derive(Args, Debug)]
@@ -25,6 +26,11 @@ pub struct Delete {
 }
 
 impl Delete {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let (release, app) = match &self.release {

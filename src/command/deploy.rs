@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::model::app::ProcKind;
 use crate::model::image::ImageReference;
 use crate::release::deploy::{self, Deployed, Wanted, Which};
+use crate::release::deployed::DeployAnswer;
 use crate::release::links;
 use crate::resolved::Asked;
 use crate::session::Session;
-use crate::ui::{Format, Surface};
+use crate::ui::{Answer, Format, Surface, TEXT};
 
 /// Deploy the app to the chosen cluster
 #[derive(Args, Debug)]
@@ -42,6 +42,11 @@ pub struct Deploy {
 }
 
 impl Deploy {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        if self.dry_run { TEXT } else { DeployAnswer::FORMATS }
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         self.deploy(session, Which::New)
@@ -75,15 +80,10 @@ pub(super) fn show(session: &Session, deployed: &Deployed, waited: bool) -> Resu
     let Deployed { release, tag } = deployed;
     let (app, cluster) = (session.app()?, session.cluster()?);
     let urls = links::urls(app, cluster);
-    if session.ui.format() == Format::Json {
-        return session.ui.result_json(&json!({
-            "version": 1, "release": release, "cluster": session.cluster_name(), "imageTag": tag, "urls": urls, "executor": session.env.executor()
-        }));
-    }
-    if session.ui.format() == Format::Dotenv {
-        return session
-            .ui
-            .result(&format!("LAIN_RELEASE={release}\nLAIN_IMAGE_TAG={tag}\nLAIN_URL={}\n", urls.first().map_or("", String::as_str)));
+    if session.ui.format() != Format::Text {
+        let (release, image_tag) = (release.clone(), tag.clone());
+        let (cluster, executor) = (session.cluster_name(), session.env.executor());
+        return session.ui.answer(&DeployAnswer { version: 1, release, cluster, image_tag, urls, executor });
     }
     for url in urls {
         session.ui.say(&format!("url: {url}"));

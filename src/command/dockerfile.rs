@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::images;
 use crate::render::dockerfile::Stage;
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 /// Print the Dockerfile that prepare, build or release uses
 #[derive(Args, Debug)]
@@ -20,6 +21,11 @@ pub struct Dockerfile {
 }
 
 impl Dockerfile {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let plan = images::plan(session, self.name.as_deref())?;

@@ -7,17 +7,19 @@ use clap::{Args, Subcommand};
 
 use zeroize::Zeroizing;
 
-use crate::command::secret::{self, Apply, Store};
+use crate::command::secret::{self, Apply, BackupList, Store};
 use crate::error::{Error, Result};
+use crate::model::dotenv::{self, Variable};
 use crate::release::secret_text::{KEY_RULE, check_key};
 use crate::release::secrets::Purpose;
 use crate::session::Session;
 use crate::tools::editor;
+use crate::ui::{Answer, Format, TEXT};
 
 /// Show and change the environment variables in Secret APP-env
 #[derive(Args, Debug)]
 #[command(after_help = "  lain env show\n  lain env edit\n  lain env add MYSQL_PASSWORD=xxx")]
-pub struct Env {
+pub struct EnvCommand {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -60,7 +62,16 @@ enum Verb {
     Other(Vec<OsString>),
 }
 
-impl Env {
+impl EnvCommand {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        match &self.verb {
+            Verb::Show { .. } => &[Format::Text, Format::Yaml],
+            Verb::Backups => BackupList::FORMATS,
+            _ => TEXT,
+        }
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         // What was given is read first: a slip there must not make a Secret or ask a cluster.
@@ -75,7 +86,7 @@ impl Env {
             }
             Verb::Addfile { file, overwrite } => {
                 let text = editor::read_text(&file)?;
-                let pairs = parse_dotenv(&file, &text)?;
+                let pairs = pairs_of(&file, &text)?;
                 pairs.iter().for_each(|(_, value)| secret::hide(session, value));
                 open()?.add(pairs, overwrite)
             }
@@ -112,31 +123,15 @@ fn split(pair: &str) -> Result<(String, Zeroizing<Vec<u8>>)> {
     Ok((name.to_owned(), Zeroizing::new(value.as_bytes().to_vec())))
 }
 
-/// NAME=VALUE lines; `#` starts a comment line, quotes around a value are taken off.
-///
-/// # Errors
-/// A line without `=`, with its position.
-pub fn parse_dotenv(path: &Path, text: &str) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>> {
-    let mut pairs = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let Some((name, value)) = line.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
-            // The line may be a secret: its number is enough.
-            return Err(Error::failed(format!("{}:{}:1: expected NAME=VALUE", path.display(), index + 1))
-                .hint("one NAME=VALUE a line; a comment starts with #"));
-        };
-        let value = value.trim();
-        let unquoted = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(value);
-        let name = name.trim();
+/// The variables of a file.
+fn pairs_of(path: &Path, text: &str) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>> {
+    let pair = |variable: Result<Variable<'_>>| {
+        let Variable { line, name, value } = variable?;
         check_key(name).map_err(|why| {
             // Nor is the name repeated: it may be a part of a value that went on behind its line.
-            Error::failed(format!("{}:{}:1: this name {why}", path.display(), index + 1)).hint(KEY_RULE)
+            Error::failed(format!("{}:{line}:1: this name {why}", path.display())).hint(KEY_RULE)
         })?;
-        pairs.push((name.to_owned(), Zeroizing::new(unquoted.as_bytes().to_vec())));
-    }
-    Ok(pairs)
+        Ok((name.to_owned(), Zeroizing::new(value.as_bytes().to_vec())))
+    };
+    dotenv::read(path, text).map(pair).collect()
 }

@@ -3,14 +3,20 @@
 use clap::Args;
 
 use crate::error::Result;
-use crate::images::{self, ImageResult};
+use crate::images::{self, ImageResult, Images};
 use crate::session::Session;
+use crate::ui::{Answer, Format};
 
 /// Print the image of HEAD: REGISTRY/APPNAME:TAG, one a line with `builds`
 #[derive(Args, Debug)]
 pub struct Image {}
 
 impl Image {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        Images::FORMATS
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let tag = session.image_tag()?;

@@ -12,6 +12,7 @@ use crate::lint::chart::Chart;
 use crate::model::name::{is_label, to_label};
 use crate::render::chart::{self, ChartFile, Language};
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 /// Write chart/ for this repo
 #[derive(Args, Debug)]
@@ -41,6 +42,11 @@ pub struct Init {
 }
 
 impl Init {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let dir = &session.dir;

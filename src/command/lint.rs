@@ -11,7 +11,7 @@ use crate::lint::{Problem, Severity};
 use crate::model::name::nearest;
 use crate::resolved::Asked;
 use crate::session::Session;
-use crate::ui::Format;
+use crate::ui::{Format, TEXT};
 
 /// The pages of all checks.
 static PAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/docs/lint");
@@ -39,6 +39,11 @@ pub struct Lint {
 }
 
 impl Lint {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        if self.explain.is_some() { TEXT } else { &[Format::Text, Format::Json] }
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         if let Some(id) = &self.explain {

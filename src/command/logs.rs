@@ -15,6 +15,7 @@ use crate::release::links;
 use crate::session::Session;
 use crate::tools::call::Call;
 use crate::tools::kubectl::Kubectl;
+use crate::ui::{Format, TEXT};
 
 /// Most log streams kubectl follows at once.
 const MAX_STREAMS: &str = "20";
@@ -52,6 +53,11 @@ pub struct Logs {
 }
 
 impl Logs {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let app = session.app()?;

@@ -1,18 +1,24 @@
 //! `lain meta`: the tag of HEAD's images.
 
 use clap::Args;
+use serde::Serialize;
 
 use crate::error::Result;
-use crate::model::meta::{NO_GIT_TAG, commit_tag, merged_result};
+use crate::model::tag::{NO_GIT_TAG, commit_tag, merged_result};
 use crate::session::Session;
 use crate::tools::git::Head;
-use crate::ui::printable;
+use crate::ui::{Answer, Format, printable};
 
 /// Print the image tag of HEAD: COMMIT_TIME-SHA, `latest` outside git
 #[derive(Args, Debug)]
 pub struct Meta {}
 
 impl Meta {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        Tag::FORMATS
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let git = session.git();
@@ -35,6 +41,18 @@ impl Meta {
             }
             Head::NoRepository => NO_GIT_TAG.to_owned(),
         };
-        session.ui.result(&tag)
+        session.ui.answer(&Tag { version: 1, tag })
+    }
+}
+
+#[derive(Serialize)]
+struct Tag {
+    version: u32,
+    tag: String,
+}
+
+impl Answer for Tag {
+    fn text(&self) -> String {
+        self.tag.clone()
     }
 }

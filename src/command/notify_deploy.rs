@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::release::announce::{self, DeployMessage};
+use crate::release::deployed::DeployAnswer;
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 /// Send the message about a deploy
 #[derive(Args, Debug)]
@@ -21,19 +22,16 @@ pub struct NotifyDeploy {
     strict: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DeployResult {
-    version: u32,
-    release: String,
-    image_tag: String,
-}
-
 impl NotifyDeploy {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let text = std::fs::read(&self.result).map_err(|error| Error::io("read", &self.result, &error))?;
-        let result: DeployResult = serde_json::from_slice(&text).map_err(|error| {
+        let result: DeployAnswer = serde_json::from_slice(&text).map_err(|error| {
             Error::failed(format!("{}: not a deploy's result: {error}", self.result.display()))
                 .hint("lain-deploy deploy -o json > deploy.json")
         })?;

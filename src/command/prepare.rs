@@ -3,8 +3,9 @@
 use clap::Args;
 
 use crate::error::Result;
-use crate::images::{self, Options};
+use crate::images::{self, Images, Options};
 use crate::session::Session;
+use crate::ui::{Answer, Format};
 
 /// Build and push the prepare image, which later builds start from
 #[derive(Args, Debug)]
@@ -21,6 +22,11 @@ pub struct Prepare {
 }
 
 impl Prepare {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        Images::FORMATS
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let options = Options { pull: true, keep_dockerfile: self.keep_dockerfile, platforms: self.platform };

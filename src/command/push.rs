@@ -6,10 +6,11 @@ use clap::Args;
 
 use crate::error::{Error, Result};
 use crate::images::publish::publish;
-use crate::images::{self, ImageResult, push_image};
+use crate::images::{self, ImageResult, Images, push_image};
 use crate::model::image::{ImageReference, repository_in};
 use crate::session::Session;
 use crate::tools::docker::Docker;
+use crate::ui::{Answer, Format};
 
 /// Push the app's image, or retag and push others into the cluster's registry
 #[derive(Args, Debug)]
@@ -35,6 +36,11 @@ pub struct Push {
 }
 
 impl Push {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        Images::FORMATS
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let mut results = Vec::new();

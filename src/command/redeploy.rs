@@ -6,6 +6,7 @@ use crate::command::deploy::Deploy;
 use crate::error::Result;
 use crate::release::deploy::Which;
 use crate::session::Session;
+use crate::ui::Format;
 
 /// Deploy again with the image tag that runs now, without lint; pods follow changed Secrets
 #[derive(Args, Debug)]
@@ -15,6 +16,11 @@ pub struct Redeploy {
 }
 
 impl Redeploy {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        self.flags.formats()
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         self.flags.deploy(session, Which::Running)

@@ -9,6 +9,7 @@ use crate::cluster::objects::Pod;
 use crate::error::{Error, Result};
 use crate::release::rollout;
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 /// Delete pods, so that Kubernetes makes new ones with the current Secrets
 #[derive(Args, Debug)]
@@ -26,6 +27,11 @@ pub struct Restart {
 const PATIENCE: Duration = Duration::from_secs(300);
 
 impl Restart {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let app = session.app()?;

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::error::Result;
 use crate::release::rollback::rollback;
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 /// Go back to the last good release, chart and values included; Secrets stay as they are
 #[derive(Args, Debug)]
@@ -15,6 +16,11 @@ pub struct Rollback {
 }
 
 impl Rollback {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let back = rollback(session, self.wait || session.env.is_ci())?;

@@ -7,6 +7,7 @@ use crate::images;
 use crate::model::app::App;
 use crate::model::proc::Proc;
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 /// Run a command in a container of the app's image; its exit code is ours
 #[derive(Args, Debug)]
@@ -29,6 +30,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let docker = session.docker()?;
@@ -75,7 +81,7 @@ impl Run {
             125 => {
                 // Docker's own code for what is no command's fault.
                 let error = docker.explain(Error::failed("docker could not run the command, and says why above"), "");
-                Err(if error.hints().is_empty() { error.hint(format!("docker image inspect {image} # is it all right?")) } else { error })
+                Err(error.or_hint(format!("docker image inspect {image} # is it all right?")))
             }
             code => Err(Error::child(code)),
         }

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::images;
 use crate::model::image::{ImageReference, repository_in};
 use crate::resolved::clusters::known_clusters;
 use crate::session::Session;
-use crate::ui::Format;
+use crate::ui::{Answer, Format};
 
 /// Save an image as `APP_TAG.tar.gz`
 #[derive(Args, Debug)]
@@ -36,6 +37,11 @@ pub struct Save {
 }
 
 impl Save {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        Saved::FORMATS
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let docker = session.docker()?;
@@ -71,10 +77,20 @@ impl Save {
             docker.tag(&image, &target)?;
         }
         docker.save(&target, &path)?;
-        match session.ui.format() {
-            Format::Json => session.ui.result_json(&serde_json::json!({"version": 1, "image": target, "file": shown})),
-            _ => session.ui.result(&shown.display().to_string()),
-        }
+        session.ui.answer(&Saved { version: 1, image: target, file: shown })
+    }
+}
+
+#[derive(Serialize)]
+struct Saved {
+    version: u32,
+    image: String,
+    file: PathBuf,
+}
+
+impl Answer for Saved {
+    fn text(&self) -> String {
+        self.file.display().to_string()
     }
 }
 

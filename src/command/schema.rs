@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use crate::error::Result;
 use crate::model::schema;
 use crate::session::Session;
+use crate::ui::Format;
 
 /// Print the JSON Schema of values files, for editors
 #[derive(Args, Debug)]
@@ -27,6 +28,11 @@ enum Of {
 }
 
 impl Schema {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        &[Format::Text, Format::Json]
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         session.ui.result_json(match self.of {

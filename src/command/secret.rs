@@ -1,25 +1,27 @@
 //! `lain secret`: files that do not belong in a repo.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind, Result};
 use crate::interrupt;
 use crate::kubeconfig;
 use crate::release::announce;
-use crate::release::backups::{self, Backup};
+use crate::release::backups;
 use crate::release::secret_data::Data;
 use crate::release::secret_text::{KEY_RULE, SecretText, check_key, fingerprints, merged, no_variables};
 use crate::release::secrets::{self, AppSecret, Changes, Purpose};
 use crate::session::Session;
 use crate::tools::editor;
 use crate::tools::kubectl::Kubectl;
-use crate::ui::{Format, printable};
+use crate::ui::{Answer, Format, TEXT, Table, printable};
 
 /// Largest text that `apply` reads, in bytes: a Secret of 1 MiB with every byte escaped.
 const MAX_TEXT: u64 = 8 * 1024 * 1024;
@@ -76,6 +78,15 @@ pub struct Apply {
 }
 
 impl Secret {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        match &self.verb {
+            Verb::Show { name: None, .. } => &[Format::Text, Format::Yaml],
+            Verb::Backups => BackupList::FORMATS,
+            _ => TEXT,
+        }
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         // What was given is read first: a slip there must not make a Secret or ask a cluster.
@@ -351,45 +362,27 @@ impl<'a> Store<'a> {
         let (ui, name) = (&self.session.ui, &self.secret.name);
         let backups = backups::list(&self.kubectl, name)?;
         let now = self.secret.data();
-        let different = |backup: &Backup| {
-            let changes = self.secret.changes(&backup.data());
-            changes.added.len() + changes.removed.len() + changes.changed.len()
-        };
-        if ui.format() == Format::Json {
-            let list: Vec<_> = backups
-                .iter()
-                .map(|backup| {
-                    let keys: Vec<String> = backup.data().into_keys().collect();
-                    serde_json::json!({"backup": backup.short(), "secret": backup.name, "taken": backup.taken, "by": backup.by, "keys": keys, "different": different(backup)})
-                })
-                .collect();
-            return ui.result_json(&serde_json::json!({"version": 1, "secret": name, "backups": list}));
-        }
-        if backups.is_empty() {
+        let listed = backups.iter().map(|backup| {
+            let (data, changes) = (backup.data(), self.secret.changes(&backup.data()));
+            Listed {
+                backup: backup.short(),
+                secret: &backup.name,
+                taken: &backup.taken,
+                by: backup.by.as_deref(),
+                different: changes.added.len() + changes.removed.len() + changes.changed.len(),
+                of: now.keys().chain(data.keys()).collect::<BTreeSet<_>>().len(),
+                keys: data.into_keys().collect(),
+            }
+        });
+        let list = BackupList { version: 1, secret: name, backups: listed.collect() };
+        if list.backups.is_empty() && ui.format() == Format::Text {
             ui.say(&format!("Secret {name} has no backups: there is one from the next change on"));
             return Ok(());
         }
-        let head = ["BACKUP", "TAKEN", "BY", "DIFFERENT NOW", "KEYS"].map(str::to_owned);
-        let rows = backups.iter().map(|backup| {
-            let keys: Vec<String> = backup.data().into_keys().collect();
-            let by = backup.by.clone().unwrap_or_else(|| "-".to_owned());
-            let count = different(backup);
-            let different = if count == 0 {
-                "no".to_owned()
-            } else {
-                format!("{count} of {}", now.keys().chain(&keys).collect::<std::collections::BTreeSet<_>>().len())
-            };
-            [backup.short().to_owned(), backup.taken.clone(), by, different, keys.join(", ")]
-                .map(|cell| printable(&cell).replace(['\n', '\t'], " "))
-        });
-        let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..4).map(width).collect();
-        let line = |row: &[String; 5]| {
-            let cells = row.iter().zip(&widths).fold(String::new(), |cells, (cell, width)| cells + &format!("{cell:width$}  "));
-            format!("{cells}{}", row[4])
-        };
-        ui.result(&rows.iter().map(line).collect::<Vec<_>>().join("\n"))?;
+        ui.answer(&list)?;
+        if ui.format() == Format::Json {
+            return Ok(());
+        }
         ui.hint(&format!("lain {} rollback BACKUP", self.word()));
         Ok(())
     }
@@ -411,6 +404,40 @@ impl<'a> Store<'a> {
             return Err(Error::refused("nothing was changed").hint(format!("lain {} backups", self.word())));
         }
         self.apply(&data)
+    }
+}
+
+/// What `backups` lists.
+#[derive(Serialize)]
+pub struct BackupList<'a> {
+    version: u32,
+    secret: &'a str,
+    backups: Vec<Listed<'a>>,
+}
+
+/// A backup, without its values.
+#[derive(Serialize)]
+struct Listed<'a> {
+    backup: &'a str,
+    secret: &'a str,
+    taken: &'a str,
+    by: Option<&'a str>,
+    keys: Vec<String>,
+    /// How many keys have another value now, or are in one of the two alone.
+    different: usize,
+    /// How many keys there are in both together.
+    #[serde(skip)]
+    of: usize,
+}
+
+impl Answer for BackupList<'_> {
+    fn text(&self) -> String {
+        let mut table = Table::new(["BACKUP", "TAKEN", "BY", "DIFFERENT NOW", "KEYS"]);
+        for one in &self.backups {
+            let different = if one.different == 0 { "no".to_owned() } else { format!("{} of {}", one.different, one.of) };
+            table.row([one.backup.to_owned(), one.taken.to_owned(), one.by.unwrap_or("-").to_owned(), different, one.keys.join(", ")]);
+        }
+        table.to_string()
     }
 }
 

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::error::Result;
 use crate::release::announce;
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 /// Send a text to the webhook in the values
 #[derive(Args, Debug)]
@@ -17,6 +18,11 @@ pub struct SendMsg {
 }
 
 impl SendMsg {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         if self.text.trim().is_empty() {

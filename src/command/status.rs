@@ -1,19 +1,17 @@
 //! `lain status`: how the release stands.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use clap::Args;
-use console::Style;
 use serde_json::{Value as Json, json};
 
 use crate::cluster::judge::{Standing, standings};
 use crate::cluster::{look, usage};
 use crate::error::Result;
-use crate::http::client::{Client, Method};
+use crate::http::probe::{Reach, probe};
 use crate::release::links;
 use crate::session::Session;
-use crate::ui::{Format, printable};
+use crate::ui::{Format, Label, printable};
 
 /// Show pods, usage, URLs and links
 #[derive(Args, Debug)]
@@ -31,6 +29,11 @@ pub struct Status {
 const MAX_PODS: usize = 13;
 
 impl Status {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        &[Format::Text, Format::Json]
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let _ = self.simple; // the one shape there is so far
@@ -45,7 +48,7 @@ impl Status {
             let usage = scope.spawn(|| usage::top(&kubectl, &selector));
             let urls: Vec<_> = urls.iter().map(|url| scope.spawn(move || (url.clone(), probe(url)))).collect();
             let pods = look::pods(&kubectl, &selector);
-            let urls: Vec<(String, String)> = urls.into_iter().filter_map(|handle| handle.join().ok()).collect();
+            let urls: Vec<(String, Reach)> = urls.into_iter().filter_map(|handle| handle.join().ok()).collect();
             (pods, usage.join(), urls)
         });
         let pods = standings(&pods?);
@@ -58,7 +61,7 @@ impl Status {
                     json!({"name": name, "ready": ready(pod), "state": state, "restarts": pod.restarts, "good": pod.is_good})
                 })
                 .collect();
-            let urls: Vec<Json> = reachable.iter().map(|(url, state)| json!({"url": url, "state": state})).collect();
+            let urls: Vec<Json> = reachable.iter().map(|(url, state)| json!({"url": url, "state": state.to_string()})).collect();
             return session
                 .ui
                 .result_json(&json!({"version": 1, "release": release, "cluster": session.cluster_name(), "pods": rows, "urls": urls}));
@@ -69,9 +72,8 @@ impl Status {
         if !reachable.is_empty() {
             out.push_str("\nurls\n");
             for (url, state) in &reachable {
-                let good = state.starts_with('2') || state.starts_with('3');
-                let style = if good { Style::new().green() } else { Style::new().red() };
-                let _ = writeln!(out, "{}  {}", session.ui.emphasis(state, &style), printable(url));
+                let label = if state.is_good() { Label::Good } else { Label::Bad };
+                let _ = writeln!(out, "{}  {}", session.ui.emphasis(&state.to_string(), label), printable(url));
             }
         }
         for (name, link) in [("grafana", links::grafana(app, cluster)), ("kibana", links::kibana(app, cluster))] {
@@ -93,8 +95,8 @@ fn write_pods(session: &Session, out: &mut String, pods: &[Standing]) {
     let _ = writeln!(out, "{:width$}  READY  {:24} RESTARTS  AGE", "NAME", "STATUS");
     let now = jiff::Timestamp::now();
     for (pod, name) in pods.iter().zip(names).take(MAX_PODS) {
-        let style = if pod.is_good { Style::new().green() } else { Style::new().red() };
-        let state = session.ui.emphasis(&format!("{:24}", printable(&pod.state)), &style);
+        let label = if pod.is_good { Label::Good } else { Label::Bad };
+        let state = session.ui.emphasis(&format!("{:24}", printable(&pod.state)), label);
         let _ = writeln!(out, "{name:width$}  {:5}  {state} {:8}  {}", ready(pod), pod.restarts, age(pod, now));
     }
     if pods.len() > MAX_PODS {
@@ -114,13 +116,5 @@ fn age(pod: &Standing, now: jiff::Timestamp) -> String {
         120..=7199 => format!("{}m", seconds / 60),
         7200..=172_799 => format!("{}h", seconds / 3600),
         _ => format!("{}d", seconds / 86_400),
-    }
-}
-
-fn probe(url: &str) -> String {
-    let client = Client::new(Duration::from_secs(3), 1, Duration::ZERO, true);
-    match client.send(Method::Get, url, &[]) {
-        Ok(reply) => reply.status.as_u16().to_string(),
-        Err(error) => error.message().rsplit(": ").next().unwrap_or("unreachable").to_owned(),
     }
 }

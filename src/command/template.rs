@@ -5,6 +5,7 @@ use clap::Args;
 use crate::error::{Error, Result};
 use crate::resolved::Asked;
 use crate::session::Session;
+use crate::ui::Format;
 
 /// Render the chart with exactly the values a deploy would use
 #[derive(Args, Debug)]
@@ -25,6 +26,11 @@ pub struct Template {
 }
 
 impl Template {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        &[Format::Text, Format::Yaml]
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let resolved = session.resolve(Asked { set: self.set, canary: self.canary })?;

@@ -1,12 +1,13 @@
 //! `lain use`: which cluster.
 
 use clap::Args;
+use serde::Serialize;
 
 use crate::error::Result;
 use crate::kubeconfig;
 use crate::resolved::clusters::known_clusters;
 use crate::session::Session;
-use crate::ui::Format;
+use crate::ui::{Answer, Format, TEXT};
 
 /// Choose a cluster, or list them
 #[derive(Args, Debug)]
@@ -24,6 +25,11 @@ pub struct Use {
 }
 
 impl Use {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        if self.cluster.is_some() { TEXT } else { Clusters::FORMATS }
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let Some(name) = &self.cluster else { return list(session) };
@@ -40,25 +46,39 @@ fn list(session: &Session) -> Result<()> {
         let places = dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
         session.ui.warn(&format!("no values-CLUSTER.yaml in {places}"));
     }
-    let mut rows = Vec::new();
+    let mut clusters = Vec::new();
     for name in known {
         // One broken cluster file must not hide the others.
         let docs = session
             .cluster_of(&name)
             .map_or_else(|error| format!("({error})"), |values| values.extra_docs.map(String::from).unwrap_or_default());
-        rows.push((name.clone(), current.as_deref() == Some(name.as_str()), docs));
+        clusters.push(Listed { current: current.as_deref() == Some(name.as_str()), name, extra_docs: docs });
     }
-    if session.ui.format() == Format::Json {
-        let rows: Vec<_> =
-            rows.iter().map(|(name, current, docs)| serde_json::json!({"name": name, "current": current, "extra_docs": docs})).collect();
-        return session.ui.result_json(&serde_json::json!({"version": 1, "clusters": rows}));
+    session.ui.answer(&Clusters { version: 1, clusters })
+}
+
+#[derive(Serialize)]
+struct Clusters {
+    version: u32,
+    clusters: Vec<Listed>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    name: String,
+    current: bool,
+    extra_docs: String,
+}
+
+impl Answer for Clusters {
+    fn text(&self) -> String {
+        let lines = self.clusters.iter().map(|Listed { name, current, extra_docs }| {
+            let mark = if *current { "* " } else { "  " };
+            let docs = extra_docs.trim_end().replace('\n', "\n      ");
+            if docs.is_empty() { format!("{mark}{name}\n") } else { format!("{mark}{name}\n      {docs}\n") }
+        });
+        lines.collect()
     }
-    let lines = rows.iter().map(|(name, current, docs)| {
-        let mark = if *current { "* " } else { "  " };
-        let docs = docs.trim_end().replace('\n', "\n      ");
-        if docs.is_empty() { format!("{mark}{name}\n") } else { format!("{mark}{name}\n      {docs}\n") }
-    });
-    session.ui.result(&lines.collect::<String>())
 }
 
 fn set_context(session: &Session, name: &str) -> Result<()> {

@@ -71,6 +71,11 @@ impl Masked {
 }
 
 impl Values {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        if self.explain.is_some() { &[Format::Text, Format::Json] } else { &[Format::Text, Format::Json, Format::Yaml] }
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let resolved = session.resolve(Asked { set: self.set, canary: self.canary })?;

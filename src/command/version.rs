@@ -20,6 +20,11 @@ pub struct Version {
 }
 
 impl Version {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        &[Format::Text, Format::Json]
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let helm = session.local_helm().version();

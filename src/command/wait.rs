@@ -10,6 +10,7 @@ use crate::model::name::nearest;
 use crate::release::rollout;
 use crate::session::Session;
 use crate::tools::kubectl::Kubectl;
+use crate::ui::{Format, TEXT};
 
 /// So many apps are listed; more are counted.
 const MAX_APPS: usize = 20;
@@ -28,6 +29,11 @@ pub struct Wait {
 }
 
 impl Wait {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let mut selector = match &self.app {

@@ -8,6 +8,7 @@ use crate::model::app::{App, ProcKind};
 use crate::model::proc::Proc;
 use crate::model::quantity::Quantity;
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
 /// Run a command in a running pod; its exit code is ours
 #[derive(Args, Debug)]
@@ -21,6 +22,11 @@ pub struct X {
 }
 
 impl X {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        TEXT
+    }
+
     /// Runs the command.
     pub fn run(self, session: &Session) -> Result<()> {
         let app = session.app()?;

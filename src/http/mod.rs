@@ -3,6 +3,7 @@
 pub mod client;
 pub mod credentials;
 mod failure;
+pub mod probe;
 pub mod prometheus;
 pub mod registry;
 mod reply;

@@ -6,6 +6,7 @@ use ureq::http::StatusCode;
 
 use super::failure::{Failure, Trouble};
 use super::reply::Reply;
+use crate::interrupt;
 
 /// The longest wait that a server may ask for with `Retry-After`; who wants more gets no second try.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
@@ -36,6 +37,20 @@ impl Retry {
         let wait = asked.unwrap_or_default().max(backoff + jitter(backoff));
         (asked.unwrap_or_default() <= LONGEST_WAIT && elapsed + wait < self.total).then_some(wait)
     }
+}
+
+/// For what must arrive if it can: so many tries, so far apart, whatever stood in the way; the last error.
+///
+/// # Errors
+/// Every try failed, or Ctrl-C came.
+pub(super) fn persist<T>((tries, pause): (u32, Duration), mut attempt: impl FnMut() -> crate::error::Result<T>) -> crate::error::Result<T> {
+    for _ in 1..tries {
+        if let Ok(done) = attempt() {
+            return Ok(done);
+        }
+        interrupt::sleep(pause)?;
+    }
+    attempt()
 }
 
 /// Statuses that a server may get over by itself.
@@ -96,6 +111,20 @@ mod tests {
         assert!(third >= Duration::from_secs(2) && third <= Duration::from_millis(2500), "{third:?}");
         assert_eq!(wait(4, 0), None, "tries are counted");
         assert_eq!(wait(1, 60), None, "time is up");
+    }
+
+    #[test]
+    fn what_must_arrive_is_tried_so_often() {
+        let mut tries = 0;
+        let mut until = |good: u32| {
+            tries = 0;
+            let attempt = || {
+                tries += 1;
+                if tries == good { Ok(tries) } else { Err(crate::error::Error::failed(format!("try {tries}"))) }
+            };
+            persist((3, Duration::ZERO), attempt).map_err(|error| error.to_string())
+        };
+        assert_eq!([until(1), until(3), until(4)], [Ok(1), Ok(3), Err("try 3".to_owned())]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::files::{Generated, write_fresh};
+use crate::model::hex::hex;
 use crate::render::dockerfile::Dockerfile;
 use crate::render::dockerignore::line_for;
 use crate::session::Session;
@@ -59,7 +60,7 @@ fn is_derived(bytes: &[u8]) -> bool {
 }
 
 fn checksum(text: &str) -> String {
-    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+    hex(&Sha256::digest(text)[..8])
 }
 
 /// True when a line names the path and none behind it brings anything back.

@@ -360,7 +360,11 @@ fn failure(error: Error, tail: &str, order: &Order<'_>, dockerfile: &str) -> Err
     let refused = order.to == Destination::Registry && !of_a_step && refusals.iter().any(|word| why.to_lowercase().contains(word));
     let pushing = why.split_once("failed to push ").and_then(|(_, what)| what.split_once(": "));
     let error = match pushing {
-        Some((image, reason)) => Error::failed(format!("{image} could not be pushed: {reason}")).context(error.message()),
+        // The same failure, in the words that say most.
+        Some((image, reason)) => {
+            let said = Error::failed(format!("{image} could not be pushed: {reason}")).context(error.message());
+            error.tool().cloned().into_iter().fold(said, Error::caused_by)
+        }
         None => error,
     };
     match pushing {
@@ -377,7 +381,6 @@ fn failure(error: Error, tail: &str, order: &Order<'_>, dockerfile: &str) -> Err
             let host = image.split('/').next().unwrap_or(image);
             error.hint(format!("lain {again} # when {host} answers; the builder keeps what it has built"))
         }
-        None if error.hints().is_empty() => error.hint(format!("{dockerfile} # its steps; docker names the one that failed above")),
-        None => error,
+        None => error.or_hint(format!("{dockerfile} # its steps; docker names the one that failed above")),
     }
 }

@@ -1,7 +1,7 @@
 //! The tags of an app's images, newest first.
 
 use crate::error::Result;
-use crate::model::meta::time_of_tag;
+use crate::model::tag::time_of_tag;
 use crate::session::Session;
 
 /// The prepare stage's image and caches; a deploy has no use for them.

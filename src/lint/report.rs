@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 use super::catalogue::CHECKS;
 use super::{Problem, Severity};
 
+use crate::model::hex::hex;
+
 /// A report of problems.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Report {
@@ -106,11 +108,7 @@ fn as_codequality(problems: &[Problem], repository: &Repository<'_>) -> Json {
             let identity = format!("{}\0{path}\0{}\0{}", problem.id, problem.message, problem.at.text.trim());
             let count = seen.entry(identity.clone()).or_default();
             *count += 1;
-            let digest = Sha256::digest(format!("{identity}\0{count}"));
-            let fingerprint = digest.iter().take(16).fold(String::new(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            });
+            let fingerprint = hex(&Sha256::digest(format!("{identity}\0{count}"))[..16]);
             json!({
                 "description": format!("{} [{}]. Instead: {}", problem.message, problem.id, problem.hint),
                 "check_name": problem.id,

@@ -272,16 +272,20 @@ impl<'a> Walker<'a> {
         if all.contains(&key) || (is_root && !std::ptr::eq(self.schema, schema::values())) {
             return;
         }
-        let near = nearest(key, all.iter().copied().filter(|near| !map.contains_key(*near)));
-        if let Some(near) = near.filter(|near| strsim::damerau_levenshtein(&key.to_lowercase(), &near.to_lowercase()) <= 1) {
-            self.problems.push(Problem {
-                id: "L004",
-                severity: Severity::Error,
-                message: format!("unknown key `{key}`: did you mean `{near}`?"),
-                hint: format!("{near}:"),
-                at: at.location(),
-            });
+        // Of two that are as near, the one that is not there yet.
+        let (there, missing): (Vec<&str>, Vec<&str>) = all.iter().partition(|near| map.contains_key(**near));
+        let Some(near) = nearest(key, missing.into_iter().chain(there)) else { return };
+        if strsim::damerau_levenshtein(&key.to_lowercase(), &near.to_lowercase()) > 1 {
+            return;
         }
+        let (message, hint) = match map.get(near) {
+            None => (format!("unknown key `{key}`: did you mean `{near}`?"), format!("{near}:")),
+            Some(entry) => (
+                format!("unknown key `{key}`: `{near}` on line {} is the one that is read", entry.key_span.line),
+                format!("remove `{key}`, or keep its value as that of `{near}`"),
+            ),
+        };
+        self.problems.push(Problem { id: "L004", severity: Severity::Error, message, hint, at: at.location() });
     }
 
     fn push(&mut self, id: &'static str, severity: Severity, node: &Node, message: String, hint: String) {

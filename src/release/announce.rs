@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::http::webhook::{Provider, Webhook};
+use crate::render::message::{Commit, Message};
 use crate::session::Session;
 use crate::ui::printable;
 
@@ -28,43 +29,35 @@ impl DeployMessage {
     /// # Errors
     /// The run is interrupted.
     fn render(&self, session: &Session) -> Result<String> {
-        let outcome = if self.failure.is_some() { "failed" } else { "done" };
-        let mut lines = vec![
-            format!("{} {}: {outcome}", self.action, self.release),
-            format!("cluster: {}", session.cluster_name().unwrap_or_default()),
-            format!("executor: {}", session.env.executor()),
-            format!("version: {}", self.tag),
-        ];
-        if let Some(revision) = self.rollback_revision {
-            lines.push(format!("rolled back to revision {revision}"));
-        }
+        let mut message = Message {
+            action: self.action,
+            release: &self.release,
+            cluster: &session.cluster_name().unwrap_or_default(),
+            executor: &session.env.executor(),
+            tag: &self.tag,
+            rollback_revision: self.rollback_revision,
+            failure: self.failure.as_deref().map(printable),
+            ..Message::default()
+        };
         match self.commits(session) {
-            Ok(commits) => lines.extend(commits),
+            Ok((commit, log)) => (message.commit, message.log) = (commit, log),
             Err(error) if error.kind() == Kind::Interrupted => return Err(error),
             Err(error) => session.ui.warning(&error.context("the message goes without commits")),
         }
-        if let Some(failure) = &self.failure {
-            lines.push(format!("reason: {}", printable(failure)));
-        }
-        Ok(session.ui.redact(&lines.join("\n")))
+        Ok(session.ui.redact(&message.render()?))
     }
 
-    fn commits(&self, session: &Session) -> Result<Vec<String>> {
+    /// The commit of the tag, and those since the last version.
+    fn commits(&self, session: &Session) -> Result<(Option<Commit>, Vec<String>)> {
         let git = session.git();
-        let sha = |tag: &str| crate::model::meta::sha_of_tag(tag).map(str::to_owned);
-        let Some(now) = sha(&self.tag) else { return Ok(vec![]) };
-        let mut lines = vec![];
-        if let Some(commit) = git.commit(&now)? {
-            lines.push(format!("commit: {} ({})", printable(&commit.subject), printable(&commit.author)));
-        }
-        if let Some(before) = self.previous_tag.as_deref().and_then(sha).filter(|before| *before != now) {
-            let log = git.subjects_between(&before, &now, 10)?;
-            if !log.is_empty() {
-                lines.push("since the last version:".to_owned());
-                lines.extend(log.iter().map(|line| format!("  {}", printable(line))));
-            }
-        }
-        Ok(lines)
+        let sha = |tag: &str| crate::model::tag::sha_of_tag(tag).map(str::to_owned);
+        let Some(now) = sha(&self.tag) else { return Ok((None, vec![])) };
+        let commit = git.commit(&now)?.map(|commit| Commit { subject: printable(&commit.subject), author: printable(&commit.author) });
+        let log = match self.previous_tag.as_deref().and_then(sha).filter(|before| *before != now) {
+            Some(before) => git.subjects_between(&before, &now, 10)?.iter().map(|line| printable(line)).collect(),
+            None => vec![],
+        };
+        Ok((commit, log))
     }
 }
 

@@ -4,6 +4,7 @@ pub mod announce;
 pub mod backups;
 pub mod delete;
 pub mod deploy;
+pub mod deployed;
 pub mod handle;
 mod image;
 pub mod links;

@@ -201,8 +201,7 @@ impl Left {
     pub fn advise(&self, error: Error) -> Error {
         match self {
             Self::Unknown => error.hint("lain status -s # when the server answers: the release may be half-way"),
-            Self::Untouched if error.hints().is_empty() => error.hint("lain status -s # the release is as it was before"),
-            Self::Untouched => error,
+            Self::Untouched => error.or_hint("lain status -s # the release is as it was before"),
             Self::Ours { revision, status, way_back } => {
                 let stuck = is_under_way(status);
                 let error = if stuck { error.context(format!("revision {revision} is left in {status}")) } else { error };

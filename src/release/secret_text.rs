@@ -11,8 +11,9 @@ use zeroize::Zeroizing;
 use super::secret_data::{BINARY, Data, MASK};
 use super::secrets::{AppSecret, Purpose};
 use crate::error::{Error, Kind, Result};
+use crate::model::hex::hex;
 use crate::values::node::{Entry, Map, Node, Span, Value};
-use crate::values::parse::parse_secret;
+use crate::values::parse::{NotAMap, parse_secret};
 
 /// A key, in characters (a DNS subdomain's length, of the API server too).
 const MAX_KEY: usize = 253;
@@ -30,7 +31,7 @@ impl SecretText {
     /// It is no YAML map, or a map of something else than a Secret.
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
         let root = parse_secret(path, text).map_err(|error| {
-            if error.message().starts_with("a values file must be a map") {
+            if error.source::<NotAMap>().is_some() {
                 let here = error.location().cloned();
                 let made = Error::failed("this is no Secret: keys and values stand below `data:`").hint("lain secret show # the shape");
                 return here.into_iter().fold(made, Error::at);
@@ -156,8 +157,7 @@ pub fn no_variables(data: &Data, purpose: Purpose) -> Vec<&str> {
 
 /// Each key with a checksum of its value: enough to tell later which were changed.
 pub fn fingerprints(data: &Data) -> BTreeMap<String, String> {
-    let sum = |value: &[u8]| Sha256::digest(value).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    data.iter().map(|(key, value)| (key.clone(), sum(value))).collect()
+    data.iter().map(|(key, value)| (key.clone(), hex(&Sha256::digest(value)))).collect()
 }
 
 /// What was changed from `opened` to `mine`, on top of `now`.

@@ -13,6 +13,7 @@ use super::refusal;
 use super::secret_data::{BINARY, Data, MASK, check_whole, decoded, wipe};
 use crate::error::{Error, Result};
 use crate::model::app::App;
+use crate::model::hex::hex;
 use crate::tools::kubectl::Kubectl;
 use crate::ui::Ui;
 use crate::values::write::to_yaml;
@@ -98,7 +99,7 @@ fn create(ui: &Ui, kubectl: &Kubectl<'_>, app: &App, purpose: Purpose, example: 
     });
     ui.say(&format!("Secret {name} is not there yet: creating it"));
     match kubectl.send(&["create"], &object) {
-        Err(error) if error.to_string().contains("AlreadyExists") => {} // another run was quicker
+        Err(error) if error.tool().is_some_and(|tool| tool.says("AlreadyExists")) => {} // another run was quicker
         sent => drop(sent?),
     }
     fetch(kubectl, &name)?.ok_or_else(|| Error::failed(format!("Secret {name} was created but cannot be read")))
@@ -171,7 +172,7 @@ impl AppSecret {
         let old = self.data();
         let replace = |words: &[&'static str]| {
             kubectl.send(words, &object).map(|_| ()).map_err(|error| {
-                if error.to_string().contains("the object has been modified") {
+                if error.tool().is_some_and(|tool| tool.says("the object has been modified")) {
                     return Error::refused(format!("someone else changed {} meanwhile; nothing was applied", self.name))
                         .hint("show it again, then repeat your change");
                 }
@@ -186,7 +187,7 @@ impl AppSecret {
     fn replace(&self, ui: &Ui, kubectl: &Kubectl<'_>, replace: impl Fn(&[&'static str]) -> Result<()>, by: &str) -> Result<()> {
         match replace(&["replace", "--dry-run=server"]) {
             // A webhook of the cluster that has not said what it does in a trial.
-            Err(error) if error.to_string().contains("does not support dry run") => {}
+            Err(error) if error.tool().is_some_and(|tool| tool.says("does not support dry run")) => {}
             other => other?,
         }
         let kept = backups::keep(ui, kubectl, &self.name, &self.object, by).map_err(|error| {
@@ -271,7 +272,7 @@ fn checksum(all: &[Data]) -> String {
         }
         hash.update([0xff]);
     }
-    hash.finalize().iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    hex(&hash.finalize()[..16])
 }
 
 #[cfg(test)]

@@ -1,56 +1,57 @@
 //! `docker-compose.yaml` for local debugging, as the seed document shows it.
 
-use std::fmt::Write;
+use serde::Serialize;
 
-use serde_json::Value as Json;
-
+use super::fill::fill;
+use crate::error::Result;
 use crate::model::app::{App, WORKDIR};
+use crate::model::proc::Proc;
 use crate::model::text::EnvMap;
-use crate::values::write::to_yaml;
+
+const TEMPLATE: &str = include_str!("compose.jinja");
+
+/// What the template takes.
+#[derive(Serialize)]
+struct Compose<'a> {
+    services: Vec<Service<'a>>,
+    appname: &'a str,
+}
+
+/// One proc.
+#[derive(Serialize)]
+struct Service<'a> {
+    name: &'a str,
+    image: String,
+    /// The image is one that lain pushes.
+    is_latest: bool,
+    command: Vec<String>,
+    environment: Vec<(String, String)>,
+    working_dir: &'a str,
+}
 
 /// Renders the compose file; `repository` is `REGISTRY/APP`.
-pub fn render(app: &App, repository: &str) -> String {
-    let mut out = String::from("version: '3'\nservices:\n");
-    for (name, proc) in app.deployments.iter().flatten().filter_map(|(name, proc)| Some((name, proc.as_ref()?))) {
-        let _ = writeln!(out, "\n  {}:", scalar(name));
-        match (&proc.image, &proc.image_tag) {
-            (Some(image), _) => {
-                let _ = writeln!(out, "    image: {}", scalar(image));
-            }
-            (None, Some(tag)) => {
-                let _ = writeln!(out, "    image: {}", scalar(&format!("{repository}:{tag}")));
-            }
-            (None, None) => {
-                out.push_str("    # lain push will overwrite the latest tag every time\n");
-                let _ = writeln!(out, "    image: {}", scalar(&format!("{repository}:latest")));
-            }
-        }
-        if let Some(command) = proc.command.as_ref().filter(|command| !command.is_empty()) {
-            out.push_str("    command:\n");
-            for word in command {
-                let _ = writeln!(out, "      - {}", scalar(&for_compose(&word.0)));
-            }
-        }
-        let workdir = proc.working_dir.as_deref().unwrap_or(WORKDIR);
-        let _ = writeln!(out, "    volumes:\n      - {}", scalar(&format!(".:{workdir}")));
-        let env = merged(app.env.as_ref(), proc.env.as_ref());
-        if !env.is_empty() {
-            out.push_str("    environment:\n");
-            for (key, value) in env {
-                let _ = writeln!(out, "      {}: {}", scalar(&key), scalar(&for_compose(&value)));
-            }
-        }
-        let _ = writeln!(out, "    working_dir: {}", scalar(workdir));
-        out.push_str("    # depends_on:\n    #   - redis\n    #   - mysql\n");
+///
+/// # Errors
+/// As [`fill`].
+pub fn render(app: &App, repository: &str) -> Result<String> {
+    let procs = app.deployments.iter().flatten().filter_map(|(name, proc)| Some((name, proc.as_ref()?)));
+    let services: Vec<Service<'_>> = procs.map(|(name, proc)| service(app, repository, name, proc)).collect();
+    fill("docker-compose.yaml", TEMPLATE, Compose { services, appname: &app.appname })
+}
+
+fn service<'a>(app: &App, repository: &str, name: &'a str, proc: &'a Proc) -> Service<'a> {
+    let environment = merged(app.env.as_ref(), proc.env.as_ref());
+    Service {
+        name,
+        image: match (&proc.image, &proc.image_tag) {
+            (Some(image), _) => image.to_string(),
+            (None, tag) => format!("{repository}:{}", tag.as_deref().unwrap_or("latest")),
+        },
+        is_latest: proc.image.is_none() && proc.image_tag.is_none(),
+        command: proc.command.iter().flatten().map(|word| for_compose(&word.0)).collect(),
+        environment: environment.into_iter().map(|(name, value)| (name, for_compose(&value))).collect(),
+        working_dir: proc.working_dir.as_deref().unwrap_or(WORKDIR),
     }
-    let _ = write!(
-        out,
-        "\n  # redis:\n  #   image: \"redis:3.2.7\"\n  #   command: --databases 64\n\n  # mysql:\n  #   image: \"mysql:8\"\n  \
-         #   command: --character-set-server=utf8mb4 --collation-server=utf8mb4_general_ci\n  #   environment:\n  \
-         #     MYSQL_ROOT_PASSWORD: root\n  #     MYSQL_DATABASE: {}\n",
-        app.appname
-    );
-    out
 }
 
 /// Global env, then the proc's; each name once.
@@ -67,14 +68,6 @@ fn for_compose(text: &str) -> String {
     text.replace('$', "$$")
 }
 
-/// One scalar on one line.
-fn scalar(text: &str) -> String {
-    if text.contains('\n') {
-        return Json::String(text.to_owned()).to_string(); // a JSON string is a YAML flow scalar
-    }
-    to_yaml(&Json::String(text.to_owned())).trim_end().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +78,25 @@ mod tests {
             "appname": "dummy", "deployments": {"web": {"command": ["/lain/app/run.py"], "env": {"FOO": "BAR"}}}
         }))
         .expect("an app");
-        insta::assert_snapshot!(render(&app, "ccr.ccs.tencentyun.com/yashi/dummy"));
+        insta::assert_snapshot!(render(&app, "ccr.ccs.tencentyun.com/yashi/dummy").expect("renders"));
+    }
+
+    #[test]
+    fn any_text_goes_in_as_it_is() {
+        let app: App = serde_json::from_value(serde_json::json!({
+            "appname": "d", "env": {"A": "1\n2", "B": "<b> {{ x }} & $HOME", "C": null},
+            "deployments": {"yes": {"command": ["a: b", "数据"], "imageTag": "1.0", "workingDir": "/x"}, "w": {"image": "redis:7"}, "gone": null}
+        }))
+        .expect("an app");
+        let text = render(&app, "r/d").expect("renders");
+        let services = &serde_yaml::from_str::<serde_json::Value>(&text).expect("YAML")["services"];
+        assert_eq!(services.as_object().map(serde_json::Map::len), Some(2), "{text}");
+        let web = serde_json::json!({
+            "image": "r/d:1.0", "command": ["a: b", "数据"], "volumes": [".:/x"], "working_dir": "/x",
+            "environment": {"A": "1\n2", "B": "<b> {{ x }} & $$HOME"}
+        });
+        assert_eq!(services["yes"], web, "{text}");
+        assert_eq!((services["w"]["image"].as_str(), services["w"].get("command")), (Some("redis:7"), None));
+        assert!(!text.contains("latest"), "{text}");
     }
 }

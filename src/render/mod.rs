@@ -4,4 +4,6 @@ pub mod chart;
 pub mod compose;
 pub mod dockerfile;
 pub mod dockerignore;
+mod fill;
 pub mod glob;
+pub mod message;

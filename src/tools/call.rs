@@ -17,7 +17,7 @@ use super::last_words::last_words;
 use super::private;
 use super::quote::quoted;
 use crate::env::search_path;
-use crate::error::{Error, Result, describe_io};
+use crate::error::{Error, NotStarted, Result, ToolFailure, describe_io};
 use crate::interrupt;
 use crate::ui::{Surface, Ui};
 
@@ -457,15 +457,19 @@ impl<'a> Call<'a> {
 
     /// The error for an exit code, with the end of what was printed as its cause.
     pub fn failure(&self, code: i32, output: &str) -> Error {
+        self.failed(code, output, output)
+    }
+
+    fn failed(&self, code: i32, output: &str, shown: &str) -> Error {
         let how = if code > 128 { format!("was ended by signal {}", code - 128) } else { format!("failed with exit code {code}") };
-        let error = Error::failed(format!("`{}` {how}", self.name()));
-        let reason = last_words(output, 12);
-        if reason.is_empty() { error } else { Error::failed(reason).context(error.message()) }
+        let (what, reason) = (format!("`{}` {how}", self.name()), last_words(shown, 12));
+        let error = if reason.is_empty() { Error::failed(what) } else { Error::failed(reason).context(what) };
+        error.caused_by(ToolFailure { program: self.program.clone(), code, stderr: output.to_owned() })
     }
 
     /// The error after [`Call::stream`]: in a plain log the output stands right above, only a collapsed GitLab section hides it.
     pub fn streamed_failure(&self, code: i32, tail: &str) -> Error {
-        self.failure(code, if self.ui.surface() == Surface::GitLab { tail } else { "" })
+        self.failed(code, tail, if self.ui.surface() == Surface::GitLab { tail } else { "" })
     }
 
     fn echo(&self) {
@@ -508,8 +512,15 @@ impl<'a> Call<'a> {
 
     /// Where the program is.
     fn program(&self) -> Result<PathBuf> {
-        which::which_in(&self.program, search_path(), ".")
-            .map_err(|_| Error::failed(format!("{} is not installed (not found on PATH)", self.program)).hint(self.install.clone()))
+        which::which_in(&self.program, search_path(), ".").map_err(|_| {
+            Error::failed(format!("{} is not installed (not found on PATH)", self.program))
+                .hint(self.install.clone())
+                .caused_by(self.not_started())
+        })
+    }
+
+    fn not_started(&self) -> NotStarted {
+        NotStarted { program: self.program.clone() }
     }
 
     fn expression(&self) -> Result<Expression> {
@@ -528,7 +539,7 @@ impl<'a> Call<'a> {
     }
 
     fn broken(&self, error: &io::Error) -> Error {
-        let failed = Error::failed(format!("cannot run {}: {}", self.program, describe_io(error)));
+        let failed = Error::failed(format!("cannot run {}: {}", self.program, describe_io(error))).caused_by(self.not_started());
         match error.kind() {
             io::ErrorKind::NotFound => failed.hint(self.install.clone()),
             io::ErrorKind::ArgumentListTooLong => {

@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 
 use super::call::Call;
 use crate::env::Patience;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, NotStarted, Result};
 use crate::interrupt;
 use crate::ui::Ui;
 
@@ -66,7 +66,7 @@ impl<'a> Docker<'a> {
         let reason = match call.capture() {
             Ok(out) if out.ok() && !out.text().is_empty() => return Ok(()),
             Ok(out) => Error::failed(out.stderr.lines().last().unwrap_or("it does not answer").trim()),
-            Err(slow) if slow.kind() == Kind::Failed && slow.hints().is_empty() => slow,
+            Err(slow) if slow.kind() == Kind::Failed && slow.source::<NotStarted>().is_none() => slow,
             Err(other) => return Err(other), // docker is missing, or Ctrl-C
         };
         Err(reason

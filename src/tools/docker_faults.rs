@@ -44,18 +44,18 @@ impl<'a> Docker<'a> {
 
     /// As [`Docker::explain`], where docker's words are the error's causes.
     pub(super) fn explain_cause(&self, error: Error) -> Error {
-        let output = error.causes().join("\n");
+        let output = error.tool().map(|tool| tool.stderr.clone()).unwrap_or_default();
         self.explain(error, &output)
     }
 
     /// The error of a push or a pull, with the way on.
     pub(super) fn refusal(&self, error: Error, output: &str, verb: &str, image: &str) -> Error {
         let error = self.explain(error, output);
-        if !error.hints().is_empty() || error.kind() != Kind::Failed {
+        if error.kind() != Kind::Failed {
             return error;
         }
         let registry = image.split_once('/').map(|(host, _)| host).filter(|host| host.contains(['.', ':']) || *host == "localhost");
-        error.hint(if REFUSALS.iter().any(|words| output.contains(words)) {
+        error.or_hint(if REFUSALS.iter().any(|words| output.contains(words)) {
             format!("docker login {}", registry.unwrap_or_default()).trim_end().to_owned()
         } else {
             format!("docker {verb} {image} # by hand, when the registry is back")

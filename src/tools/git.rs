@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::call::{Call, Captured};
 use crate::error::{Error, Result};
-use crate::model::meta::{NO_GIT_TAG, commit_tag};
+use crate::model::tag::{NO_GIT_TAG, commit_tag};
 use crate::model::text::bounded;
 use crate::ui::{Ui, printable};
 

@@ -85,8 +85,5 @@ pub fn advise(error: Error, words: &str) -> Error {
     if words.contains("(Forbidden)") {
         return error.hint("ask your administrator for this right, or check the `namespace` of the cluster values");
     }
-    if error.hints().is_empty() {
-        return error.hint("the same with --verbose # shows every question to the cluster");
-    }
-    error
+    error.or_hint("the same with --verbose # shows every question to the cluster")
 }

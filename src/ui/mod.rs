@@ -3,28 +3,34 @@
 //! Results go to stdout; everything else (echoed commands, progress, warnings, errors) to stderr.
 //! Callers name what a line is (a command, a warning, a step); colours are decided here alone.
 
+mod answer;
 mod hidden;
+mod label;
 mod progress;
 mod relay;
 mod safe;
 mod section;
 mod show_error;
+mod table;
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use console::{Style, StyledObject};
+use console::StyledObject;
 use indicatif::MultiProgress;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use hidden::Hidden;
 
+pub use answer::{Answer, TEXT};
+pub use label::Label;
 pub use progress::Progress;
 pub use relay::{Relay, Shown};
 pub use safe::{is_unsafe, printable};
 pub use section::Section;
+pub use table::Table;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -50,6 +56,18 @@ pub enum Format {
     Dotenv,
     /// YAML, where the result is YAML.
     Yaml,
+}
+
+impl Format {
+    /// As it is typed behind `-o`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Dotenv => "dotenv",
+            Self::Yaml => "yaml",
+        }
+    }
 }
 
 /// Where the words go.
@@ -194,12 +212,12 @@ impl Ui {
 
     /// Echoes an external command before it runs, ready to be copied.
     pub fn command(&self, line: &str) {
-        self.line(Verbosity::Normal, &self.paint(&self.clean(line), &Style::new().cyan()));
+        self.line(Verbosity::Normal, &self.paint(&self.clean(line), Label::Command));
     }
 
     /// Echoes a look-up that changes nothing; only with `--verbose`.
     pub fn lookup(&self, line: &str) {
-        self.line(Verbosity::Verbose, &self.paint(&self.clean(line), &Style::new().dim()));
+        self.line(Verbosity::Verbose, &self.paint(&self.clean(line), Label::Detail));
     }
 
     /// A step or a finding.
@@ -209,38 +227,42 @@ impl Ui {
 
     /// Something went well.
     pub fn done(&self, text: &str) {
-        self.line(Verbosity::Normal, &self.paint(&self.clean(text), &Style::new().green()));
+        self.line(Verbosity::Normal, &self.paint(&self.clean(text), Label::Good));
     }
 
     /// What to do next.
     pub fn hint(&self, text: &str) {
-        let label = self.paint("next:", &Style::new().cyan().bold());
+        let label = self.paint("next:", Label::Next);
         self.line(Verbosity::Normal, &format!("{label} {}", self.clean(text)));
     }
 
     /// For those who asked for more words.
     pub fn detail(&self, text: &str) {
-        self.line(Verbosity::Verbose, &self.paint(&self.clean(text), &Style::new().dim()));
+        self.line(Verbosity::Verbose, &self.paint(&self.clean(text), Label::Detail));
     }
 
     /// Something the user should know though it goes on.
     pub fn warn(&self, text: &str) {
-        let label = self.paint("warning:", &Style::new().yellow().bold());
+        let label = self.paint("warning:", Label::Warning);
         self.line(Verbosity::Silent, &format!("{label} {}", self.clean(text)));
     }
 
     /// Prints an error with its place, causes and hints.
     pub fn error(&self, error: &Error) {
-        let text = show_error::render(error, |text, style| self.paint(text, style).to_string(), |text| self.clean(text));
-        if !text.is_empty() {
-            self.line(Verbosity::Silent, text.trim_end_matches('\n'));
+        // A child's own exit code speaks for itself.
+        if !(matches!(error.kind(), Kind::Child(_)) && error.message().is_empty()) {
+            self.show_error(Label::Error, error);
         }
     }
 
     /// Prints a problem that does not stop the run, with its place and hints.
     pub fn warning(&self, error: &Error) {
-        let paint = |text: &str, style: &Style| self.paint(text, style).to_string();
-        let text = show_error::render_as("warning:", &Style::new().yellow().bold(), error, paint, |text| self.clean(text));
+        self.show_error(Label::Warning, error);
+    }
+
+    fn show_error(&self, label: Label, error: &Error) {
+        let columns = console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns));
+        let text = show_error::render(label, error, columns, |text, label| self.paint(text, label).to_string(), |text| self.clean(text));
         self.line(Verbosity::Silent, text.trim_end_matches('\n'));
     }
 
@@ -364,14 +386,14 @@ impl Ui {
         Relay::new(self)
     }
 
-    /// Styles for text that is part of a result on stdout: coloured only when stdout shows colours.
-    pub fn emphasis(&self, text: &str, style: &Style) -> String {
+    /// Colours for text that is part of a result on stdout: coloured only when stdout shows colours.
+    pub fn emphasis(&self, text: &str, label: Label) -> String {
         let color = self.color && (io::stdout().is_terminal() || self.surface == Surface::GitLab);
-        style.clone().force_styling(color).apply_to(printable(text)).to_string()
+        label.style().force_styling(color).apply_to(printable(text)).to_string()
     }
 
-    fn paint<'a>(&self, text: &'a str, style: &Style) -> StyledObject<&'a str> {
-        style.clone().force_styling(self.color).apply_to(text)
+    fn paint<'a>(&self, text: &'a str, label: Label) -> StyledObject<&'a str> {
+        label.style().force_styling(self.color).apply_to(text)
     }
 
     fn line(&self, level: Verbosity, text: &(impl std::fmt::Display + ?Sized)) {

@@ -4,7 +4,7 @@ use saphyr_parser::{ScalarStyle, Tag};
 
 use super::node::{Map, Node, Span, Value};
 use super::scalar::{is_not_finite, is_whole, number_key, resolve_plain};
-use super::text::is_anchor_name;
+use super::strict::is_anchor_name;
 use crate::error::Result;
 
 /// The bound of helm's YAML reader (go-yaml): of up to 400,000 values 99 in 100 may come from aliases, of 4,000,000 one in ten.

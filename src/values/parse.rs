@@ -10,7 +10,8 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput};
 
 use super::check::{check_anchor, check_flow, key_name, only_map, scalar, syntax_hint, too_many_aliases};
 use super::node::{Entry, Map, Node, Source, Span, Value};
-use super::text::{self, first_line_behind, properties, tab_before_block};
+use super::strict::{self, first_line_behind, properties, tab_before_block};
+use super::unclosed::{self, Opening};
 use super::veil::veil;
 use crate::error::{Error, Result};
 
@@ -69,16 +70,20 @@ pub fn parse(path: &Path, text: String) -> Result<Node> {
 
 /// As [`parse`], of a source.
 pub(super) fn read(source: &Rc<Source>) -> Result<Node> {
-    text::check(source)?;
+    strict::check(source)?;
     let mut builder = Builder::new(source);
     let root = builder.document(&mut Parser::new_from_str(&source.text))?;
     if builder.has_tabs {
-        text::check_tabs(source, &builder.scalar_lines)?;
+        strict::check_tabs(source, &builder.scalar_lines)?;
     }
     match root.value {
         Value::Map(_) => Ok(root),
         Value::Null => Ok(Node { value: Value::Map(Map::new()), span: root.span }),
-        other => Err(root.span.error(format!("a values file must be a map, this is {}", other.kind())).hint("start with `appname: NAME`")),
+        other => Err(root
+            .span
+            .error(format!("a values file must be a map, this is {}", other.kind()))
+            .hint("start with `appname: NAME`")
+            .caused_by(NotAMap)),
     }
 }
 
@@ -90,6 +95,18 @@ pub fn parse_secret(path: &Path, text: &str) -> Result<Node> {
     let source = Rc::new(Source::secret(path, text.strip_prefix('\u{feff}').unwrap_or(text)));
     read(&source).map_err(|error| veil(error, &source.text))
 }
+
+/// A text that is YAML, but no map.
+#[derive(Clone, Copy, Debug)]
+pub struct NotAMap;
+
+impl std::fmt::Display for NotAMap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no map")
+    }
+}
+
+impl std::error::Error for NotAMap {}
 
 struct Builder<'s> {
     source: &'s Rc<Source>,
@@ -106,6 +123,10 @@ struct Builder<'s> {
     scalar_lines: Vec<(usize, usize)>,
     /// Keys that were not written as text.
     other_keys: HashSet<String>,
+    /// The brackets around what is read now.
+    open: Vec<Opening>,
+    /// Where the last event ended, in characters.
+    last: usize,
 }
 
 type Events<'a> = Parser<'a, StrInput<'a>>;
@@ -141,6 +162,8 @@ impl<'s> Builder<'s> {
             cursor: (0, 0),
             scalar_lines: Vec::new(),
             other_keys: HashSet::new(),
+            open: Vec::new(),
+            last: 0,
         }
     }
 
@@ -174,13 +197,19 @@ impl<'s> Builder<'s> {
         Ok(Node { value: Value::Null, span: self.span(ParserSpan::default()) })
     }
 
-    fn next<'a>(&self, parser: &mut Events<'a>) -> Result<(Event<'a>, ParserSpan)> {
+    fn next<'a>(&mut self, parser: &mut Events<'a>) -> Result<(Event<'a>, ParserSpan)> {
         match parser.next_event() {
-            Some(Ok(pair)) => Ok(pair),
+            Some(Ok((event, span))) => {
+                self.last = self.last.max(span.end.index());
+                Ok((event, span))
+            }
             Some(Err(error)) => {
                 let marker = *error.marker();
                 if error.info().contains("recursion limit") {
                     return Err(self.span(ParserSpan::empty(marker)).error(too_deep()).hint("flatten it; no chart reads values this deep"));
+                }
+                if let Some(error) = unclosed::explain(self.source, &error, &self.open, self.last) {
+                    return Err(error);
                 }
                 Err(self.span(ParserSpan::empty(marker)).error(format!("not valid YAML: {}", error.info())).hint(syntax_hint(error.info())))
             }
@@ -219,7 +248,7 @@ impl<'s> Builder<'s> {
         if place.depth > MAX_DEPTH {
             return Err(span.error(too_deep()).hint("flatten it; no chart reads values this deep"));
         }
-        let before = self.nodes;
+        let (before, around) = (self.nodes, self.open.len());
         self.nodes += 1;
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -262,6 +291,7 @@ impl<'s> Builder<'s> {
             }
             other => return Err(span.error(format!("unexpected {other:?}"))),
         };
+        self.open.truncate(around);
         let node = Node { value, span };
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), self.nodes - before));
@@ -276,7 +306,9 @@ impl<'s> Builder<'s> {
         if anchor != 0 {
             check_anchor(properties(own).0.unwrap_or_default(), span)?;
         }
-        Ok(Place { depth: place.depth + 1, flow: place.flow || own.ends_with(['[', '{']) })
+        let bracket = own.chars().next_back().filter(|sign| matches!(sign, '[' | '{'));
+        self.open.extend(bracket.map(|sign| Opening { at: at.end.index() - 1, sign }));
+        Ok(Place { depth: place.depth + 1, flow: place.flow || bracket.is_some() })
     }
 
     /// Refuses a scalar that helm's reader takes for another one, or for none; the text as helm sees it.
@@ -300,7 +332,7 @@ impl<'s> Builder<'s> {
         }
         let written = &rest[taken.min(length)..length];
         match style {
-            ScalarStyle::DoubleQuoted if text::has_slash_escape(written) => {
+            ScalarStyle::DoubleQuoted if strict::has_slash_escape(written) => {
                 Err(span.error("the escape `\\/` is JSON's; helm does not know it").hint("write / without the backslash"))
             }
             ScalarStyle::Plain if flow => {

@@ -28,6 +28,7 @@ use super::reply::Reply;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::model::cluster::Cluster;
+use crate::model::hex::hex;
 use crate::model::image::is_tag;
 use crate::ui::{Ui, printable};
 
@@ -288,8 +289,7 @@ fn next_query(link: &str) -> Option<String> {
 
 /// The digest of these bytes.
 fn digest_of(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-    format!("sha256:{hash}")
+    format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }
 
 /// `sha256:` and the like, and hex digits.

@@ -1,0 +1,42 @@
+//! `DingTalk` robots: <https://open.dingtalk.com/document/orgapp/customize-robot-security-settings>.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::{Dialect, Webhook, judge_code, signature};
+use crate::error::Result;
+
+pub(super) struct Dingtalk;
+
+impl Dialect for Dingtalk {
+    fn names(&self) -> &'static [&'static str] {
+        &["dingtalk"]
+    }
+
+    fn domains(&self) -> &'static [&'static str] {
+        &["dingtalk.com"]
+    }
+
+    /// A body of 20000 bytes: its error 460101 ("message too long, exceed 20000 bytes").
+    fn takes(&self, _text: &str, body: &str) -> bool {
+        body.len() <= 20_000
+    }
+
+    fn body(&self, _webhook: &Webhook, text: &str, _seconds: u64) -> Json {
+        json!({"msgtype": "text", "text": {"content": text}})
+    }
+
+    /// It is signed in the address.
+    fn address(&self, webhook: &Webhook, now: Duration) -> String {
+        let Some(secret) = &webhook.secret else { return webhook.url.clone() };
+        let time = now.as_millis();
+        let sign = signature(secret, &format!("{time}\n{secret}"));
+        let sign = sign.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+        format!("{}&timestamp={time}&sign={sign}", webhook.url)
+    }
+
+    fn judge(&self, reply: &Json) -> Result<()> {
+        judge_code(reply["errcode"].as_i64(), reply)
+    }
+}
