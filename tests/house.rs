@@ -77,6 +77,22 @@ fn tools_alone_start_processes() {
     assert!(imports.is_empty(), "{imports:?}");
 }
 
+/// What lain asks of a program is a typed verb of that program's file.
+#[test]
+fn verbs_of_programs_are_typed() {
+    let verbs = [".call(", ".question(", ".change("];
+    let mut broken = Vec::new();
+    for (name, text) in sources().iter().filter(|(name, _)| !name.starts_with("tools/")) {
+        let lines = text.lines().enumerate().filter(|(_, line)| verbs.iter().any(|verb| code(line).contains(verb)));
+        broken.extend(
+            lines
+                .filter(|(_, line)| !line.contains("editor.change("))
+                .map(|(number, line)| format!("src/{name}:{}: {}", number + 1, line.trim())),
+        );
+    }
+    assert!(broken.is_empty(), "a method of tools/ is missing:\n{}", broken.join("\n"));
+}
+
 #[test]
 fn ui_alone_prints() {
     only_in(&["ui/"], &["println!", "eprintln!", "print!", "eprint!", "dbg!"]);
@@ -243,6 +259,23 @@ fn files_are_for_one_sitting() {
         .map(|(name, lines)| format!("src/{name}: {lines} lines"))
         .collect();
     assert!(long.is_empty(), "no subject of this house needs more than 800 lines:\n{}", long.join("\n"));
+}
+
+/// A function of a longer subject is parted where the subject is; tables are no functions.
+#[test]
+fn functions_are_for_one_look() {
+    let mut long = Vec::new();
+    for (name, text) in sources() {
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| holds(code(line), "fn ") && line.ends_with('{')) {
+            let indent = &line[..line.len() - line.trim_start().len()];
+            let end = lines[at..].iter().position(|line| line.strip_prefix(indent) == Some("}")).unwrap_or(0);
+            if end >= 80 {
+                long.push(format!("src/{name}:{}: {} lines", at + 1, end + 1));
+            }
+        }
+    }
+    assert!(long.is_empty(), "80 lines are the most:\n{}", long.join("\n"));
 }
 
 #[test]

@@ -87,6 +87,7 @@ commands! {
         Env(command::env::EnvCommand),
         Secret(command::secret::Secret),
         Version(command::version::Version),
+        GetValues(command::get_values::GetValues),
     }
 }
 

@@ -17,9 +17,6 @@ use crate::tools::call::Call;
 use crate::tools::kubectl::Kubectl;
 use crate::ui::{Format, TEXT};
 
-/// Most log streams kubectl follows at once.
-const MAX_STREAMS: &str = "20";
-
 /// Between two questions to the API server while a log is read.
 const BETWEEN: Duration = Duration::from_secs(5);
 /// How long it may take to answer one.
@@ -91,18 +88,15 @@ impl Logs {
             let call = call.install_hint("https://github.com/stern/stern, or leave --stern away");
             return finish(watched(session, &session.kubectl()?, &call)?);
         }
-        let tail = self.tail.to_string();
         let kubectl = session.kubectl()?;
         if self.no_follow || self.previous {
-            return self.once(session, &kubectl, &selector, &tail);
+            return self.once(session, &kubectl, &selector);
         }
-        // A pod that is just going must not end the log of the others.
-        let call = kubectl.call(["logs", "--all-containers", "--ignore-errors", "--max-log-requests", MAX_STREAMS, "--follow"]);
-        finish(watched(session, &kubectl, &call.option("--selector", selector).option("--tail", tail))?)
+        finish(watched(session, &kubectl, &kubectl.follow_logs(&selector, self.tail))?)
     }
 
     /// Pod by pod: before kubectl 1.21 one pod that is going ends `kubectl logs -l` for all, whatever `--ignore-errors` says.
-    fn once(&self, session: &Session, kubectl: &Kubectl<'_>, selector: &str, tail: &str) -> Result<()> {
+    fn once(&self, session: &Session, kubectl: &Kubectl<'_>, selector: &str) -> Result<()> {
         let found = look::pods(kubectl, selector)?;
         let pods: Vec<&str> = found.iter().filter(|pod| !pod.metadata.is_leaving()).map(|pod| pod.metadata.name.as_str()).collect();
         if pods.is_empty() {
@@ -110,13 +104,7 @@ impl Logs {
         }
         let mut outcome = 0;
         for pod in &pods {
-            let mut call = kubectl.call(["logs", "--all-containers"]).operand(*pod).option("--tail", tail);
-            if self.previous {
-                call = call.arg("--previous");
-            }
-            if pods.len() > 1 {
-                call = call.arg("--prefix");
-            }
+            let call = kubectl.pod_log(pod, self.tail, self.previous, pods.len() > 1);
             match watched(session, kubectl, &call)? {
                 0 => {}
                 code => outcome = code,

@@ -7,6 +7,7 @@ pub mod deploy;
 pub mod dockerfile;
 pub mod dockerignore;
 pub mod env;
+pub mod get_values;
 pub mod image;
 pub mod init;
 pub mod lint;

@@ -60,14 +60,7 @@ impl Run {
         if let Some(proc) = proc.filter(|_| command.is_empty()) {
             command = proc.command.iter().flatten().map(|word| word.0.clone()).collect();
         }
-        let start = |words: &[String]| {
-            let tty = session.ui.has_terminal();
-            let mut call = docker.call().arg("run").arg(if tty { "-it" } else { "-i" });
-            if let Some(user) = &self.user {
-                call = call.option("--user", user);
-            }
-            call.operand(&image).command(words).interact()
-        };
+        let start = |words: &[String]| docker.run(&image, self.user.as_deref(), session.ui.has_terminal(), words);
         let code = if command.is_empty() {
             match start(&["bash".to_owned()])? {
                 127 => start(&["sh".to_owned()])?, // no bash in this image

@@ -85,10 +85,10 @@ fn set_context(session: &Session, name: &str) -> Result<()> {
     let values = session.cluster_of(name)?;
     let kubectl = session.kubectl()?;
     if let Some(context) = &values.kube_context {
-        kubectl.call(["config", "use-context"]).operand(&**context).run()?;
+        kubectl.use_context(context)?;
     }
     if let Some(namespace) = &values.namespace {
-        kubectl.call(["config", "set-context", "--current"]).option("--namespace", &**namespace).run()?;
+        kubectl.use_namespace(namespace)?;
     }
     Ok(())
 }

@@ -236,7 +236,7 @@ impl Plan<'_> {
         let answer = folder.path().join("answer.json");
         let given = Given { platforms, secrets: secrets.words, variables: secrets.variables, file };
         let start = |apart: bool| -> Result<(Call<'_>, i32, String)> {
-            let mut call = self.call(session, docker, engine, &given, order, apart)?.env("TMPDIR", folder.path());
+            let mut call = self.build_command(session, docker, engine, &given, order, apart)?.env("TMPDIR", folder.path());
             if *engine != Engine::Docker {
                 call = call.unshown_option("--metadata-file", answer.as_os_str());
             }
@@ -272,7 +272,7 @@ impl Plan<'_> {
     }
 
     /// The command that builds, but for its Dockerfile. `apart`: a builder's several names are outputs of their own, which it pushes side by side.
-    fn call<'c>(
+    fn build_command<'c>(
         &self,
         session: &Session,
         docker: &'c Docker<'_>,

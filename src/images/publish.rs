@@ -107,6 +107,11 @@ pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
             .collect();
         pushes.into_iter().map(|push| push.join().unwrap_or_else(|_| Err(Error::failed("a push could not be waited for")))).collect()
     });
+    gathered(plan, tag, &images, outcomes)
+}
+
+/// What was pushed; or one error that names every registry that refused.
+fn gathered(plan: &Plan<'_>, tag: &str, images: &[(Target, String)], outcomes: Vec<Result<Option<String>>>) -> Result<Vec<ImageResult>> {
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     for ((target, image), outcome) in images.iter().zip(outcomes) {
         match outcome {

@@ -107,7 +107,7 @@ pub(super) fn keep(ui: &Ui, kubectl: &Kubectl<'_>, secret: &str, object: &Json, 
 /// Removes the backups that a new one stands for, and those beyond the number that is kept. The change is made: a failure is a warning.
 pub(super) fn prune(ui: &Ui, kubectl: &Kubectl<'_>, kept: &Kept) {
     for name in &kept.spare {
-        if let Err(error) = kubectl.call(["delete", "secret", "--ignore-not-found"]).operand(name).lookup().read() {
+        if let Err(error) = kubectl.delete_own_secret(name) {
             ui.warn(&format!(
                 "the old backup {name} cannot be removed: {}",
                 error.causes().first().map_or(error.message(), String::as_str)

@@ -42,7 +42,7 @@ pub fn delete(handle: &Handle<'_>, secrets: &Secrets, force: bool, ask: impl FnO
             session.ui.say(&format!("release {release} may be deleted in part: lain delete goes on, lain deploy brings it back"));
             return error;
         }
-        if error.hints().is_empty() { error.hint("lain delete # again: what is gone already does not hurt") } else { error }
+        error.or_hint("lain delete # again: what is gone already does not hurt")
     })?;
     if let Secrets::Of(app) = secrets {
         for secret in kubectl.find_all("secret", &[format!("{app}-env"), format!("{app}-secret")])? {

@@ -106,7 +106,7 @@ pub fn preview(session: &Session, wanted: &Wanted) -> Result<String> {
     let run = Run::begin(session, wanted)?;
     let (_, values) = run.values(&secrets::current_checksum(&run.handle.kubectl, run.app)?)?;
     let out = run.upgrade(&values)?.arg("--dry-run").read().map_err(|error| {
-        let unreadable = error.to_string().contains("current release manifest");
+        let unreadable = error.tool().is_some_and(|tool| tool.says("current release manifest"));
         if unreadable { error.hint("lain deploy # mends helm's record of the release first, then upgrades") } else { error }
     })?;
     Ok(String::from_utf8_lossy(&out.stdout).into_owned())

@@ -42,7 +42,7 @@ impl<'a> Docker<'a> {
     }
 
     /// A docker command.
-    pub fn call(&self) -> Call<'a> {
+    pub(super) fn call(&self) -> Call<'a> {
         let call = Call::new(self.ui, "docker").needs("DOCKER_AUTH_CONFIG");
         let call = call.install_hint("install docker: https://docs.docker.com/engine/install/");
         match &self.host {
@@ -226,6 +226,16 @@ impl<'a> Docker<'a> {
     /// docker is missing or the source is unknown.
     pub fn tag(&self, from: &str, to: &str) -> Result<()> {
         self.run_explained(self.call().arg("tag").operands([from, to]))
+    }
+
+    /// `docker run` of the user's own words, with the terminal where there is one: the command's exit code.
+    ///
+    /// # Errors
+    /// docker is missing.
+    pub fn run(&self, image: &str, user: Option<&str>, has_terminal: bool, words: &[String]) -> Result<i32> {
+        let call = self.call().arg("run").arg(if has_terminal { "-it" } else { "-i" });
+        let call = user.iter().fold(call, |call, user| call.option("--user", user));
+        call.operand(image).command(words).interact()
     }
 
     /// `docker build` in a context folder; a step that fails leaves no container (builders without any know the flag too).

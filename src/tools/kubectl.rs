@@ -15,6 +15,8 @@ use crate::ui::Ui;
 
 /// Bound of a single question to the API server.
 const QUESTION: Duration = Duration::from_secs(30);
+/// Most log streams kubectl follows at once.
+const MAX_STREAMS: &str = "20";
 /// The same when the user waits for the run to end.
 const LAST_WORD: Duration = Duration::from_secs(6);
 
@@ -49,7 +51,7 @@ impl<'a> Kubectl<'a> {
 
     /// A kubectl command that runs as long as somebody wants it (`exec`, `logs --follow`), or that changes a kubeconfig; the target's flags come after
     /// the verb's words, operands after those.
-    pub fn call(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
+    pub(super) fn call(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
         let call = Call::new(self.ui, "kubectl")
             .args(words)
             .install_hint("install kubectl, within one minor version of the cluster: https://kubernetes.io/docs/tasks/tools/");
@@ -57,7 +59,7 @@ impl<'a> Kubectl<'a> {
     }
 
     /// A bounded look-up, echoed with `--verbose` only.
-    pub fn question(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
+    pub(super) fn question(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
         if self.is_last_word {
             return self.call(words).arg("--request-timeout=5s").lookup().timeout(LAST_WORD).last_word();
         }
@@ -67,7 +69,7 @@ impl<'a> Kubectl<'a> {
     }
 
     /// A change of the cluster (`delete`, `label`, `patch`): the server may have made it though it did not answer in time.
-    pub fn change(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
+    pub(super) fn change(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
         self.call(words)
             .timeout(QUESTION)
             .leaves("the server did not answer; it may have done it, or do it yet", "lain status -s # how it stands now")
@@ -97,7 +99,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// As [`Kubectl::get`], and when the answer is no JSON.
-    pub fn answer<T: DeserializeOwned>(&self, question: &Call<'_>) -> Result<T> {
+    pub(super) fn answer<T: DeserializeOwned>(&self, question: &Call<'_>) -> Result<T> {
         let mut out = self.ask(question)?;
         let found = if out.ok() { out.json() } else { Err(explain(question, &out)) };
         out.stdout.zeroize(); // as in find
@@ -245,7 +247,7 @@ impl Kubectl<'_> {
 }
 
 /// What is asked of pods, and done to them.
-impl Kubectl<'_> {
+impl<'a> Kubectl<'a> {
     /// `kubectl get pods` of those that run.
     ///
     /// # Errors
@@ -282,6 +284,43 @@ impl Kubectl<'_> {
     /// kubectl is missing or the server refuses.
     pub fn begin_to_delete_pods(&self, pods: &[&str]) -> Result<()> {
         self.change(["delete", "pod", "--wait=false"]).operands(pods.iter().copied()).run()
+    }
+
+    /// The log of everything selected, from its last `tail` lines on, followed until somebody ends it. A pod that is just going does not end it.
+    pub fn follow_logs(&self, selector: &str, tail: u64) -> Call<'a> {
+        let call = self.call(["logs", "--all-containers", "--ignore-errors", "--max-log-requests", MAX_STREAMS, "--follow"]);
+        call.option("--selector", selector).option("--tail", tail.to_string())
+    }
+
+    /// The last `tail` lines of a pod's log, or of its containers before their last restart.
+    pub fn pod_log(&self, pod: &str, tail: u64, previous: bool, prefix: bool) -> Call<'a> {
+        let call = self.call(["logs", "--all-containers"]).operand(pod).option("--tail", tail.to_string());
+        let call = if previous { call.arg("--previous") } else { call };
+        if prefix { call.arg("--prefix") } else { call }
+    }
+
+    /// Deletes a Secret that may be gone already, without an echo: it is lain's own.
+    ///
+    /// # Errors
+    /// kubectl is missing or the server refuses.
+    pub fn delete_own_secret(&self, name: &str) -> Result<()> {
+        self.change(["delete", "secret", "--ignore-not-found"]).operand(name).lookup().read().map(drop)
+    }
+
+    /// Makes a context the kubeconfig's own default.
+    ///
+    /// # Errors
+    /// kubectl is missing, or the kubeconfig has no such context.
+    pub fn use_context(&self, context: &str) -> Result<()> {
+        self.call(["config", "use-context"]).operand(context).run()
+    }
+
+    /// Makes a namespace the default of the kubeconfig's current context.
+    ///
+    /// # Errors
+    /// kubectl is missing, or the kubeconfig cannot be written.
+    pub fn use_namespace(&self, namespace: &str) -> Result<()> {
+        self.call(["config", "set-context", "--current"]).option("--namespace", namespace).run()
     }
 
     /// `kubectl exec`, as long as it takes: the command's exit code.

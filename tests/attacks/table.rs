@@ -68,5 +68,7 @@ fn the_table_is_what_the_attacks_say() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&path, &wanted).expect("docs/security.md");
     }
-    assert_eq!(fs::read_to_string(&path).expect("docs/security.md"), wanted, "UPDATE_DOCS=1 cargo test --test attacks table");
+    let found = fs::read_to_string(&path).expect("docs/security.md");
+    let differs = found.lines().zip(wanted.lines()).find(|(found, wanted)| found != wanted);
+    assert!(found == wanted, "UPDATE_DOCS=1 cargo test --test attacks table\nfirst difference: {differs:?}");
 }

@@ -3,6 +3,7 @@
 mod chart;
 mod faults;
 mod flow;
+mod get_values;
 mod notify;
 mod support;
 mod upgrade;

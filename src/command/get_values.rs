@@ -1,0 +1,68 @@
+//! `lain get-values`: what a release was deployed with.
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::error::{Error, Result};
+use crate::model::name::is_harmless;
+use crate::session::Session;
+use crate::ui::{Answer, Format};
+use crate::values::write::to_yaml;
+
+/// Print the values that a release was deployed with: who, from where, which image, and every `-f` and `--set`
+#[derive(Args, Debug)]
+#[command(after_help = "  lain get-values\n  lain get-values --revision 3\n  lain get-values -o json | jq -r .imageTag")]
+pub struct GetValues {
+    /// The release; this folder's without one
+    release: Option<String>,
+    /// Of an earlier revision, as `helm history` counts them
+    #[arg(long, value_name = "NUMBER")]
+    revision: Option<u32>,
+    /// The chart's own values too
+    #[arg(long)]
+    all: bool,
+}
+
+impl GetValues {
+    /// The shapes of its result.
+    pub fn formats(&self) -> &'static [Format] {
+        Given::FORMATS
+    }
+
+    /// Runs the command.
+    pub fn run(self, session: &Session) -> Result<()> {
+        let release = match self.release {
+            Some(release) if !is_harmless(&release) => {
+                return Err(Error::usage(format!("`{release}` is no release name")).hint("helm list"));
+            }
+            Some(release) => release,
+            None => session.app()?.release().to_owned(),
+        };
+        let values = session.helm()?.values(&release, self.revision, self.all)?;
+        let missing = || match self.revision {
+            Some(revision) => {
+                Error::failed(format!("release {release} has no revision {revision}")).hint(format!("helm history {release}"))
+            }
+            None => Error::failed(format!("there is no release {release} in this cluster")).hint("lain deploy"),
+        };
+        session.ui.answer(&Given(values.ok_or_else(missing)?))
+    }
+}
+
+/// helm's own shape, as `helm get values -o json` has it.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Given(Json);
+
+impl Answer for Given {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Yaml];
+
+    fn text(&self) -> String {
+        to_yaml(&self.0)
+    }
+
+    fn yaml(&self) -> Option<String> {
+        Some(self.text())
+    }
+}
