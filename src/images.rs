@@ -200,7 +200,7 @@ pub fn print(session: &Session, results: &[ImageResult]) -> Result<()> {
     session.ui.answer(&if results.len() == 1 { Images::One(first) } else { Images::Several { version: 1, images: results } })
 }
 
-/// What [`print`] prints.
+/// What [`print()`] prints.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Images<'a> {

@@ -32,7 +32,7 @@ struct Service<'a> {
 /// Renders the compose file; `repository` is `REGISTRY/APP`.
 ///
 /// # Errors
-/// As [`fill`].
+/// The template is broken, which tests rule out.
 pub fn render(app: &App, repository: &str) -> Result<String> {
     let procs = app.deployments.iter().flatten().filter_map(|(name, proc)| Some((name, proc.as_ref()?)));
     let services: Vec<Service<'_>> = procs.map(|(name, proc)| service(app, repository, name, proc)).collect();

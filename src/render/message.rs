@@ -43,7 +43,7 @@ impl Message<'_> {
     /// The words, without a last line end.
     ///
     /// # Errors
-    /// As [`fill`].
+    /// The template is broken, which tests rule out.
     pub fn render(&self) -> Result<String> {
         let mut text = fill("message", TEMPLATE, self)?;
         text.truncate(text.strip_suffix('\n').map_or(text.len(), str::len));
