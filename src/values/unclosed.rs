@@ -33,6 +33,9 @@ pub fn explain(source: &Rc<Source>, error: &ScanError, open: &[Opening], last: u
     let (opening, at) = if info.contains("quoted scalar") && !info.contains("trailing content") {
         // These point to the quote.
         let sign = source.text.chars().nth(noticed.index()).filter(|sign| matches!(sign, '"' | '\''))?;
+        if info.contains("escape") || is_ended(&source.text, noticed.index(), sign) {
+            return None; // It is closed; what is wrong is something else.
+        }
         (Opening { at: noticed.index(), sign }, where_a_text_ends(source, noticed, info))
     } else {
         let scan = Scan::new(open).read(&source.text, last, noticed.index());
@@ -71,6 +74,20 @@ fn where_a_text_ends(source: &Source, start: Marker, info: &str) -> Option<usize
     let below = source.text.lines().enumerate().skip(start.line()).filter(|(_, line)| !line.trim().is_empty());
     let mut below = below.filter(|(_, line)| !info.contains("document indicator") || line.starts_with("---") || line.starts_with("..."));
     if info.contains("end of stream") { None } else { below.next().map(|(index, _)| index + 1) }
+}
+
+/// True when the quote has its other half further on, with nothing behind it that it would have torn in two.
+fn is_ended(text: &str, at: usize, sign: char) -> bool {
+    let mut chars = text.chars().skip(at + 1).peekable();
+    while let Some(c) = chars.next() {
+        if sign == '"' && c == '\\' {
+            chars.next();
+        } else if c == sign && (sign == '"' || chars.next_if_eq(&sign).is_none()) {
+            let behind = chars.find(|c| !matches!(c, ' ' | '\t'));
+            return behind.is_none_or(|c| matches!(c, '\n' | '\r' | '#' | ',' | ']' | '}' | ':'));
+        }
+    }
+    false
 }
 
 /// True when the bracket is closed further on, before a line that stands as far left as the one that opens it.
@@ -202,6 +219,9 @@ mod tests {
             ("a: [\"1, \"2\"]\n", "1:10: not valid YAML: invalid trailing content"),
             ("a: \"x\" y\nb: 1\n", "1:8: not valid YAML: invalid trailing content"),
             ("a: b: c\n", "1:5: not valid YAML: mapping values"),
+            ("a: \"it\\'s\"\n", "1:4: not valid YAML: while parsing a quoted scalar, found unknown escape character"),
+            ("a: 'x\ny'\n", "1:4: not valid YAML: invalid indentation in quoted scalar"),
+            ("a: \"x\ny\" # c\nb: 1\n", "1:4: not valid YAML: invalid indentation in quoted scalar"),
         ] {
             let error = error(text);
             assert!(error.starts_with(place) && !error.contains("not closed"), "{text:?}: {error}");
