@@ -20,7 +20,7 @@ const SERVER: Duration = Duration::from_secs(2);
 
 /// What is done about resources, of which Prometheus knows more than the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Advice {
+pub(crate) enum Advice {
     /// Prometheus is not asked.
     None,
     /// It is a problem like others.
@@ -31,7 +31,7 @@ pub enum Advice {
 
 /// What was found.
 #[derive(Debug)]
-pub struct Found {
+pub(crate) struct Found {
     /// Sorted by place.
     pub problems: Vec<Problem>,
     /// Why the chart could not be looked at.
@@ -42,7 +42,7 @@ pub struct Found {
 ///
 /// # Errors
 /// Something is wrong with them, or they cannot be read.
-pub fn require(session: &Session) -> Result<()> {
+pub(crate) fn require(session: &Session) -> Result<()> {
     let found = look(session, Advice::None)?;
     found.tell(session);
     found.verdict(session)
@@ -52,7 +52,7 @@ pub fn require(session: &Session) -> Result<()> {
 ///
 /// # Errors
 /// The values cannot be read, advice cannot be written, or the run is interrupted.
-pub fn look(session: &Session, advice: Advice) -> Result<Found> {
+pub(crate) fn look(session: &Session, advice: Advice) -> Result<Found> {
     let layers = session.layers()?;
     let chart = Chart::read(&fs::read_to_string(session.dir.join(CHART_FILE)).unwrap_or_default());
     let dirs = session.env.cluster_values_dirs();
@@ -87,7 +87,7 @@ pub fn look(session: &Session, advice: Advice) -> Result<Found> {
 
 impl Found {
     /// Says every problem.
-    pub fn tell(&self, session: &Session) {
+    pub(crate) fn tell(&self, session: &Session) {
         for problem in &self.problems {
             match problem.severity {
                 Severity::Error => session.ui.error(&problem.to_error()),
@@ -100,7 +100,7 @@ impl Found {
     ///
     /// # Errors
     /// One of the problems is an error, or the chart could not be looked at.
-    pub fn verdict(self, session: &Session) -> Result<()> {
+    pub(crate) fn verdict(self, session: &Session) -> Result<()> {
         match self.problems.iter().filter(|problem| problem.severity == Severity::Error).count() {
             0 => {
                 self.broken.map_or(Ok(()), Err)?;

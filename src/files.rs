@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 const MOST_FILES: usize = 20_000;
 
 /// The top of the repository that a folder is in; the folder itself where there is none.
-pub fn top_of(dir: &Path) -> PathBuf {
+pub(crate) fn top_of(dir: &Path) -> PathBuf {
     dir.ancestors().find(|folder| fs::symlink_metadata(folder.join(".git")).is_ok()).unwrap_or(dir).to_path_buf()
 }
 
@@ -23,7 +23,7 @@ pub fn top_of(dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// It leads out; nothing of it was read.
-pub fn stays_inside(dir: &Path, shown: &Path, also: &[PathBuf]) -> Result<()> {
+pub(crate) fn stays_inside(dir: &Path, shown: &Path, also: &[PathBuf]) -> Result<()> {
     let Ok(real) = fs::canonicalize(dir.join(shown)) else { return Ok(()) };
     let within = |folder: &Path| fs::canonicalize(folder).is_ok_and(|folder| real.starts_with(folder));
     if within(&top_of(dir)) || also.iter().any(|folder| within(folder)) {
@@ -37,7 +37,7 @@ pub fn stays_inside(dir: &Path, shown: &Path, also: &[PathBuf]) -> Result<()> {
 ///
 /// # Errors
 /// Something in it leads out, or it holds more than `MOST_FILES` files.
-pub fn all_stays_inside(dir: &Path, shown: &Path, also: &[PathBuf]) -> Result<()> {
+pub(crate) fn all_stays_inside(dir: &Path, shown: &Path, also: &[PathBuf]) -> Result<()> {
     let mut seen = HashSet::new();
     let mut todo = vec![shown.to_path_buf()];
     while let Some(path) = todo.pop() {
@@ -65,7 +65,7 @@ pub fn all_stays_inside(dir: &Path, shown: &Path, also: &[PathBuf]) -> Result<()
 ///
 /// # Errors
 /// The folder cannot be written, or is full.
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::metadata(path).map_or(0o644, |meta| meta.permissions().mode() & 0o777);
     let permissions = fs::Permissions::from_mode(mode);
@@ -79,7 +79,7 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// As [`write_new`], or what `fill` returns; the old file stays then.
-pub fn write_stream(path: &Path, fill: impl FnOnce(&mut fs::File) -> Result<()>) -> Result<()> {
+pub(crate) fn write_stream(path: &Path, fill: impl FnOnce(&mut fs::File) -> Result<()>) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mut fresh = beside(path, fs::Permissions::from_mode(0o644))?;
     fill(fresh.as_file_mut())?;
@@ -91,7 +91,7 @@ pub fn write_stream(path: &Path, fill: impl FnOnce(&mut fs::File) -> Result<()>)
 ///
 /// # Errors
 /// Something has its name (a link that leads nowhere too), or the folder cannot be written, or is full.
-pub fn write_fresh(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_fresh(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     #[cfg(target_os = "linux")]
     if let Some(done) = write_nameless(dir, path, bytes) {
@@ -108,7 +108,7 @@ pub fn write_fresh(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn beside(path: &Path, permissions: fs::Permissions) -> Result<tempfile::NamedTempFile> {
+pub(crate) fn beside(path: &Path, permissions: fs::Permissions) -> Result<tempfile::NamedTempFile> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let prefix = format!(".{}{MARK}", path.file_name().unwrap_or_default().to_string_lossy());
     abandoned(dir, &prefix).for_each(|(left, _lock)| drop(fs::remove_file(left))); // another run may have been quicker
@@ -123,7 +123,7 @@ pub fn beside(path: &Path, permissions: fs::Permissions) -> Result<tempfile::Nam
 
 /// A private folder that goes when this is dropped; of one whose run was killed, the next run clears it away.
 #[derive(Debug)]
-pub struct Folder {
+pub(crate) struct Folder {
     dir: tempfile::TempDir,
     _lock: fs::File,
 }
@@ -133,7 +133,7 @@ impl Folder {
     ///
     /// # Errors
     /// The temporary files have no room.
-    pub fn temporary(prefix: &str) -> Result<Self> {
+    pub(crate) fn temporary(prefix: &str) -> Result<Self> {
         let dir = std::env::temp_dir();
         Self::new(&dir, prefix, &dir.join(prefix), |_| ())
     }
@@ -142,7 +142,7 @@ impl Folder {
     ///
     /// # Errors
     /// Nothing can be written there.
-    pub fn beside(path: &Path, rescue: impl Fn(&Path)) -> Result<Self> {
+    pub(crate) fn beside(path: &Path, rescue: impl Fn(&Path)) -> Result<Self> {
         let dir = path.parent().unwrap_or(Path::new("."));
         Self::new(dir, &format!(".{}", path.file_name().unwrap_or_default().to_string_lossy()), path, rescue)
     }
@@ -161,7 +161,7 @@ impl Folder {
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 }
@@ -213,7 +213,7 @@ fn write_nameless(dir: &Path, path: &Path, bytes: &[u8]) -> Option<std::io::Resu
 /// A generated file that goes away when this is dropped; errors and signals end in drops too. What someone else put in
 /// its place, or wrote into it, stays.
 #[derive(Debug)]
-pub struct Generated {
+pub(crate) struct Generated {
     path: PathBuf,
     bytes: Vec<u8>,
     inode: Option<u64>,
@@ -224,7 +224,7 @@ impl Generated {
     ///
     /// # Errors
     /// As [`write_fresh`].
-    pub fn write(path: &Path, bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<Self> {
         write_fresh(path, bytes)?;
         Ok(Self { path: path.to_path_buf(), bytes: bytes.to_vec(), inode: inode(path) })
     }

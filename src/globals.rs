@@ -1,15 +1,19 @@
 //! Flags that every command knows.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Command, ValueEnum};
 
 use crate::error::{Error, Result};
 use crate::ui::{Color, Format, Verbosity};
 
+const HEADING: &str = "Options of every command";
+
 /// Flags that every command knows, before and after its name.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Options of every command")]
+#[command(next_help_heading = HEADING)]
 pub struct Globals {
     /// Act on this cluster, without touching the ~/.kube/config link
     #[arg(long, global = true, value_name = "NAME", env = "LAIN_CLUSTER", hide_env_values = true)]
@@ -49,6 +53,36 @@ pub struct Globals {
     /// The shape of the result on stdout
     #[arg(short = 'o', long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
+}
+
+/// `-o` of a command whose result comes in these shapes: help and refusal name no others.
+pub(crate) fn output(formats: &'static [Format]) -> Arg {
+    Arg::new("output")
+        .short('o')
+        .long("output")
+        .global(true)
+        .value_name("FORMAT")
+        .default_value(Format::Text.name())
+        .hide(formats.len() == 1)
+        .help("The shape of the result on stdout")
+        .help_heading(HEADING)
+        .value_parser(Shapes(formats))
+}
+
+/// Reads every shape, so that [`Globals::check_output`] can say which of them this command has; help and completion name these alone.
+#[derive(Clone)]
+struct Shapes(&'static [Format]);
+
+impl TypedValueParser for Shapes {
+    type Value = Format;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> std::result::Result<Format, clap::Error> {
+        EnumValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().filter_map(ValueEnum::to_possible_value)))
+    }
 }
 
 impl Globals {

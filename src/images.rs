@@ -1,15 +1,15 @@
 //! The app's images: which Dockerfile, how they are built and pushed.
 
-pub mod context;
+pub(crate) mod context;
 mod engine;
 mod ignore;
 mod making;
 mod processors;
-pub mod publish;
+pub(crate) mod publish;
 mod secrets;
-pub mod tags;
+pub(crate) mod tags;
 
-pub use making::{Goal, Options};
+pub(crate) use making::{Goal, Options};
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -28,7 +28,7 @@ const DEFAULT_BUILD: &str = "default";
 
 /// One image to build: the app's own, or one of `builds`.
 #[derive(Debug)]
-pub struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     app: &'a App,
     name: Option<&'a str>,
     build: &'a Build,
@@ -37,7 +37,7 @@ pub struct Plan<'a> {
 
 /// What a build or a push made.
 #[derive(Clone, Debug, Serialize)]
-pub struct ImageResult {
+pub(crate) struct ImageResult {
     /// Shape of this result.
     pub version: u32,
     /// Which of `builds`; none for the app's own.
@@ -55,7 +55,7 @@ pub struct ImageResult {
 ///
 /// # Errors
 /// The app has no `build`, or no such name in `builds`.
-pub fn plan<'a>(session: &'a Session, name: Option<&str>) -> Result<Plan<'a>> {
+pub(crate) fn plan<'a>(session: &'a Session, name: Option<&str>) -> Result<Plan<'a>> {
     let app = session.app()?;
     match name {
         None => {
@@ -77,7 +77,7 @@ pub fn plan<'a>(session: &'a Session, name: Option<&str>) -> Result<Plan<'a>> {
 ///
 /// # Errors
 /// The app builds nothing.
-pub fn plans(session: &Session) -> Result<Vec<Plan<'_>>> {
+pub(crate) fn plans(session: &Session) -> Result<Vec<Plan<'_>>> {
     let app = session.app()?;
     let named =
         app.builds.iter().flatten().map(|(name, build)| Plan { app, name: Some(name.as_str()), build, release: build.release.as_ref() });
@@ -88,17 +88,17 @@ pub fn plans(session: &Session) -> Result<Vec<Plan<'_>>> {
 
 impl Plan<'_> {
     /// An image of this plan, as a result.
-    pub fn result(&self, image: String, tag: &str, digest: Option<String>) -> ImageResult {
+    pub(crate) fn result(&self, image: String, tag: &str, digest: Option<String>) -> ImageResult {
         ImageResult { version: 1, build: self.name.map(str::to_owned), image, tag: tag.to_owned(), digest }
     }
 
     /// `release` if it is defined, else `build`.
-    pub fn final_stage(&self) -> Stage {
+    pub(crate) fn final_stage(&self) -> Stage {
         if self.release.is_some() { Stage::Release } else { Stage::Build }
     }
 
     /// True when there is a prepare stage.
-    pub fn has_prepare(&self) -> bool {
+    pub(crate) fn has_prepare(&self) -> bool {
         self.build.prepare.is_some()
     }
 
@@ -106,7 +106,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// No registry is known.
-    pub fn repository(&self, session: &Session) -> Result<String> {
+    pub(crate) fn repository(&self, session: &Session) -> Result<String> {
         Ok(self.repository_in(session.registry()?))
     }
 
@@ -115,7 +115,7 @@ impl Plan<'_> {
     }
 
     /// As [`Plan::repository`], in another registry and under another name of the app.
-    pub fn repository_of(&self, registry: &str, appname: &str) -> String {
+    pub(crate) fn repository_of(&self, registry: &str, appname: &str) -> String {
         match self.name.filter(|name| *name != DEFAULT_BUILD) {
             Some(name) => repository_in(registry, &format!("{appname}-{name}")),
             None => repository_in(registry, appname),
@@ -126,7 +126,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// No registry is known, or git refuses the folder.
-    pub fn image(&self, session: &Session) -> Result<String> {
+    pub(crate) fn image(&self, session: &Session) -> Result<String> {
         Ok(format!("{}:{}", self.repository(session)?, session.image_tag()?))
     }
 
@@ -134,7 +134,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// The stage is not defined, or the registry is needed and not known.
-    pub fn dockerfile(&self, session: &Session, stage: Stage, fallback: Option<&str>) -> Result<Dockerfile> {
+    pub(crate) fn dockerfile(&self, session: &Session, stage: Stage, fallback: Option<&str>) -> Result<Dockerfile> {
         let repository = match (session.registry(), fallback) {
             (Ok(registry), _) => self.repository_in(registry),
             (Err(_), Some(fallback)) => {
@@ -152,7 +152,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// docker is missing, the image was not built, or the push fails.
-    pub fn push(&self, session: &Session) -> Result<ImageResult> {
+    pub(crate) fn push(&self, session: &Session) -> Result<ImageResult> {
         let docker = session.docker()?;
         docker.check()?;
         let image = self.image(session)?;
@@ -166,7 +166,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// The push fails.
-    pub fn push_built(&self, session: &Session) -> Result<ImageResult> {
+    pub(crate) fn push_built(&self, session: &Session) -> Result<ImageResult> {
         let docker = session.docker()?;
         let repository = self.repository(session)?;
         let tag = session.image_tag()?.to_owned();
@@ -185,7 +185,7 @@ impl Plan<'_> {
 ///
 /// # Errors
 /// The push fails.
-pub fn push_image(session: &Session, docker: &Docker<'_>, image: &str) -> Result<Option<String>> {
+pub(crate) fn push_image(session: &Session, docker: &Docker<'_>, image: &str) -> Result<Option<String>> {
     let _section = session.ui.section("docker_push", &format!("push {image}"));
     docker.push(image)
 }
@@ -195,7 +195,7 @@ pub fn push_image(session: &Session, docker: &Docker<'_>, image: &str) -> Result
 ///
 /// # Errors
 /// stdout is closed or full.
-pub fn print(session: &Session, results: &[ImageResult]) -> Result<()> {
+pub(crate) fn print(session: &Session, results: &[ImageResult]) -> Result<()> {
     let Some(first) = results.first() else { return Ok(()) };
     session.ui.answer(&if results.len() == 1 { Images::One(first) } else { Images::Several { version: 1, images: results } })
 }
@@ -203,7 +203,7 @@ pub fn print(session: &Session, results: &[ImageResult]) -> Result<()> {
 /// What [`print()`] prints.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub enum Images<'a> {
+pub(crate) enum Images<'a> {
     /// One image.
     One(&'a ImageResult),
     /// Those of several builds, or of several registries.

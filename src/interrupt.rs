@@ -23,7 +23,7 @@ struct Child {
 ///
 /// # Errors
 /// The signal handlers cannot be installed.
-pub fn install() -> Result<()> {
+pub(crate) fn install() -> Result<()> {
     let mut signals =
         Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| Error::failed(format!("cannot listen for signals: {error}")))?;
     std::thread::spawn(move || {
@@ -37,7 +37,7 @@ pub fn install() -> Result<()> {
 }
 
 /// True once Ctrl-C or SIGTERM came.
-pub fn received() -> bool {
+pub(crate) fn received() -> bool {
     RECEIVED.load(Ordering::SeqCst) != 0
 }
 
@@ -45,7 +45,7 @@ pub fn received() -> bool {
 ///
 /// # Errors
 /// [`Error::interrupted`].
-pub fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     if received() { Err(Error::interrupted()) } else { Ok(()) }
 }
 
@@ -53,7 +53,7 @@ pub fn check() -> Result<()> {
 ///
 /// # Errors
 /// [`Error::interrupted`].
-pub fn sleep(duration: std::time::Duration) -> Result<()> {
+pub(crate) fn sleep(duration: std::time::Duration) -> Result<()> {
     let end = std::time::Instant::now() + duration;
     while let Some(left) = end.checked_duration_since(std::time::Instant::now()) {
         check()?;

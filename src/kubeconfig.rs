@@ -16,7 +16,7 @@ const PREFIX: &str = "kubeconfig-";
 
 /// A chosen cluster.
 #[derive(Clone, Debug)]
-pub struct Choice {
+pub(crate) struct Choice {
     /// Its name.
     pub name: String,
     /// Its kubeconfig, when it is not what the tools would take anyway.
@@ -27,7 +27,7 @@ pub struct Choice {
 ///
 /// # Errors
 /// `--cluster` names one that has no kubeconfig.
-pub fn choose(ui: &Ui, env: &Env, named: Option<&str>) -> Result<Option<Choice>> {
+pub(crate) fn choose(ui: &Ui, env: &Env, named: Option<&str>) -> Result<Option<Choice>> {
     if let Some(name) = named {
         check_known(env, name)?;
         let kubeconfig = find(ui, env, name)?;
@@ -46,7 +46,7 @@ fn link(env: &Env) -> Option<PathBuf> {
 }
 
 /// The cluster that `~/.kube/config` points to.
-pub fn linked_cluster(env: &Env) -> Option<String> {
+pub(crate) fn linked_cluster(env: &Env) -> Option<String> {
     let target = fs::read_link(link(env)?).ok()?;
     Some(target.file_name()?.to_str()?.strip_prefix(PREFIX)?.to_owned())
 }
@@ -55,7 +55,7 @@ pub fn linked_cluster(env: &Env) -> Option<String> {
 ///
 /// # Errors
 /// There is none; the error says where to put it.
-pub fn find(ui: &Ui, env: &Env, name: &str) -> Result<PathBuf> {
+pub(crate) fn find(ui: &Ui, env: &Env, name: &str) -> Result<PathBuf> {
     let home = kube_dir(env).ok_or_else(|| Error::failed("HOME is not set, so ~/.kube cannot be found"))?;
     let path = home.join(format!("{PREFIX}{name}"));
     let variable = format!("KUBECONFIG_{}", name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
@@ -86,7 +86,7 @@ pub fn find(ui: &Ui, env: &Env, name: &str) -> Result<PathBuf> {
 ///
 /// # Errors
 /// The name has other signs than letters, digits, `.`, `_` and `-`.
-pub fn check_name(name: &str) -> Result<()> {
+pub(crate) fn check_name(name: &str) -> Result<()> {
     if is_harmless(name) {
         return Ok(());
     }
@@ -98,7 +98,7 @@ pub fn check_name(name: &str) -> Result<()> {
 ///
 /// # Errors
 /// The name is unknown; the error lists the known ones and the nearest.
-pub fn check_known(env: &Env, name: &str) -> Result<()> {
+pub(crate) fn check_known(env: &Env, name: &str) -> Result<()> {
     check_name(name)?;
     let dirs = env.cluster_values_dirs();
     if cluster_file(&dirs, name).is_some() {
@@ -124,7 +124,7 @@ pub fn check_known(env: &Env, name: &str) -> Result<()> {
 ///
 /// # Errors
 /// The cluster is unknown, has no kubeconfig, or `~/.kube` cannot be written.
-pub fn switch(ui: &Ui, env: &Env, name: &str) -> Result<()> {
+pub(crate) fn switch(ui: &Ui, env: &Env, name: &str) -> Result<()> {
     check_known(env, name)?;
     let found = find(ui, env, name)?;
     let dir = kube_dir(env).ok_or_else(|| Error::failed("HOME is not set, so ~/.kube cannot be found"))?;

@@ -25,24 +25,29 @@
 //! - [`interrupt`]: Ctrl-C and SIGTERM.
 //! - [`error`]: kinds, places, causes, hints, exit codes.
 
-pub mod checks;
+// What nobody outside uses is private, so that dead code shows.
+#![warn(unreachable_pub)]
+// The map links all rooms: docs are made with the private ones.
+#![allow(rustdoc::private_intra_doc_links)]
+
+mod checks;
 pub mod cli;
-pub mod cluster;
-pub mod command;
+mod cluster;
+mod command;
 pub mod env;
 pub mod error;
-pub mod files;
-pub mod globals;
+mod files;
+mod globals;
 pub mod http;
-pub mod images;
-pub mod interrupt;
-pub mod kubeconfig;
+mod images;
+mod interrupt;
+mod kubeconfig;
 pub mod lint;
 pub mod model;
-pub mod release;
+mod release;
 pub mod render;
 pub mod resolved;
-pub mod session;
-pub mod tools;
+mod session;
+mod tools;
 pub mod ui;
 pub mod values;

@@ -29,7 +29,7 @@ use crate::ui::Ui;
 
 /// One run.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     /// The output.
     pub ui: Ui,
     /// The environment.
@@ -54,7 +54,7 @@ impl Session {
     ///
     /// # Errors
     /// The current folder is gone, or a cluster's name is none.
-    pub fn new(ui: Ui, env: Env, globals: Globals) -> Result<Self> {
+    pub(crate) fn new(ui: Ui, env: Env, globals: Globals) -> Result<Self> {
         for name in globals.cluster.iter().chain(&globals.use_cluster) {
             kubeconfig::check_name(name)?;
         }
@@ -80,7 +80,7 @@ impl Session {
     ///
     /// # Errors
     /// The cluster is unknown.
-    pub fn begin(&self) -> Result<()> {
+    pub(crate) fn begin(&self) -> Result<()> {
         match &self.globals.use_cluster {
             Some(name) => kubeconfig::switch(&self.ui, &self.env, name),
             None => Ok(()),
@@ -91,12 +91,12 @@ impl Session {
     ///
     /// # Errors
     /// The named cluster has no kubeconfig.
-    pub fn choice(&self) -> Result<Option<&Choice>> {
+    pub(crate) fn choice(&self) -> Result<Option<&Choice>> {
         get_or_try(&self.choice, || kubeconfig::choose(&self.ui, &self.env, self.globals.cluster.as_deref())).map(Option::as_ref)
     }
 
     /// The chosen cluster's name, where only the name matters: a cluster without a kubeconfig still has values.
-    pub fn cluster_name(&self) -> Option<String> {
+    pub(crate) fn cluster_name(&self) -> Option<String> {
         match &self.globals.cluster {
             Some(name) => Some(name.clone()),
             None => kubeconfig::linked_cluster(&self.env),
@@ -107,7 +107,7 @@ impl Session {
     ///
     /// # Errors
     /// None is chosen, or the chosen one is unknown.
-    pub fn require_cluster(&self) -> Result<&Choice> {
+    pub(crate) fn require_cluster(&self) -> Result<&Choice> {
         self.choice()?.ok_or_else(|| {
             let known = known_clusters(&self.env.cluster_values_dirs());
             let list = if known.is_empty() { String::new() } else { format!(" (known: {})", known.join(", ")) };
@@ -119,7 +119,7 @@ impl Session {
     ///
     /// # Errors
     /// See [`Resolved::load`]; an unknown cluster.
-    pub fn resolve(&self, asked: Asked) -> Result<&Resolved> {
+    pub(crate) fn resolve(&self, asked: Asked) -> Result<&Resolved> {
         debug_assert!(self.resolved.get().is_none(), "values were read before it was said which");
         get_or_try(&self.resolved, || {
             if let Some(name) = &self.globals.cluster {
@@ -133,7 +133,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::resolve`].
-    pub fn resolved(&self) -> Result<&Resolved> {
+    pub(crate) fn resolved(&self) -> Result<&Resolved> {
         match self.resolved.get() {
             Some(resolved) => Ok(resolved),
             None => self.resolve(Asked::default()),
@@ -144,7 +144,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::resolve`].
-    pub fn resolved_for(&self, cluster: &str) -> Result<Resolved> {
+    pub(crate) fn resolved_for(&self, cluster: &str) -> Result<Resolved> {
         let file = ClusterFile::find(&self.env.cluster_values_dirs(), cluster)?.map(Rc::new);
         self.load(Some(cluster), file, Asked::default())
     }
@@ -168,7 +168,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::resolve`].
-    pub fn layers(&self) -> Result<&Layers> {
+    pub(crate) fn layers(&self) -> Result<&Layers> {
         Ok(&self.resolved()?.layers)
     }
 
@@ -176,7 +176,7 @@ impl Session {
     ///
     /// # Errors
     /// The file cannot be read or is invalid.
-    pub fn authority(&self) -> Result<&Cluster> {
+    pub(crate) fn authority(&self) -> Result<&Cluster> {
         get_or_try(&self.authority, || self.cluster_file()?.map_or_else(|| Ok(Cluster::default()), |file| file.cluster().cloned()))
     }
 
@@ -184,7 +184,7 @@ impl Session {
     ///
     /// # Errors
     /// The file cannot be read or is invalid.
-    pub fn cluster_of(&self, name: &str) -> Result<Cluster> {
+    pub(crate) fn cluster_of(&self, name: &str) -> Result<Cluster> {
         cluster_of(&self.env.cluster_values_dirs(), name)
     }
 
@@ -210,7 +210,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::resolve`], or a value of the wrong type.
-    pub fn app(&self) -> Result<&App> {
+    pub(crate) fn app(&self) -> Result<&App> {
         self.resolved()?.app()
     }
 
@@ -218,7 +218,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::app`].
-    pub fn cluster(&self) -> Result<&Cluster> {
+    pub(crate) fn cluster(&self) -> Result<&Cluster> {
         self.resolved()?.cluster()
     }
 
@@ -226,7 +226,7 @@ impl Session {
     ///
     /// # Errors
     /// No layer names one.
-    pub fn registry(&self) -> Result<&str> {
+    pub(crate) fn registry(&self) -> Result<&str> {
         let dirs = self.env.cluster_values_dirs();
         let place = dirs.last().map_or_else(String::new, |dir| format!("{}/", dir.display()));
         self.cluster()?.registry.as_deref().ok_or_else(|| match self.cluster_name() {
@@ -240,7 +240,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::registry`].
-    pub fn repository(&self) -> Result<String> {
+    pub(crate) fn repository(&self) -> Result<String> {
         Ok(repository_in(self.registry()?, &self.app()?.appname))
     }
 
@@ -248,7 +248,7 @@ impl Session {
     ///
     /// # Errors
     /// git refuses the folder.
-    pub fn image_tag(&self) -> Result<&str> {
+    pub(crate) fn image_tag(&self) -> Result<&str> {
         get_or_try(&self.image_tag, || self.git().image_tag()).map(String::as_str)
     }
 
@@ -256,7 +256,7 @@ impl Session {
     ///
     /// # Errors
     /// git is missing.
-    pub fn remote_url(&self) -> Result<&str> {
+    pub(crate) fn remote_url(&self) -> Result<&str> {
         get_or_try(&self.remote_url, || self.git().remote_url()).map(String::as_str)
     }
 
@@ -282,7 +282,7 @@ impl Session {
     ///
     /// # Errors
     /// Values cannot be read, or git is missing.
-    pub fn helm_values(&self, tag: Option<&str>) -> Result<HelmValues> {
+    pub(crate) fn helm_values(&self, tag: Option<&str>) -> Result<HelmValues> {
         let resolved = self.resolved()?;
         let given = tag.map(str::to_owned).map_or_else(|| resolved.given_tag(), |tag| Ok(Some(tag)))?;
         self.ask_git(given.is_none())?;
@@ -301,14 +301,14 @@ impl Session {
 
     /// The file in the app's folder that the result goes into (`lain-build build -o dotenv > lain.env`): the shell made
     /// it, so it is neither a change of the user's nor part of the image. Relative; none when stdout goes elsewhere.
-    pub fn result_file(&self) -> Option<String> {
+    pub(crate) fn result_file(&self) -> Option<String> {
         let target = std::fs::read_link("/proc/self/fd/1").ok()?; // Linux; elsewhere there is none
         let dir = self.dir.canonicalize().ok()?;
         Some(target.strip_prefix(dir).ok()?.to_str()?.to_owned())
     }
 
     /// git in the app's folder.
-    pub fn git(&self) -> Git<'_> {
+    pub(crate) fn git(&self) -> Git<'_> {
         self.withhold();
         Git::new(&self.ui, &self.dir)
     }
@@ -317,7 +317,7 @@ impl Session {
     ///
     /// # Errors
     /// `--remote-docker` without `remote_docker` in the values, or as [`Env::patience`].
-    pub fn docker(&self) -> Result<Docker<'_>> {
+    pub(crate) fn docker(&self) -> Result<Docker<'_>> {
         self.withhold();
         if !self.globals.remote_docker {
             return Ok(Docker::new(&self.ui, None, &self.docker_answer).with(self.env.patience()?));
@@ -333,12 +333,12 @@ impl Session {
     ///
     /// # Errors
     /// The name is no image reference, or the cluster's file is invalid.
-    pub fn registry_of(&self, name: &str) -> Result<Registry<'_>> {
+    pub(crate) fn registry_of(&self, name: &str) -> Result<Registry<'_>> {
         Registry::new(&self.ui, &self.env, self.authority()?, name)
     }
 
     /// helm without a cluster.
-    pub fn local_helm(&self) -> Helm<'_> {
+    pub(crate) fn local_helm(&self) -> Helm<'_> {
         self.withhold();
         Helm::new(&self.ui, &self.dir, Target::default())
     }
@@ -347,7 +347,7 @@ impl Session {
     ///
     /// # Errors
     /// No cluster is chosen.
-    pub fn helm(&self) -> Result<Helm<'_>> {
+    pub(crate) fn helm(&self) -> Result<Helm<'_>> {
         Ok(Helm::new(&self.ui, &self.dir, self.target()?))
     }
 
@@ -355,7 +355,7 @@ impl Session {
     ///
     /// # Errors
     /// No cluster is chosen.
-    pub fn kubectl(&self) -> Result<Kubectl<'_>> {
+    pub(crate) fn kubectl(&self) -> Result<Kubectl<'_>> {
         Ok(Kubectl::new(&self.ui, self.target()?))
     }
 
@@ -363,7 +363,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::kubectl`], or kubectl is missing. A server that does not answer is no error.
-    pub fn versions(&self) -> Result<Versions> {
+    pub(crate) fn versions(&self) -> Result<Versions> {
         if let Some(versions) = self.versions.get() {
             return Ok(*versions);
         }
@@ -371,7 +371,7 @@ impl Session {
     }
 
     /// The same within a bound, for those who can do without: none without a cluster, without kubectl, or when the server takes too long.
-    pub fn versions_within(&self, bound: Duration) -> Option<Versions> {
+    pub(crate) fn versions_within(&self, bound: Duration) -> Option<Versions> {
         if let Some(versions) = self.versions.get() {
             return Some(*versions);
         }
@@ -388,7 +388,7 @@ impl Session {
     ///
     /// # Errors
     /// No cluster is chosen.
-    pub fn target(&self) -> Result<Target> {
+    pub(crate) fn target(&self) -> Result<Target> {
         self.withhold();
         let choice = self.require_cluster()?;
         let app_is_here = self.dir.join(APP_VALUES).is_file();

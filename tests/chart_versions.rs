@@ -7,9 +7,8 @@ mod objects;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use objects::{Chart, HELMS, containers, feed, id, pod, rig};
+use objects::{Chart, HELMS, Namespace, containers, feed, id, kubectl, pod, rig};
 use serde_json::{Value as Json, json};
 
 const MINORS: std::ops::RangeInclusive<u32> = 20..=37;
@@ -155,39 +154,6 @@ fn lists_have_each_key_once_and_autoscaled_things_no_replicas() {
         }
     }
     assert!(autoscaled > 5, "{autoscaled}");
-}
-
-/// A namespace of this test's own, gone with it.
-struct Namespace(String);
-
-impl Namespace {
-    fn new() -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
-        let own = Self(format!("t-chart-{:x}", now.as_millis()));
-        let (done, _, stderr) = feed(kubectl().args(["create", "namespace", &own.0]), b"");
-        assert!(done, "{stderr}");
-        // Pods are taken only when their account exists: the one that examples name, and the one that Kubernetes makes in a moment.
-        let (done, _, stderr) = feed(kubectl().args(["create", "serviceaccount", "apps", "--namespace", &own.0]), b"");
-        assert!(done, "{stderr}");
-        let end = Instant::now() + Duration::from_secs(60);
-        while !feed(kubectl().args(["get", "serviceaccount", "default", "--namespace", &own.0]), b"").0 {
-            assert!(Instant::now() < end, "{} gets no account called default", own.0);
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        own
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        feed(kubectl().args(["delete", "namespace", &self.0, "--wait=false"]), b"");
-    }
-}
-
-fn kubectl() -> Command {
-    let mut command = Command::new("kubectl");
-    command.arg("--kubeconfig").arg(rig("LAIN_E2E_KUBECONFIG"));
-    command
 }
 
 #[test]

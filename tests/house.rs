@@ -283,7 +283,7 @@ fn every_command_is_in_a_table() {
     let text = |name: &str| fs::read_to_string(src().join(name)).expect("a source");
     let listed: BTreeSet<String> = text("command/mod.rs")
         .lines()
-        .filter_map(|line| Some(line.trim().strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned()))
+        .filter_map(|line| Some(line.trim().strip_prefix("pub(crate) mod ")?.strip_suffix(';')?.to_owned()))
         .collect();
     let files: BTreeSet<String> = fs::read_dir(src().join("command"))
         .expect("commands")

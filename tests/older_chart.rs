@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use objects::{feed, id, rig};
+use objects::{Namespace, feed, id, kubectl, rig};
 use rows::{COMMON, ELSEWHERE, EVERYTHING, ROWS, VALUES};
 use serde_json::Value as Json;
 
@@ -240,11 +240,12 @@ fn the_document_lists_these_rows_and_says_what_rolls() {
 fn an_api_server_refuses_what_the_document_says() {
     let charts = Charts::new();
     let home = tempfile::tempdir().expect("a folder"); // kubectl remembers there what the server knows
+    let namespace = Namespace::new(); // what somebody else runs would be compared with these objects
     for row in ROWS {
         let applied = |text: &str| {
-            let mut command = Command::new("kubectl");
-            command.env("HOME", home.path()).arg("--kubeconfig").arg(rig("LAIN_E2E_KUBECONFIG"));
-            feed(command.args(["apply", "--dry-run=server", "-f", "-"]), text.as_bytes())
+            let mut command = kubectl();
+            command.env("HOME", home.path()).args(["apply", "--namespace", &namespace.0, "--dry-run=server", "-f", "-"]);
+            feed(&mut command, text.as_bytes())
         };
         if let Ok(text) = charts.render("older", row.values, "1.20.2") {
             let (done, _, stderr) = applied(&text);

@@ -4,9 +4,9 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use crate::cli::Lain;
+use crate::command::Command;
 use crate::error::Result;
 use crate::session::Session;
-use crate::ui::{Format, TEXT};
 
 /// Print shell completions
 #[derive(Args, Debug)]
@@ -16,14 +16,8 @@ pub struct Completions {
     shell: Shell,
 }
 
-impl Completions {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for Completions {
+    fn run(self, session: &Session) -> Result<()> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut Lain::command(), "lain", &mut text);
         session.ui.result(&String::from_utf8_lossy(&text))

@@ -15,7 +15,7 @@ use crate::tools::call::Call;
 ///
 /// # Errors
 /// There is no such program; the error names the nearest command.
-pub fn run(session: &Session, words: &[OsString]) -> Result<()> {
+pub(crate) fn run(session: &Session, words: &[OsString]) -> Result<()> {
     let (first, rest) = words.split_first().ok_or_else(|| Error::usage("no command given").hint("lain --help"))?;
     let name = first.to_string_lossy();
     let program = format!("lain-{name}");

@@ -3,10 +3,10 @@
 use clap::{Args, CommandFactory};
 
 use crate::cli::Lain;
+use crate::command::Command;
 use crate::error::{Error, Result};
 use crate::model::name::nearest;
 use crate::session::Session;
-use crate::ui::{Format, TEXT};
 
 /// Print a man page
 #[derive(Args, Debug)]
@@ -16,14 +16,8 @@ pub struct Man {
     command: Option<String>,
 }
 
-impl Man {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for Man {
+    fn run(self, session: &Session) -> Result<()> {
         let mut top = Lain::command();
         top.build();
         let page = match &self.command {

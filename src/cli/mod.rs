@@ -2,9 +2,9 @@
 //!
 //! A command is one file in `command/` and one line in a table below; nothing else knows of it.
 
-pub mod completions;
-pub mod external;
-pub mod man;
+pub(crate) mod completions;
+pub(crate) mod external;
+pub(crate) mod man;
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
@@ -12,10 +12,10 @@ use std::process::ExitCode;
 use clap::builder::Resettable;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::command;
+use crate::command::{self, Command as _};
 use crate::env::Env;
 use crate::error::Result;
-use crate::globals::Globals;
+use crate::globals::{self, Globals};
 use crate::interrupt;
 use crate::session::Session;
 use crate::tools::private;
@@ -28,7 +28,7 @@ macro_rules! commands {
         #[derive(Subcommand, Debug)]
         #[allow(clippy::large_enum_variant)] // parsed once a run
         pub enum $enum {
-            $($(#[$attr])* #[allow(missing_docs)] $name($args),)+
+            $($(#[$attr])* #[allow(missing_docs)] #[command(arg = globals::output(<$args>::FORMATS))] $name($args),)+
         }
 
         impl $enum {

@@ -11,10 +11,10 @@ use crate::interrupt;
 /// How long the API server may fail while a rollout is followed.
 const SILENCE: Duration = Duration::from_secs(30);
 /// Between two looks.
-pub const PAUSE: Duration = Duration::from_millis(700);
+pub(crate) const PAUSE: Duration = Duration::from_millis(700);
 
 /// The time, and how it passes.
-pub trait Clock {
+pub(crate) trait Clock {
     /// What time it is.
     fn now(&self) -> Instant;
 
@@ -27,7 +27,7 @@ pub trait Clock {
 
 /// The clock on the wall.
 #[derive(Clone, Copy, Debug)]
-pub struct Wall;
+pub(crate) struct Wall;
 
 impl Clock for Wall {
     fn now(&self) -> Instant {
@@ -41,7 +41,7 @@ impl Clock for Wall {
 
 /// What a follower sees that was not so before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub(crate) enum Event {
     /// A workload has more or fewer ready pods, or is to have.
     Workload(Progress),
     /// A Job stands otherwise.
@@ -57,7 +57,7 @@ pub enum Event {
 
 /// How following ends.
 #[derive(Clone, Debug)]
-pub enum End {
+pub(crate) enum End {
     /// Everything that there is, is ready.
     Ready(View),
     /// A pod cannot become ready.
@@ -72,7 +72,7 @@ pub enum End {
 }
 
 /// Follows a rollout, look by look.
-pub struct Follower<'a> {
+pub(crate) struct Follower<'a> {
     looks: Box<dyn Looks + 'a>,
     clock: &'a dyn Clock,
     sink: Box<dyn FnMut(&Event) + 'a>,
@@ -84,7 +84,7 @@ pub struct Follower<'a> {
 
 impl<'a> Follower<'a> {
     /// Follows what `looks` sees; `sink` is told what changes.
-    pub fn new(looks: impl Looks + 'a, clock: &'a dyn Clock, sink: impl FnMut(&Event) + 'a) -> Self {
+    pub(crate) fn new(looks: impl Looks + 'a, clock: &'a dyn Clock, sink: impl FnMut(&Event) + 'a) -> Self {
         Self { looks: Box::new(looks), clock, sink: Box::new(sink), told: BTreeMap::new(), since: BTreeMap::new() }
     }
 
@@ -92,7 +92,7 @@ impl<'a> Follower<'a> {
     ///
     /// # Errors
     /// The server does not answer.
-    pub fn start_from_now(&mut self) -> Result<()> {
+    pub(crate) fn start_from_now(&mut self) -> Result<()> {
         let view = self.looks.look()?;
         let news = news(&view).filter(|event| !matches!(event, Event::Trouble(_)));
         self.told.extend(news.map(|event| (about(&event), state(&event))));
@@ -103,7 +103,7 @@ impl<'a> Follower<'a> {
     ///
     /// # Errors
     /// The server does not answer.
-    pub fn step(&mut self) -> Result<(View, Option<Trouble>)> {
+    pub(crate) fn step(&mut self) -> Result<(View, Option<Trouble>)> {
         let view = self.looks.look()?;
         for event in news(&view) {
             let state = state(&event);
@@ -127,7 +127,7 @@ impl<'a> Follower<'a> {
     ///
     /// # Errors
     /// Ctrl-C, or the server does not answer for longer than it may: what was deployed goes on without lain.
-    pub fn to_the_end(&mut self, timeout: Duration) -> Result<End> {
+    pub(crate) fn until_the_end(&mut self, timeout: Duration) -> Result<End> {
         let started = self.clock.now();
         let mut silent = None;
         loop {
@@ -245,7 +245,7 @@ mod tests {
     fn follow(looks: Vec<Result<View>>, timeout: u64) -> (Result<End>, Vec<String>, u64) {
         let (clock, told) = (Still::new(), RefCell::new(vec![]));
         let sink = |event: &Event| told.borrow_mut().push(format!("{} {}", about(event).1, state(event)));
-        let end = Follower::new(Script::new(looks), &clock, sink).to_the_end(Duration::from_secs(timeout));
+        let end = Follower::new(Script::new(looks), &clock, sink).until_the_end(Duration::from_secs(timeout));
         (end, told.take(), clock.passed.get().as_secs())
     }
 

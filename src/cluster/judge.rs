@@ -21,7 +21,7 @@ const START: Duration = Duration::from_secs(10);
 
 /// How one workload stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// `deployment/dummy-web`; `pod/NAME` for a pod that was selected without its workload.
     pub name: String,
     /// Pods that are new and ready.
@@ -36,7 +36,7 @@ pub struct Progress {
 
 /// Why a pod will not become ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub(crate) struct Trouble {
     /// The pod.
     pub pod: String,
     /// The container, when one is to blame.
@@ -53,7 +53,7 @@ pub struct Trouble {
 
 /// One look at a release.
 #[derive(Clone, Debug, Default)]
-pub struct View {
+pub(crate) struct View {
     /// Deployments and `StatefulSets`.
     pub workloads: Vec<Progress>,
     /// Jobs and how they stand: `done`, `failed`, `running`.
@@ -64,18 +64,18 @@ pub struct View {
 
 impl View {
     /// Everything is ready.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.workloads.iter().all(|workload| workload.is_done)
     }
 
     /// There is nothing at all.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.workloads.is_empty() && self.jobs.is_empty()
     }
 }
 
 /// Judges everything that was selected: workloads, `ReplicaSets`, Jobs and pods.
-pub fn judge(objects: &[Object]) -> View {
+pub(crate) fn judge(objects: &[Object]) -> View {
     let templates = Templates::of(objects);
     let staying = templates.ready_and_staying(objects);
     let mut view = View::default();
@@ -258,7 +258,7 @@ fn trouble_of(pod: &Pod) -> Option<Trouble> {
 
 /// How one pod stands, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// The pod.
     pub name: String,
     /// Containers that serve.
@@ -278,7 +278,7 @@ pub struct Standing {
 }
 
 /// How pods stand, bad ones first.
-pub fn standings(pods: &[Pod]) -> Vec<Standing> {
+pub(crate) fn standings(pods: &[Pod]) -> Vec<Standing> {
     let mut found: Vec<Standing> = pods.iter().map(standing).collect();
     found.sort_by(|a, b| (a.is_good, a.is_over, &a.name).cmp(&(b.is_good, b.is_over, &b.name)));
     found

@@ -10,22 +10,22 @@ use crate::error::Result;
 use crate::tools::kubectl::Kubectl;
 
 /// The selector of everything that a release's chart makes.
-pub fn selector(app: &str, release: &str) -> String {
+pub(crate) fn selector(app: &str, release: &str) -> String {
     format!("{},helm.sh/chart={release}", of_app(app))
 }
 
 /// The selector of everything that an app's releases have.
-pub fn of_app(app: &str) -> String {
+pub(crate) fn of_app(app: &str) -> String {
     format!("{NAME}={app}")
 }
 
 /// The selector of the pods of one of a release's processes.
-pub fn of_proc(release: &str, proc: &str) -> String {
+pub(crate) fn of_proc(release: &str, proc: &str) -> String {
     format!("{INSTANCE}={release}-{proc}")
 }
 
 /// Where a follower looks.
-pub trait Looks {
+pub(crate) trait Looks {
     /// How things stand now.
     ///
     /// # Errors
@@ -38,14 +38,14 @@ pub trait Looks {
 
 /// Everything that a selector selects.
 #[derive(Clone, Copy, Debug)]
-pub struct Selected<'a> {
+pub(crate) struct Selected<'a> {
     kubectl: &'a Kubectl<'a>,
     selector: &'a str,
 }
 
 impl<'a> Selected<'a> {
     /// What `selector` selects.
-    pub fn new(kubectl: &'a Kubectl<'a>, selector: &'a str) -> Self {
+    pub(crate) fn new(kubectl: &'a Kubectl<'a>, selector: &'a str) -> Self {
         Self { kubectl, selector }
     }
 }
@@ -64,7 +64,7 @@ impl Looks for Selected<'_> {
 ///
 /// # Errors
 /// The server does not answer.
-pub fn pods(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<Pod>> {
+pub(crate) fn pods(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<Pod>> {
     select(kubectl, "pods", selector)
 }
 
@@ -72,7 +72,7 @@ pub fn pods(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<Pod>> {
 ///
 /// # Errors
 /// The server does not answer.
-pub fn running(kubectl: &Kubectl<'_>, selector: &str) -> Result<Option<Pod>> {
+pub(crate) fn running(kubectl: &Kubectl<'_>, selector: &str) -> Result<Option<Pod>> {
     let list: List<Pod> = kubectl.running_pods(selector)?;
     Ok(list.items.into_iter().find(|pod| !pod.metadata.is_leaving()))
 }
@@ -81,7 +81,7 @@ pub fn running(kubectl: &Kubectl<'_>, selector: &str) -> Result<Option<Pod>> {
 ///
 /// # Errors
 /// The server does not answer.
-pub fn images(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<(String, String)>> {
+pub(crate) fn images(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<(String, String)>> {
     let image = |object: &Object| {
         let (metadata, template) = match object {
             Object::Deployment(it) | Object::StatefulSet(it) => (&it.metadata, &it.spec.template),
@@ -98,7 +98,7 @@ pub fn images(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<(String, Stri
 ///
 /// # Errors
 /// The server does not answer.
-pub fn apps(kubectl: &Kubectl<'_>) -> Result<BTreeSet<String>> {
+pub(crate) fn apps(kubectl: &Kubectl<'_>) -> Result<BTreeSet<String>> {
     let list: List<Object> = kubectl.get("deployments,statefulsets,cronjobs")?;
     let name = |object: &Object| match object {
         Object::Deployment(it) | Object::StatefulSet(it) => Some(it.metadata.label(NAME).to_owned()),
@@ -112,7 +112,7 @@ pub fn apps(kubectl: &Kubectl<'_>) -> Result<BTreeSet<String>> {
 ///
 /// # Errors
 /// The server does not answer.
-pub fn has_cron_jobs(kubectl: &Kubectl<'_>, selector: &str) -> Result<bool> {
+pub(crate) fn has_cron_jobs(kubectl: &Kubectl<'_>, selector: &str) -> Result<bool> {
     let found: Vec<Object> = select(kubectl, "cronjobs", selector)?;
     Ok(!found.is_empty())
 }

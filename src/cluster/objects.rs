@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 /// What `kubectl get -o json` prints.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(bound = "T: Deserialize<'de>")]
-pub struct List<T> {
+pub(crate) struct List<T> {
     /// Its objects.
     #[serde(default = "Vec::new", deserialize_with = "or_empty")]
     pub items: Vec<T>,
@@ -17,7 +17,7 @@ pub struct List<T> {
 /// An object of several kinds asked for at once.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind")]
-pub enum Object {
+pub(crate) enum Object {
     /// Keeps pods of one template, in any order.
     Deployment(Workload),
     /// Keeps pods of one template, numbered.
@@ -38,7 +38,7 @@ pub enum Object {
 /// The head of every object.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Metadata {
+pub(crate) struct Metadata {
     /// Its name.
     pub name: String,
     #[serde(deserialize_with = "or_empty")]
@@ -56,7 +56,7 @@ pub struct Metadata {
 /// An object that made another.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Owner {
+pub(crate) struct Owner {
     /// `ReplicaSet`
     pub kind: String,
     /// Its name.
@@ -66,27 +66,27 @@ pub struct Owner {
 
 impl Metadata {
     /// A label; empty where it is missing.
-    pub fn label(&self, key: &str) -> &str {
+    pub(crate) fn label(&self, key: &str) -> &str {
         self.labels.get(key).map_or("", String::as_str)
     }
 
     /// An annotation.
-    pub fn annotation(&self, key: &str) -> Option<&str> {
+    pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
         self.annotations.get(key).map(String::as_str)
     }
 
     /// Who made it and watches over it.
-    pub fn owner(&self) -> Option<&Owner> {
+    pub(crate) fn owner(&self) -> Option<&Owner> {
         self.owner_references.iter().find(|owner| owner.controller)
     }
 
     /// When it was made.
-    pub fn created(&self) -> Option<Timestamp> {
+    pub(crate) fn created(&self) -> Option<Timestamp> {
         self.creation_timestamp.as_deref()?.parse().ok()
     }
 
     /// It was deleted, and winds up.
-    pub fn is_leaving(&self) -> bool {
+    pub(crate) fn is_leaving(&self) -> bool {
         self.deletion_timestamp.is_some()
     }
 }
@@ -94,7 +94,7 @@ impl Metadata {
 /// A Deployment or a `StatefulSet`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Workload {
+pub(crate) struct Workload {
     /// Its head.
     pub metadata: Metadata,
     /// What is wanted.
@@ -107,7 +107,7 @@ pub struct Workload {
 /// What is wanted of a workload.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct WorkloadSpec {
+pub(crate) struct WorkloadSpec {
     /// How many pods; none is one.
     pub replicas: Option<u64>,
     /// Its template is not to be followed for now.
@@ -119,7 +119,7 @@ pub struct WorkloadSpec {
 /// What there is of a workload.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct WorkloadStatus {
+pub(crate) struct WorkloadStatus {
     /// The generation that its controller has seen.
     pub observed_generation: u64,
     /// Pods of any template.
@@ -141,7 +141,7 @@ pub struct WorkloadStatus {
 /// What pods are to be.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Template {
+pub(crate) struct Template {
     /// Their containers.
     pub spec: PodSpec,
 }
@@ -149,19 +149,19 @@ pub struct Template {
 /// What a Deployment made of one state of its template; its pods carry the hash of it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct ReplicaSet {
+pub(crate) struct ReplicaSet {
     /// Its head.
     pub metadata: Metadata,
 }
 
 impl ReplicaSet {
     /// Which state of the template it is: the highest is the newest, also when an older state became the newest again.
-    pub fn revision(&self) -> u64 {
+    pub(crate) fn revision(&self) -> u64 {
         self.metadata.annotation("deployment.kubernetes.io/revision").and_then(|revision| revision.parse().ok()).unwrap_or(0)
     }
 
     /// The hash of its template, which its pods carry.
-    pub fn hash(&self) -> &str {
+    pub(crate) fn hash(&self) -> &str {
         self.metadata.label("pod-template-hash")
     }
 }
@@ -169,7 +169,7 @@ impl ReplicaSet {
 /// Pods that run to their end.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Job {
+pub(crate) struct Job {
     /// Its head.
     pub metadata: Metadata,
     /// How it stands.
@@ -180,7 +180,7 @@ pub struct Job {
 /// How a Job stands.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct JobStatus {
+pub(crate) struct JobStatus {
     /// Pods at work.
     pub active: u64,
     /// Pods that ended well.
@@ -192,7 +192,7 @@ pub struct JobStatus {
 /// What makes Jobs.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct CronJob {
+pub(crate) struct CronJob {
     /// Its head.
     pub metadata: Metadata,
     spec: CronJobSpec,
@@ -212,7 +212,7 @@ struct JobTemplate {
 
 impl CronJob {
     /// What the pods of its Jobs are to be.
-    pub fn template(&self) -> &Template {
+    pub(crate) fn template(&self) -> &Template {
         &self.spec.job_template.spec.template
     }
 }
@@ -220,7 +220,7 @@ impl CronJob {
 /// Containers on a node.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Pod {
+pub(crate) struct Pod {
     /// Its head.
     pub metadata: Metadata,
     /// What it is to run.
@@ -233,7 +233,7 @@ pub struct Pod {
 /// What a pod is to run.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct PodSpec {
+pub(crate) struct PodSpec {
     /// Beside each other.
     #[serde(deserialize_with = "or_empty")]
     pub containers: Vec<Container>,
@@ -242,7 +242,7 @@ pub struct PodSpec {
 /// A container that is to run.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Container {
+pub(crate) struct Container {
     /// Where its files come from.
     pub image: String,
 }
@@ -250,7 +250,7 @@ pub struct Container {
 /// How a pod stands.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct PodStatus {
+pub(crate) struct PodStatus {
     /// `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`
     pub phase: String,
     /// What is true of it.
@@ -267,7 +267,7 @@ pub struct PodStatus {
 /// What is true of an object, or not.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Condition {
+pub(crate) struct Condition {
     /// `PodScheduled`
     #[serde(rename = "type")]
     pub what: String,
@@ -282,7 +282,7 @@ pub struct Condition {
 /// How a container stands.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct ContainerStatus {
+pub(crate) struct ContainerStatus {
     /// The container's name.
     pub name: String,
     /// It serves.
@@ -297,7 +297,7 @@ pub struct ContainerStatus {
 /// What a container does; none of them while it runs.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct ContainerState {
+pub(crate) struct ContainerState {
     /// It is not there yet, or not again.
     pub waiting: Option<Reason>,
     /// It ended.
@@ -307,7 +307,7 @@ pub struct ContainerState {
 /// Why something is as it is.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Reason {
+pub(crate) struct Reason {
     /// In a word: `CrashLoopBackOff`.
     pub reason: Option<String>,
     /// In a sentence.
@@ -316,25 +316,25 @@ pub struct Reason {
 
 impl Pod {
     /// True for a condition that holds.
-    pub fn is(&self, condition: &str) -> bool {
+    pub(crate) fn is(&self, condition: &str) -> bool {
         self.status.conditions.iter().any(|known| known.what == condition && known.status == "True")
     }
 
     /// It ran to its end.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         matches!(self.status.phase.as_str(), "Succeeded" | "Failed")
     }
 
     /// True for a pod of one of a release's processes.
-    pub fn belongs_to(&self, release: &str, proc: &str) -> bool {
+    pub(crate) fn belongs_to(&self, release: &str, proc: &str) -> bool {
         self.metadata.label(INSTANCE) == format!("{release}-{proc}")
     }
 }
 
 /// The label that tells a release's processes apart.
-pub const INSTANCE: &str = "app.kubernetes.io/instance";
+pub(crate) const INSTANCE: &str = "app.kubernetes.io/instance";
 /// The label with the app's name.
-pub const NAME: &str = "app.kubernetes.io/name";
+pub(crate) const NAME: &str = "app.kubernetes.io/name";
 
 /// `null` is what is missing.
 fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {

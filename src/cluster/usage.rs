@@ -16,16 +16,16 @@ const STEPS: u64 = 1440;
 /// The longest start of a pod's name that Kubernetes keeps before its own random end.
 const NAME_KEPT: usize = 58;
 /// Less CPU is not told apart, in thousandths of a core.
-pub const CPU_FLOOR: u64 = 5;
+pub(crate) const CPU_FLOOR: u64 = 5;
 
 /// What the pods that a selector selects use now, as kubectl's own table; none when the cluster does not say.
-pub fn top(kubectl: &Kubectl<'_>, selector: &str) -> Option<String> {
+pub(crate) fn top(kubectl: &Kubectl<'_>, selector: &str) -> Option<String> {
     kubectl.top_pods(selector)
 }
 
 /// A process of a release. Its name and the release's are DNS labels: they go into queries as they are.
 #[derive(Clone, Debug)]
-pub struct Process<'a> {
+pub(crate) struct Process<'a> {
     /// Of which kind.
     pub kind: ProcKind,
     /// The release.
@@ -38,7 +38,7 @@ pub struct Process<'a> {
 
 /// Where to ask, and for which time.
 #[derive(Clone, Debug)]
-pub struct Record<'a> {
+pub(crate) struct Record<'a> {
     /// The address of Prometheus.
     pub base: &'a str,
     /// The cluster's own query for CPU, in thousandths of a core.
@@ -57,7 +57,7 @@ pub struct Record<'a> {
 
 /// What was used; none where that is not known, or not to be trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Used {
+pub(crate) struct Used {
     /// The 95th percentile, in thousandths of a core.
     pub cpu: Option<u64>,
     /// The quantile, in bytes.
@@ -66,7 +66,7 @@ pub struct Used {
 
 /// What is known of one process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// What it used.
     pub used: Used,
     /// There is a record of its CPU, to be trusted or not.
@@ -78,7 +78,7 @@ impl Record<'_> {
     ///
     /// # Errors
     /// Not all of it was answered in time, or an answer cannot be; or Ctrl-C.
-    pub fn ask(&self, processes: &[Process<'_>]) -> Result<Vec<Seen>> {
+    pub(crate) fn ask(&self, processes: &[Process<'_>]) -> Result<Vec<Seen>> {
         let step = Duration::from_secs((self.length.as_secs() / STEPS).max(1));
         let mut queries = vec![];
         for process in processes {

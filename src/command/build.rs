@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::Command;
 use crate::command::deploy::show;
 use crate::error::Result;
 use crate::images::{self, Goal, Images, Options};
@@ -33,14 +34,10 @@ pub struct Build {
     platform: Vec<String>,
 }
 
-impl Build {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        Images::FORMATS
-    }
+impl Command for Build {
+    const FORMATS: &'static [Format] = Images::FORMATS;
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         let goal = match (self.publish, self.push || self.deploy) {
             (true, _) => Goal::Publish,
             (false, true) => Goal::Push,

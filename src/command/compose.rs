@@ -2,12 +2,12 @@
 
 use clap::Args;
 
+use super::Command;
 use crate::error::{Error, Result};
 use crate::files::write_new;
 use crate::model::image::repository_in;
 use crate::render::compose;
 use crate::session::Session;
-use crate::ui::{Format, TEXT};
 
 const FILE: &str = "docker-compose.yaml";
 
@@ -24,14 +24,8 @@ pub struct Compose {
     _values: Vec<std::path::PathBuf>,
 }
 
-impl Compose {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for Compose {
+    fn run(self, session: &Session) -> Result<()> {
         let app = session.app()?;
         let path = session.dir.join(FILE);
         if path.exists() && !self.force {

@@ -2,12 +2,12 @@
 
 use clap::Args;
 
+use super::Command;
 use crate::error::{Error, Result};
 use crate::model::name::is_label;
 use crate::release::delete::{self, Secrets};
 use crate::release::handle::Handle;
 use crate::session::Session;
-use crate::ui::{Format, TEXT};
 
 /// Delete the release; works without a checkout when APP is given
 #[derive(Args, Debug)]
@@ -25,14 +25,8 @@ pub struct Delete {
     force: bool,
 }
 
-impl Delete {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for Delete {
+    fn run(self, session: &Session) -> Result<()> {
         let (release, app) = match &self.release {
             Some(release) if !is_label(release) => return Err(Error::usage(format!("`{release}` is no release name"))),
             Some(release) => (release.clone(), release.clone()),
@@ -54,7 +48,9 @@ impl Delete {
         }
         Ok(())
     }
+}
 
+impl Delete {
     fn ask(&self, session: &Session, question: &str) -> Result<()> {
         if self.yes || self.force {
             return Ok(());

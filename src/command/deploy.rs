@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::Command;
 use crate::error::{Error, Result};
 use crate::model::app::ProcKind;
 use crate::model::image::ImageReference;
@@ -41,17 +42,19 @@ pub struct Deploy {
     timeout: Option<u64>,
 }
 
-impl Deploy {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
+impl Command for Deploy {
+    const FORMATS: &'static [Format] = DeployAnswer::FORMATS;
+
+    fn formats(&self) -> &'static [Format] {
         if self.dry_run { TEXT } else { DeployAnswer::FORMATS }
     }
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         self.deploy(session, Which::New)
     }
+}
 
+impl Deploy {
     /// With the image of these flags, or with the one that runs.
     pub(super) fn deploy(self, session: &Session, which: Which) -> Result<()> {
         session.require_cluster()?;

@@ -2,11 +2,11 @@
 
 use clap::Args;
 
+use super::Command;
 use crate::error::{Error, Result};
 use crate::images;
 use crate::render::dockerfile::Stage;
 use crate::session::Session;
-use crate::ui::{Format, TEXT};
 
 /// Print the Dockerfile that prepare, build or release uses
 #[derive(Args, Debug)]
@@ -20,14 +20,8 @@ pub struct Dockerfile {
     name: Option<String>,
 }
 
-impl Dockerfile {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for Dockerfile {
+    fn run(self, session: &Session) -> Result<()> {
         let plan = images::plan(session, self.name.as_deref())?;
         let file = plan.dockerfile(session, self.stage.unwrap_or_else(|| plan.final_stage()), Some("REGISTRY"))?;
         if !file.values.is_empty() {

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use zeroize::Zeroizing;
 
+use super::Command;
 use crate::command::secret::{self, Apply, BackupList, Store};
 use crate::error::{Error, Result};
 use crate::model::dotenv::{self, Variable};
@@ -62,9 +63,10 @@ enum Verb {
     Other(Vec<OsString>),
 }
 
-impl EnvCommand {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
+impl Command for EnvCommand {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Yaml];
+
+    fn formats(&self) -> &'static [Format] {
         match &self.verb {
             Verb::Show { .. } => &[Format::Text, Format::Yaml],
             Verb::Backups => BackupList::FORMATS,
@@ -72,8 +74,7 @@ impl EnvCommand {
         }
     }
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         // What was given is read first: a slip there must not make a Secret or ask a cluster.
         let open = || Store::open(session, Purpose::Env);
         match self.verb {

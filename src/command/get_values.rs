@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::Command;
 use crate::error::{Error, Result};
 use crate::model::name::is_harmless;
 use crate::session::Session;
@@ -24,14 +25,10 @@ pub struct GetValues {
     all: bool,
 }
 
-impl GetValues {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        Given::FORMATS
-    }
+impl Command for GetValues {
+    const FORMATS: &'static [Format] = Given::FORMATS;
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         let release = match self.release {
             Some(release) if !is_harmless(&release) => {
                 return Err(Error::usage(format!("`{release}` is no release name")).hint("helm list"));

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::Command;
 use crate::error::Result;
 use crate::images::{self, ImageResult, Images};
 use crate::session::Session;
@@ -11,14 +12,10 @@ use crate::ui::{Answer, Format};
 #[derive(Args, Debug)]
 pub struct Image {}
 
-impl Image {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        Images::FORMATS
-    }
+impl Command for Image {
+    const FORMATS: &'static [Format] = Images::FORMATS;
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         let tag = session.image_tag()?;
         let app = session.app()?;
         let results = if app.build.is_none() && app.builds.iter().flatten().next().is_none() {

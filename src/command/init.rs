@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::Command;
 use crate::checks;
 use crate::error::{Error, Result};
 use crate::files::{Folder, all_stays_inside};
@@ -12,7 +13,6 @@ use crate::lint::chart::Chart;
 use crate::model::name::{is_label, to_label};
 use crate::render::chart::{self, ChartFile, Language};
 use crate::session::Session;
-use crate::ui::{Format, TEXT};
 
 /// Write chart/ for this repo
 #[derive(Args, Debug)]
@@ -41,14 +41,8 @@ pub struct Init {
     _values: Vec<PathBuf>,
 }
 
-impl Init {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for Init {
+    fn run(self, session: &Session) -> Result<()> {
         let dir = &session.dir;
         let chart_dir = dir.join("chart");
         let values_path = chart_dir.join("values.yaml");
@@ -81,7 +75,9 @@ impl Init {
         }
         Ok(())
     }
+}
 
+impl Init {
     /// Which older chart the values that stay were written for.
     fn values_from(&self, chart_dir: &Path) -> Option<String> {
         if !self.template_only {

@@ -3,6 +3,7 @@
 use clap::Args;
 use include_dir::{Dir, include_dir};
 
+use super::Command;
 use crate::checks::{self, Advice};
 use crate::error::{Error, Location, Result};
 use crate::lint::catalogue::{CHECKS, find};
@@ -38,14 +39,14 @@ pub struct Lint {
     explain: Option<String>,
 }
 
-impl Lint {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
+impl Command for Lint {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json];
+
+    fn formats(&self) -> &'static [Format] {
         if self.explain.is_some() { TEXT } else { &[Format::Text, Format::Json] }
     }
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         if let Some(id) = &self.explain {
             return explain(session, id);
         }

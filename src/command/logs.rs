@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::Command;
 use crate::cluster::look;
 use crate::error::{Error, Result};
 use crate::interrupt;
@@ -15,7 +16,6 @@ use crate::release::links;
 use crate::session::Session;
 use crate::tools::call::Call;
 use crate::tools::kubectl::Kubectl;
-use crate::ui::{Format, TEXT};
 
 /// Between two questions to the API server while a log is read.
 const BETWEEN: Duration = Duration::from_secs(5);
@@ -49,14 +49,8 @@ pub struct Logs {
     kibana: bool,
 }
 
-impl Logs {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for Logs {
+    fn run(self, session: &Session) -> Result<()> {
         let app = session.app()?;
         let release = app.release();
         let kibana = links::kibana(app, session.cluster()?);
@@ -94,7 +88,9 @@ impl Logs {
         }
         finish(watched(session, &kubectl, &kubectl.follow_logs(&selector, self.tail))?)
     }
+}
 
+impl Logs {
     /// Pod by pod: before kubectl 1.21 one pod that is going ends `kubectl logs -l` for all, whatever `--ignore-errors` says.
     fn once(&self, session: &Session, kubectl: &Kubectl<'_>, selector: &str) -> Result<()> {
         let found = look::pods(kubectl, selector)?;

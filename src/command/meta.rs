@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::Command;
 use crate::error::Result;
 use crate::model::tag::{NO_GIT_TAG, commit_tag, merged_result};
 use crate::session::Session;
@@ -13,14 +14,10 @@ use crate::ui::{Answer, Format, printable};
 #[derive(Args, Debug)]
 pub struct Meta {}
 
-impl Meta {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        Tag::FORMATS
-    }
+impl Command for Meta {
+    const FORMATS: &'static [Format] = Tag::FORMATS;
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         let git = session.git();
         if session.env.get("GIT_DIR").is_some() {
             session.ui.warn("GIT_DIR is set: the tag is of that repository, wherever this folder is");

@@ -1,34 +1,52 @@
 //! One file a command, named after it: its flags (clap) and its verb.
 
-pub mod build;
-pub mod compose;
-pub mod delete;
-pub mod deploy;
-pub mod dockerfile;
-pub mod dockerignore;
-pub mod env;
-pub mod get_values;
-pub mod image;
-pub mod init;
-pub mod lint;
-pub mod logs;
-pub mod meta;
-pub mod notify_deploy;
-pub mod prepare;
-pub mod push;
-pub mod redeploy;
-pub mod restart;
-pub mod rollback;
-pub mod run;
-pub mod save;
-pub mod schema;
-pub mod secret;
-pub mod send_msg;
-pub mod status;
-pub mod tags;
-pub mod template;
-pub mod use_cluster;
-pub mod values;
-pub mod version;
-pub mod wait;
-pub mod x;
+pub(crate) mod build;
+pub(crate) mod compose;
+pub(crate) mod delete;
+pub(crate) mod deploy;
+pub(crate) mod dockerfile;
+pub(crate) mod dockerignore;
+pub(crate) mod env;
+pub(crate) mod get_values;
+pub(crate) mod image;
+pub(crate) mod init;
+pub(crate) mod lint;
+pub(crate) mod logs;
+pub(crate) mod meta;
+pub(crate) mod notify_deploy;
+pub(crate) mod prepare;
+pub(crate) mod push;
+pub(crate) mod redeploy;
+pub(crate) mod restart;
+pub(crate) mod rollback;
+pub(crate) mod run;
+pub(crate) mod save;
+pub(crate) mod schema;
+pub(crate) mod secret;
+pub(crate) mod send_msg;
+pub(crate) mod status;
+pub(crate) mod tags;
+pub(crate) mod template;
+pub(crate) mod use_cluster;
+pub(crate) mod values;
+pub(crate) mod version;
+pub(crate) mod wait;
+pub(crate) mod x;
+
+use crate::error::Result;
+use crate::session::Session;
+use crate::ui::{Format, TEXT};
+
+/// What the command line asks of each command.
+pub(crate) trait Command: Sized {
+    /// The shapes that its result has in any of its forms, text first.
+    const FORMATS: &'static [Format] = TEXT;
+
+    /// Those of the form that was typed.
+    fn formats(&self) -> &'static [Format] {
+        Self::FORMATS
+    }
+
+    /// Does it.
+    fn run(self, session: &Session) -> Result<()>;
+}

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Command;
 use crate::error::{Error, Result};
 use crate::release::announce::{self, DeployMessage};
 use crate::release::deployed::DeployAnswer;
 use crate::session::Session;
-use crate::ui::{Format, TEXT};
 
 /// Send the message about a deploy
 #[derive(Args, Debug)]
@@ -22,14 +22,8 @@ pub struct NotifyDeploy {
     strict: bool,
 }
 
-impl NotifyDeploy {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for NotifyDeploy {
+    fn run(self, session: &Session) -> Result<()> {
         let text = std::fs::read(&self.result).map_err(|error| Error::io("read", &self.result, &error))?;
         let result: DeployAnswer = serde_json::from_slice(&text).map_err(|error| {
             Error::failed(format!("{}: not a deploy's result: {error}", self.result.display()))

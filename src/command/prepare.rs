@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::Command;
 use crate::error::Result;
 use crate::images::{self, Images, Options};
 use crate::session::Session;
@@ -21,14 +22,10 @@ pub struct Prepare {
     platform: Vec<String>,
 }
 
-impl Prepare {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        Images::FORMATS
-    }
+impl Command for Prepare {
+    const FORMATS: &'static [Format] = Images::FORMATS;
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         let options = Options { pull: true, keep_dockerfile: self.keep_dockerfile, platforms: self.platform };
         let mut results = Vec::new();
         for plan in images::plans(session)?.iter().filter(|plan| plan.has_prepare()) {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::Command;
 use crate::error::{Error, Result};
 use crate::images::publish::publish;
 use crate::images::{self, ImageResult, Images, push_image};
@@ -35,14 +36,10 @@ pub struct Push {
     publish: bool,
 }
 
-impl Push {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        Images::FORMATS
-    }
+impl Command for Push {
+    const FORMATS: &'static [Format] = Images::FORMATS;
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         let mut results = Vec::new();
         if self.publish {
             for plan in images::plans(session)? {
@@ -90,7 +87,9 @@ impl Push {
         }
         images::print(session, &results)
     }
+}
 
+impl Push {
     /// What was given, archives by the images in them.
     fn named(docker: &Docker<'_>, dir: &Path, given: &[String]) -> Result<Vec<String>> {
         let mut images = Vec::new();

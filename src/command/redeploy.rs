@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::Command;
 use crate::command::deploy::Deploy;
 use crate::error::Result;
 use crate::release::deploy::Which;
@@ -15,14 +16,14 @@ pub struct Redeploy {
     flags: Deploy,
 }
 
-impl Redeploy {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
+impl Command for Redeploy {
+    const FORMATS: &'static [Format] = Deploy::FORMATS;
+
+    fn formats(&self) -> &'static [Format] {
         self.flags.formats()
     }
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         self.flags.deploy(session, Which::Running)
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::Command;
 use crate::cluster::look;
 use crate::cluster::objects::Pod;
 use crate::error::{Error, Result};
 use crate::release::rollout;
 use crate::session::Session;
-use crate::ui::{Format, TEXT};
 
 /// Delete pods, so that Kubernetes makes new ones with the current Secrets
 #[derive(Args, Debug)]
@@ -26,14 +26,8 @@ pub struct Restart {
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
-impl Restart {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for Restart {
+    fn run(self, session: &Session) -> Result<()> {
         let app = session.app()?;
         let release = app.release();
         let selector = look::selector(&app.appname, release);

@@ -2,10 +2,10 @@
 
 use clap::Args;
 
+use super::Command;
 use crate::error::Result;
 use crate::release::rollback::rollback;
 use crate::session::Session;
-use crate::ui::{Format, TEXT};
 
 /// Go back to the last good release, chart and values included; Secrets stay as they are
 #[derive(Args, Debug)]
@@ -15,14 +15,8 @@ pub struct Rollback {
     wait: bool,
 }
 
-impl Rollback {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for Rollback {
+    fn run(self, session: &Session) -> Result<()> {
         let back = rollback(session, self.wait || session.env.is_ci())?;
         let app = session.app()?;
         session.ui.done(&format!("release {} is back at revision {}, image tag {}", back.release, back.revision, back.tag));

@@ -2,12 +2,12 @@
 
 use clap::Args;
 
+use super::Command;
 use crate::error::{Error, Result};
 use crate::images;
 use crate::model::app::App;
 use crate::model::proc::Proc;
 use crate::session::Session;
-use crate::ui::{Format, TEXT};
 
 /// Run a command in a container of the app's image; its exit code is ours
 #[derive(Args, Debug)]
@@ -29,14 +29,8 @@ pub struct Run {
     command: Vec<String>,
 }
 
-impl Run {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for Run {
+    fn run(self, session: &Session) -> Result<()> {
         let docker = session.docker()?;
         docker.check()?;
         let app = session.app()?;
@@ -79,7 +73,9 @@ impl Run {
             code => Err(Error::child(code)),
         }
     }
+}
 
+impl Run {
     /// What a pod of the proc runs; without one, the app's own image.
     fn own_image(&self, session: &Session, app: &App, proc: Option<&Proc>) -> Result<String> {
         let name = proc.and_then(|proc| proc.build.as_deref());

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use super::Command;
 use crate::error::{Error, Result};
 use crate::images;
 use crate::model::image::{ImageReference, repository_in};
@@ -36,14 +37,10 @@ pub struct Save {
     dir: PathBuf,
 }
 
-impl Save {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        Saved::FORMATS
-    }
+impl Command for Save {
+    const FORMATS: &'static [Format] = Saved::FORMATS;
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         let docker = session.docker()?;
         docker.check()?;
         let image = match &self.image {

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use super::Command;
 use crate::error::Result;
 use crate::model::schema;
 use crate::session::Session;
@@ -27,14 +28,10 @@ enum Of {
     Cluster,
 }
 
-impl Schema {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        &[Format::Text, Format::Json]
-    }
+impl Command for Schema {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json];
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         session.ui.result_json(match self.of {
             Of::Values => schema::values(),
             Of::Cluster => schema::cluster(),

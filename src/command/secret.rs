@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::Command;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt;
 use crate::kubeconfig;
@@ -67,7 +68,7 @@ enum Verb {
 
 /// The flags of `apply`.
 #[derive(Args, Debug)]
-pub struct Apply {
+pub(crate) struct Apply {
     /// The file; - reads stdin
     #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
     file: PathBuf,
@@ -77,9 +78,10 @@ pub struct Apply {
     _values: Vec<PathBuf>,
 }
 
-impl Secret {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
+impl Command for Secret {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Yaml];
+
+    fn formats(&self) -> &'static [Format] {
         match &self.verb {
             Verb::Show { name: None, .. } => &[Format::Text, Format::Yaml],
             Verb::Backups => BackupList::FORMATS,
@@ -87,8 +89,7 @@ impl Secret {
         }
     }
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         // What was given is read first: a slip there must not make a Secret or ask a cluster.
         let open = || Store::open(session, Purpose::Files);
         match self.verb {
@@ -121,7 +122,7 @@ impl Apply {
     ///
     /// # Errors
     /// The file cannot be read, is another's or wrong, or the server refuses.
-    pub fn run(self, session: &Session, purpose: Purpose) -> Result<()> {
+    pub(crate) fn run(self, session: &Session, purpose: Purpose) -> Result<()> {
         let (shown, text) = if self.file == Path::new("-") {
             let bytes = bounded(std::io::stdin().lock(), MAX_TEXT);
             (PathBuf::from("stdin"), bytes.map_err(|error| Error::io("read", Path::new("stdin"), &error))?)
@@ -150,7 +151,7 @@ impl Apply {
 }
 
 /// What `env` and `secret` do alike.
-pub struct Store<'a> {
+pub(crate) struct Store<'a> {
     session: &'a Session,
     kubectl: Kubectl<'a>,
     secret: AppSecret,
@@ -163,7 +164,7 @@ impl<'a> Store<'a> {
     ///
     /// # Errors
     /// No cluster is chosen, or it does not answer.
-    pub fn open(session: &'a Session, purpose: Purpose) -> Result<Self> {
+    pub(crate) fn open(session: &'a Session, purpose: Purpose) -> Result<Self> {
         Self::fetch(session, purpose, true)
     }
 
@@ -171,7 +172,7 @@ impl<'a> Store<'a> {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub fn open_bare(session: &'a Session, purpose: Purpose) -> Result<Self> {
+    pub(crate) fn open_bare(session: &'a Session, purpose: Purpose) -> Result<Self> {
         Self::fetch(session, purpose, false)
     }
 
@@ -198,7 +199,7 @@ impl<'a> Store<'a> {
     ///
     /// # Errors
     /// stdout is closed or full.
-    pub fn show(&self, reveal: bool) -> Result<()> {
+    pub(crate) fn show(&self, reveal: bool) -> Result<()> {
         let mask = self.session.env.is_ci() && !reveal;
         if mask {
             self.session.ui.say("values are masked in CI; --reveal shows them");
@@ -223,7 +224,7 @@ impl<'a> Store<'a> {
     ///
     /// # Errors
     /// A key is there and must not be replaced, or the server refuses.
-    pub fn add(&self, pairs: Vec<(String, Zeroizing<Vec<u8>>)>, overwrite: bool) -> Result<()> {
+    pub(crate) fn add(&self, pairs: Vec<(String, Zeroizing<Vec<u8>>)>, overwrite: bool) -> Result<()> {
         let mut data = self.secret.data();
         for (key, value) in pairs {
             if data.get(&key).is_some_and(|old| *old != value) && !overwrite {
@@ -239,7 +240,7 @@ impl<'a> Store<'a> {
     ///
     /// # Errors
     /// The editor fails; the text is not valid; someone else was faster. Then the text is kept and its path said.
-    pub fn edit(&self) -> Result<()> {
+    pub(crate) fn edit(&self) -> Result<()> {
         self.tell_of_left_drafts();
         let before = self.secret.to_yaml(false);
         let card = editor::Card {
@@ -358,7 +359,7 @@ impl<'a> Store<'a> {
     ///
     /// # Errors
     /// The server does not answer, or stdout is closed or full.
-    pub fn list_backups(&self) -> Result<()> {
+    pub(crate) fn list_backups(&self) -> Result<()> {
         let (ui, name) = (&self.session.ui, &self.secret.name);
         let backups = backups::list(&self.kubectl, name)?;
         let now = self.secret.data();
@@ -391,7 +392,7 @@ impl<'a> Store<'a> {
     ///
     /// # Errors
     /// There is no such backup, or the server refuses.
-    pub fn roll_back(&self, wanted: Option<&str>) -> Result<()> {
+    pub(crate) fn roll_back(&self, wanted: Option<&str>) -> Result<()> {
         let (ui, name) = (&self.session.ui, &self.secret.name);
         let backups = backups::list(&self.kubectl, name)?;
         let backup = backups::choose(&backups, wanted, self.word(), name, &self.secret.data())?;
@@ -409,7 +410,7 @@ impl<'a> Store<'a> {
 
 /// What `backups` lists.
 #[derive(Serialize)]
-pub struct BackupList<'a> {
+pub(crate) struct BackupList<'a> {
     version: u32,
     secret: &'a str,
     backups: Vec<Listed<'a>>,
@@ -454,7 +455,7 @@ fn bounded(from: impl std::io::Read, most: u64) -> std::io::Result<Zeroizing<Vec
 }
 
 /// From now on a value is printed as `***`, plain and in base64, as servers repeat it.
-pub fn hide(session: &Session, value: &[u8]) {
+pub(crate) fn hide(session: &Session, value: &[u8]) {
     if value.len() < 6 {
         return; // `true` or `80` would be hidden in words that have nothing to do with it
     }

@@ -2,10 +2,10 @@
 
 use clap::Args;
 
+use super::Command;
 use crate::error::Result;
 use crate::release::announce;
 use crate::session::Session;
-use crate::ui::{Format, TEXT};
 
 /// Send a text to the webhook in the values
 #[derive(Args, Debug)]
@@ -17,14 +17,8 @@ pub struct SendMsg {
     strict: bool,
 }
 
-impl SendMsg {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for SendMsg {
+    fn run(self, session: &Session) -> Result<()> {
         if self.text.trim().is_empty() {
             session.ui.detail("the text is empty: nothing to send");
             return Ok(());

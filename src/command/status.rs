@@ -5,6 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use serde_json::{Value as Json, json};
 
+use super::Command;
 use crate::cluster::judge::{Standing, standings};
 use crate::cluster::{look, usage};
 use crate::error::Result;
@@ -28,14 +29,10 @@ pub struct Status {
 /// Pods listed in full; more are counted.
 const MAX_PODS: usize = 13;
 
-impl Status {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        &[Format::Text, Format::Json]
-    }
+impl Command for Status {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json];
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         let _ = self.simple; // the one shape there is so far
         let app = session.app()?;
         let release = app.release();

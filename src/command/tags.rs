@@ -3,8 +3,9 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::Command;
 use crate::error::Result;
-pub use crate::images::tags::newest;
+pub(crate) use crate::images::tags::newest;
 use crate::images::tags::sorted;
 use crate::session::Session;
 use crate::ui::{Answer, Format};
@@ -17,14 +18,10 @@ pub struct Tags {
     count: usize,
 }
 
-impl Tags {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TagList::FORMATS
-    }
+impl Command for Tags {
+    const FORMATS: &'static [Format] = TagList::FORMATS;
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         let repository = session.repository()?;
         let all = sorted(session.registry_of(&repository)?.tags()?);
         let tags = &all[..self.count.min(all.len())];

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::Command;
 use crate::error::{Error, Result};
 use crate::resolved::Asked;
 use crate::session::Session;
@@ -25,14 +26,10 @@ pub struct Template {
     kube_version: Option<String>,
 }
 
-impl Template {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        &[Format::Text, Format::Yaml]
-    }
+impl Command for Template {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Yaml];
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         let resolved = session.resolve(Asked { set: self.set, canary: self.canary })?;
         let values = session.helm_values(None)?;
         let mut call = session.local_helm().template(resolved.app()?.release(), &values);

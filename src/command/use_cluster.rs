@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::Command;
 use crate::error::Result;
 use crate::kubeconfig;
 use crate::resolved::clusters::known_clusters;
@@ -24,14 +25,14 @@ pub struct Use {
     set_context: bool,
 }
 
-impl Use {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
+impl Command for Use {
+    const FORMATS: &'static [Format] = Clusters::FORMATS;
+
+    fn formats(&self) -> &'static [Format] {
         if self.cluster.is_some() { TEXT } else { Clusters::FORMATS }
     }
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         let Some(name) = &self.cluster else { return list(session) };
         kubeconfig::switch(&session.ui, &session.env, name)?;
         if self.set_context { set_context(session, name) } else { Ok(()) }

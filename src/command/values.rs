@@ -5,6 +5,7 @@ use indexmap::IndexSet;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::Command;
 use crate::error::{Error, Result};
 use crate::model::name::nearest;
 use crate::resolved::Asked;
@@ -70,14 +71,14 @@ impl Masked {
     }
 }
 
-impl Values {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
+impl Command for Values {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Yaml];
+
+    fn formats(&self) -> &'static [Format] {
         if self.explain.is_some() { &[Format::Text, Format::Json] } else { &[Format::Text, Format::Json, Format::Yaml] }
     }
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         let resolved = session.resolve(Asked { set: self.set, canary: self.canary })?;
         let layers = &resolved.layers;
         if session.cluster_name().is_none() {

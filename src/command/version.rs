@@ -5,6 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use serde_json::{Value as Json, json};
 
+use super::Command;
 use crate::cluster::look;
 use crate::command::tags;
 use crate::error::Result;
@@ -19,14 +20,10 @@ pub struct Version {
     count: usize,
 }
 
-impl Version {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        &[Format::Text, Format::Json]
-    }
+impl Command for Version {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json];
 
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+    fn run(self, session: &Session) -> Result<()> {
         let helm = session.local_helm().version();
         let mut out = format!("lain {}\n", env!("CARGO_PKG_VERSION"));
         let mut shape = json!({"version": 1, "lain": env!("CARGO_PKG_VERSION")});
@@ -42,7 +39,9 @@ impl Version {
         }
         if session.ui.format() == Format::Json { session.ui.result_json(&shape) } else { session.ui.result(&out) }
     }
+}
 
+impl Version {
     fn cluster_part(&self, session: &Session, out: &mut String, shape: &mut Json) -> Result<()> {
         let kubectl = session.kubectl()?;
         let versions = kubectl.versions()?;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::Command;
 use crate::cluster::look;
 use crate::error::{Error, Result};
 use crate::model::name::nearest;
 use crate::release::rollout;
 use crate::session::Session;
 use crate::tools::kubectl::Kubectl;
-use crate::ui::{Format, TEXT};
 
 /// So many apps are listed; more are counted.
 const MAX_APPS: usize = 20;
@@ -28,14 +28,8 @@ pub struct Wait {
     timeout: u64,
 }
 
-impl Wait {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for Wait {
+    fn run(self, session: &Session) -> Result<()> {
         let mut selector = match &self.app {
             Some(app) => look::of_app(app),
             None => look::selector(&session.app()?.appname, session.app()?.release()),
@@ -51,7 +45,9 @@ impl Wait {
         session.ui.done("everything is ready");
         Ok(())
     }
+}
 
+impl Wait {
     /// What is waited for is not there: what is.
     fn nothing(&self, session: &Session, kubectl: &Kubectl<'_>, selector: &str) -> Result<Error> {
         let nothing = |why: String| Error::failed(format!("there is nothing to wait for: {why}"));

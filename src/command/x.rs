@@ -2,13 +2,13 @@
 
 use clap::Args;
 
+use super::Command;
 use crate::cluster::look;
 use crate::error::{Error, Result};
 use crate::model::app::{App, ProcKind};
 use crate::model::proc::Proc;
 use crate::model::quantity::Quantity;
 use crate::session::Session;
-use crate::ui::{Format, TEXT};
 
 /// Run a command in a running pod; its exit code is ours
 #[derive(Args, Debug)]
@@ -21,14 +21,8 @@ pub struct X {
     command: Vec<String>,
 }
 
-impl X {
-    /// The shapes of its result.
-    pub fn formats(&self) -> &'static [Format] {
-        TEXT
-    }
-
-    /// Runs the command.
-    pub fn run(self, session: &Session) -> Result<()> {
+impl Command for X {
+    fn run(self, session: &Session) -> Result<()> {
         let app = session.app()?;
         let proc = match &self.proc {
             Some(proc) => proc.as_str(),

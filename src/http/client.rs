@@ -26,7 +26,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 
 /// A client. Connections are kept and used again.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub(crate) struct Client {
     agent: Agent,
     unbounded: OnceLock<Agent>,
     trust: Trust,
@@ -37,7 +37,7 @@ pub struct Client {
 
 /// What to send.
 #[derive(Clone, Copy, Debug)]
-pub enum Method<'a> {
+pub(crate) enum Method<'a> {
     /// GET.
     Get,
     /// HEAD.
@@ -71,7 +71,7 @@ pub(super) struct Trust {
 
 impl Client {
     /// A client; `timeout` bounds each try, `insecure` skips certificate checks (for registries marked so).
-    pub fn new(timeout: Duration, tries: u32, pause: Duration, insecure: bool) -> Self {
+    pub(crate) fn new(timeout: Duration, tries: u32, pause: Duration, insecure: bool) -> Self {
         Self::trusting(timeout, tries, pause, Trust { insecure, ..Trust::default() })
     }
 
@@ -81,7 +81,7 @@ impl Client {
     }
 
     /// A client that tries once: `timeout` bounds all of it, `connect` the connection, `max_body` what is read, in bytes.
-    pub fn once_within(timeout: Duration, connect: Duration, max_body: u64) -> Self {
+    pub(crate) fn once_within(timeout: Duration, connect: Duration, max_body: u64) -> Self {
         let retry = Retry { tries: 1, pause: Duration::ZERO, total: timeout };
         Self::with(timeout, connect, max_body, retry, Trust::default())
     }
@@ -99,7 +99,7 @@ impl Client {
     ///
     /// # Errors
     /// No reply came, or the body was too large. A reply of any status is no error.
-    pub fn send(&self, method: Method<'_>, url: &str, headers: &[(&str, &str)]) -> Result<Reply> {
+    pub(crate) fn send(&self, method: Method<'_>, url: &str, headers: &[(&str, &str)]) -> Result<Reply> {
         self.try_send(method, url, headers).map_err(|failure| failure.into_error(url))
     }
 

@@ -24,7 +24,7 @@ const HELPER: Duration = Duration::from_secs(20);
 
 /// How to log in to one registry.
 #[derive(Clone)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// The secret itself.
     pub login: Login,
     /// Where it comes from, for messages.
@@ -33,7 +33,7 @@ pub struct Credentials {
 
 /// What a login consists of.
 #[derive(Clone)]
-pub enum Login {
+pub(crate) enum Login {
     /// User name and password (or access token in the place of one).
     Password(String, String),
     /// A refresh token (`identitytoken`), good for asking a login server for tokens.
@@ -50,7 +50,7 @@ impl std::fmt::Debug for Credentials {
 
 impl Credentials {
     /// Credentials whose secrets the output will not show.
-    pub fn hidden(ui: &Ui, login: Login, from: impl Into<String>) -> Self {
+    pub(crate) fn hidden(ui: &Ui, login: Login, from: impl Into<String>) -> Self {
         match &login {
             Login::Password(user, password) => {
                 ui.hide(password);
@@ -62,7 +62,7 @@ impl Credentials {
     }
 
     /// The value of an `Authorization` header, where these are good for one.
-    pub fn authorization(&self) -> Option<String> {
+    pub(crate) fn authorization(&self) -> Option<String> {
         match &self.login {
             Login::Password(user, password) => Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))),
             Login::Ready(scheme, token) => Some(format!("{scheme} {token}")),
@@ -74,7 +74,7 @@ impl Credentials {
 /// What docker would use for `host` (`registry-1.docker.io` for Docker Hub); none means anonymous.
 ///
 /// As docker 28 does, `DOCKER_AUTH_CONFIG` (GitLab's way to hand logins over) is asked before the file.
-pub fn find(ui: &Ui, env: &Env, host: &str) -> Option<Credentials> {
+pub(crate) fn find(ui: &Ui, env: &Env, host: &str) -> Option<Credentials> {
     let given = env.get("DOCKER_AUTH_CONFIG").map(|text| (text.to_owned(), "DOCKER_AUTH_CONFIG".to_owned()));
     let dir = env.get("DOCKER_CONFIG").map(PathBuf::from).or_else(|| env.home().map(|home| home.join(".docker")));
     let path = dir.map(|dir| dir.join("config.json"));

@@ -8,7 +8,7 @@ use crate::ui::printable;
 
 /// What kind of trouble it was; the way on depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub(super) enum Trouble {
     /// The name is not known.
     NoSuchHost,
     /// Nobody listens there.
@@ -35,7 +35,7 @@ pub enum Trouble {
 
 /// A request without a reply.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     /// What kind of trouble it was.
     pub trouble: Trouble,
     /// The reason, in a few words. Neither URL nor headers are in it: they may hold secrets.
@@ -44,7 +44,7 @@ pub struct Failure {
 
 impl Failure {
     /// A failure.
-    pub fn new(trouble: Trouble, words: impl Into<String>) -> Self {
+    pub(super) fn new(trouble: Trouble, words: impl Into<String>) -> Self {
         Self { trouble, words: words.into() }
     }
 
@@ -113,7 +113,7 @@ impl Failure {
     }
 
     /// The error for a person.
-    pub fn into_error(self, url: &str) -> Error {
+    pub(super) fn into_error(self, url: &str) -> Error {
         match self.trouble {
             Trouble::Interrupted => Error::interrupted(),
             _ => Error::failed(format!("{}: {}", host_of(url), self.words)),

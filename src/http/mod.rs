@@ -1,12 +1,12 @@
 //! The only place with sockets.
 
-pub mod client;
-pub mod credentials;
+pub(crate) mod client;
+pub(crate) mod credentials;
 mod failure;
-pub mod probe;
-pub mod prometheus;
+pub(crate) mod probe;
+pub(crate) mod prometheus;
 pub mod registry;
 mod reply;
 mod retry;
-pub mod url;
-pub mod webhook;
+pub(crate) mod url;
+pub(crate) mod webhook;

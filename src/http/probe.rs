@@ -9,7 +9,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub(crate) enum Reach {
     /// The status that it answered with.
     Answered(u16),
     /// Why no answer came, in a few words.
@@ -18,7 +18,7 @@ pub enum Reach {
 
 impl Reach {
     /// True for what a user would take for a page.
-    pub fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         matches!(self, Self::Answered(200..400))
     }
 }
@@ -33,7 +33,7 @@ impl std::fmt::Display for Reach {
 }
 
 /// Asks an address once. Its certificate is not checked: whether it answers is the question.
-pub fn probe(url: &str) -> Reach {
+pub(crate) fn probe(url: &str) -> Reach {
     match Client::new(TIMEOUT, 1, Duration::ZERO, true).try_send(Method::Get, url, &[]) {
         Ok(reply) => Reach::Answered(reply.status.as_u16()),
         Err(failure) => Reach::Unreachable(failure.words),

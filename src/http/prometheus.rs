@@ -22,7 +22,7 @@ const MAX_BODY: u64 = 4 << 20;
 
 /// One question.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Query {
+pub(crate) enum Query {
     /// The value now.
     Now(String),
     /// The values over a range, to now.
@@ -39,13 +39,13 @@ pub enum Query {
 }
 
 /// One series: seconds since 1970 and what was measured. The values are as sent: NaN and infinities are among them.
-pub type Series = Vec<(f64, f64)>;
+pub(crate) type Series = Vec<(f64, f64)>;
 
 /// Asks everything at once; the answers come in the order of the questions.
 ///
 /// # Errors
 /// Not all of it was answered within the time: the first reason, in plain words. Or Ctrl-C.
-pub fn ask(base: &str, queries: Vec<Query>, within: Duration) -> Result<Vec<Vec<Series>>> {
+pub(crate) fn ask(base: &str, queries: Vec<Query>, within: Duration) -> Result<Vec<Vec<Series>>> {
     let deadline = Instant::now() + within;
     let count = queries.len();
     let base = if base.contains("://") { base.to_owned() } else { format!("http://{base}") };

@@ -4,7 +4,7 @@ use ureq::http::{HeaderMap, StatusCode};
 
 /// What came back.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// The status.
     pub status: StatusCode,
     /// The headers.
@@ -15,7 +15,7 @@ pub struct Reply {
 
 impl Reply {
     /// A header as text.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }

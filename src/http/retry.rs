@@ -24,7 +24,7 @@ pub(super) struct Retry {
 
 impl Retry {
     /// The wait before the next try; none when there is to be no other. `attempt` counts from 1.
-    pub fn wait(&self, outcome: &Result<Reply, Failure>, attempt: u32, elapsed: Duration) -> Option<Duration> {
+    pub(super) fn wait(&self, outcome: &Result<Reply, Failure>, attempt: u32, elapsed: Duration) -> Option<Duration> {
         if attempt >= self.tries {
             return None;
         }

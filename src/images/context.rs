@@ -16,7 +16,7 @@ use crate::ui::Ui;
 ///
 /// # Errors
 /// A `.gitignore` cannot be read; git is missing where there is a repository.
-pub fn ignore(session: &Session) -> Result<Ignore> {
+pub(crate) fn ignore(session: &Session) -> Result<Ignore> {
     let mut found = Found { ui: &session.ui, top: &session.dir, ignore: Ignore::default(), kept: vec![], ignored: vec![] };
     let in_git = session.dir.ancestors().any(|folder| folder.join(".git").exists());
     let asked = in_git && found.repository("")?;

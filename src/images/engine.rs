@@ -6,7 +6,7 @@ use crate::tools::docker::{Docker, INSTALL_BUILDX};
 
 /// Who builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Engine {
+pub(super) enum Engine {
     /// `docker build`: with `BuildKit` or without, as docker itself decides (`DOCKER_BUILDKIT`, its version, its plugins).
     Docker,
     /// `docker buildx build --builder NAME`. It may be anywhere, and may have neither this daemon's images nor a place here to put its own.
@@ -15,7 +15,7 @@ pub enum Engine {
 
 /// Where what was built goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destination {
+pub(super) enum Destination {
     /// The docker daemon.
     Daemon,
     /// The registries in the image's names, straight from the builder.
@@ -27,7 +27,7 @@ impl Engine {
     ///
     /// # Errors
     /// The values cannot be read.
-    pub fn of(session: &Session) -> Result<Self> {
+    pub(super) fn of(session: &Session) -> Result<Self> {
         let own = session.env.get("BUILDX_BUILDER");
         let named = own.or(session.cluster()?.buildx_builder.as_deref()).filter(|name| !name.is_empty());
         Ok(named.map_or(Self::Docker, |name| Self::Builder(name.to_owned())))
@@ -37,7 +37,7 @@ impl Engine {
     ///
     /// # Errors
     /// docker is missing, its daemon is needed and does not answer, or there is no such builder.
-    pub fn check(&self, docker: &Docker<'_>, to: Destination) -> Result<()> {
+    pub(super) fn check(&self, docker: &Docker<'_>, to: Destination) -> Result<()> {
         if let Self::Builder(name) = self {
             docker.check_builder(name)?;
             if to == Destination::Registry {
@@ -51,7 +51,7 @@ impl Engine {
     ///
     /// # Errors
     /// There is no `BuildKit`, or `DOCKER_BUILDKIT` says that there be none.
-    pub fn check_secrets(&self, session: &Session, docker: &Docker<'_>) -> Result<()> {
+    pub(super) fn check_secrets(&self, session: &Session, docker: &Docker<'_>) -> Result<()> {
         if *self != Self::Docker {
             return Ok(());
         }
@@ -72,7 +72,7 @@ impl Engine {
     ///
     /// # Errors
     /// There are several, and the builder or the destination has room for one.
-    pub fn check_platforms(&self, platforms: &[String], to: Destination) -> Result<()> {
+    pub(super) fn check_platforms(&self, platforms: &[String], to: Destination) -> Result<()> {
         let (first, list) = match platforms {
             [] | [_] => return Ok(()),
             [first, ..] => (first, platforms.join(", ")),

@@ -19,7 +19,7 @@ const DERIVED: &str = "# derived from .gitignore by lain for one build; may be d
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn keep(session: &Session, file: &Dockerfile) -> Result<()> {
+pub(super) fn keep(session: &Session, file: &Dockerfile) -> Result<()> {
     let path = session.dir.join("Dockerfile");
     if fs::symlink_metadata(&path).is_err() {
         return write_fresh(&path, file.text.as_bytes());
@@ -34,7 +34,7 @@ pub fn keep(session: &Session, file: &Dockerfile) -> Result<()> {
 ///
 /// # Errors
 /// The folder cannot be read or written; a `.dockerignore` of the user's own lets a secret through.
-pub fn dockerignore(session: &Session, secrets: &[String]) -> Result<Option<Generated>> {
+pub(super) fn dockerignore(session: &Session, secrets: &[String]) -> Result<Option<Generated>> {
     let path = session.dir.join(".dockerignore");
     if let Ok(meta) = fs::symlink_metadata(&path) {
         if !meta.is_file() || !fs::read(&path).is_ok_and(|bytes| is_derived(&bytes)) {

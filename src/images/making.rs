@@ -20,7 +20,7 @@ const CACHE_TAG: &str = "buildcache";
 
 /// What a build is to do with its image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Goal {
+pub(crate) enum Goal {
     /// Keep it on the docker daemon.
     Keep,
     /// Push it to the cluster's registry, also as `latest`.
@@ -31,7 +31,7 @@ pub enum Goal {
 
 /// How to build.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// Ask the registry for the prepare image.
     pub pull: bool,
     /// Leave the Dockerfile in the app's folder.
@@ -80,7 +80,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// docker is missing, or the build or push fails.
-    pub fn prepare(&self, session: &Session, options: &Options, push: bool) -> Result<ImageResult> {
+    pub(crate) fn prepare(&self, session: &Session, options: &Options, push: bool) -> Result<ImageResult> {
         let docker = session.docker()?;
         let engine = Engine::of(session)?;
         let repository = self.repository(session)?;
@@ -100,7 +100,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// docker is missing, or a build, pull or push fails.
-    pub fn make(&self, session: &Session, options: &Options, goal: Goal) -> Result<Vec<ImageResult>> {
+    pub(crate) fn make(&self, session: &Session, options: &Options, goal: Goal) -> Result<Vec<ImageResult>> {
         let docker = session.docker()?;
         let engine = Engine::of(session)?;
         std::thread::scope(|scope| {

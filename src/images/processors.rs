@@ -2,7 +2,7 @@
 
 /// A look at the counters.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Look {
+pub(super) struct Look {
     busy: u64,
     all: u64,
     /// How many there are.
@@ -10,13 +10,13 @@ pub struct Look {
 }
 
 /// The counters now; none where there are none.
-pub fn look() -> Option<Look> {
+pub(super) fn look() -> Option<Look> {
     parse(&std::fs::read_to_string("/proc/stat").ok()?)
 }
 
 impl Look {
     /// How many processors were at work on average since an earlier look.
-    pub fn at_work_since(&self, earlier: &Self) -> f64 {
+    pub(super) fn at_work_since(&self, earlier: &Self) -> f64 {
         let all = self.all.saturating_sub(earlier.all).max(1);
         let busy = self.busy.saturating_sub(earlier.busy).min(all);
         let share = f64::from(u32::try_from(busy).unwrap_or(u32::MAX)) / f64::from(u32::try_from(all).unwrap_or(u32::MAX));

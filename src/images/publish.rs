@@ -23,7 +23,7 @@ const WATCH: Duration = Duration::from_millis(150);
 const GLANCE: Duration = Duration::from_millis(25);
 
 /// Where a cluster pulls one of the app's images from.
-pub struct Target {
+pub(crate) struct Target {
     clusters: Vec<String>,
     /// What the administrator says of its registry.
     authority: Cluster,
@@ -36,7 +36,7 @@ pub struct Target {
 ///
 /// # Errors
 /// No cluster has values; the image was not built; one error names every registry that refused, after all of them were tried.
-pub fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
+pub(crate) fn publish(session: &Session, plan: &Plan<'_>) -> Result<Vec<ImageResult>> {
     let docker = session.docker()?;
     docker.check()?;
     let built = plan.image(session)?;
@@ -220,7 +220,7 @@ impl Lead {
 ///
 /// # Errors
 /// No cluster has values, or they cannot be read.
-pub fn targets(session: &Session, plan: &Plan<'_>) -> Result<Vec<Target>> {
+pub(crate) fn targets(session: &Session, plan: &Plan<'_>) -> Result<Vec<Target>> {
     let dirs = session.env.cluster_values_dirs();
     let mut targets: Vec<Target> = Vec::new();
     for cluster in known_clusters(&dirs) {

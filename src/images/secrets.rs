@@ -15,7 +15,7 @@ use crate::values::node::{Span, Value};
 
 /// Secrets that are there.
 #[derive(Debug, Default)]
-pub struct Given {
+pub(super) struct Given {
     /// `--secret` of docker, one each.
     pub words: Vec<String>,
     /// The variables of the environment that some are in.
@@ -28,7 +28,7 @@ pub struct Given {
 ///
 /// # Errors
 /// A variable or a file is missing: the error points to the secret in the values.
-pub fn given(session: &Session, secrets: Option<&BuildSecrets>, at: &[&str]) -> Result<Given> {
+pub(super) fn given(session: &Session, secrets: Option<&BuildSecrets>, at: &[&str]) -> Result<Given> {
     let mut given = Given::default();
     for (number, secret) in secrets.iter().flat_map(|secrets| &secrets.0).enumerate() {
         let name = &secret.name;

@@ -11,13 +11,13 @@ const NO_APP: [&str; 3] = ["prepare", "buildcache", "buildcache-prepare"];
 ///
 /// # Errors
 /// The registry cannot be asked.
-pub fn newest(session: &Session, repository: &str, count: usize) -> Result<Vec<String>> {
+pub(crate) fn newest(session: &Session, repository: &str, count: usize) -> Result<Vec<String>> {
     let tags = sorted(session.registry_of(repository)?.tags()?);
     Ok(tags.into_iter().take_while(|tag| time_of_tag(tag).is_some()).take(count).collect())
 }
 
 /// Commits' tags, newest first; then the others by name.
-pub fn sorted(tags: Vec<String>) -> Vec<String> {
+pub(crate) fn sorted(tags: Vec<String>) -> Vec<String> {
     let mut tags: Vec<(Option<i64>, String)> =
         tags.into_iter().filter(|tag| !NO_APP.contains(&tag.as_str())).map(|tag| (time_of_tag(&tag), tag)).collect();
     tags.sort_unstable_by(|(a_time, a), (b_time, b)| b_time.cmp(a_time).then_with(|| a.cmp(b)));

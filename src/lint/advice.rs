@@ -27,7 +27,7 @@ const RANGE: &str = "7d";
 ///
 /// # Errors
 /// Ctrl-C alone; everything else that goes wrong becomes one warning.
-pub fn check(layers: &Layers, protected: &[PathBuf], now: Duration) -> Result<Vec<Finding>> {
+pub(crate) fn check(layers: &Layers, protected: &[PathBuf], now: Duration) -> Result<Vec<Finding>> {
     let root = canonical(&layers.merged);
     let Some(base) = root.get("prometheus").and_then(Node::as_str).filter(|base| !base.trim().is_empty()) else { return Ok(vec![]) };
     let (app, _) = super::types::check(&root);

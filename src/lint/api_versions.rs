@@ -12,7 +12,7 @@ use crate::model::version::Version;
 
 /// One object of a rendered chart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rendered {
+pub(crate) struct Rendered {
     /// The template, below the chart: `templates/cronjob.yaml`.
     pub template: String,
     /// `batch/v1`.
@@ -22,7 +22,7 @@ pub struct Rendered {
 }
 
 /// The objects in what `helm template` printed. Lint says by itself what helm cannot read.
-pub fn objects(manifest: &str) -> Vec<Rendered> {
+pub(crate) fn objects(manifest: &str) -> Vec<Rendered> {
     let mut found = Vec::new();
     let mut template = "";
     for document in manifest::documents(manifest) {
@@ -39,7 +39,7 @@ pub fn objects(manifest: &str) -> Vec<Rendered> {
 
 /// L053 not served by the cluster's version, L054 deprecated there. Without a version: what the newest known one does not serve is deprecated.
 /// `read` gives a template's text, to find the line.
-pub fn check(objects: &[Rendered], server: Option<Version>, read: impl Fn(&str) -> Option<String>) -> Vec<Problem> {
+pub(crate) fn check(objects: &[Rendered], server: Option<Version>, read: impl Fn(&str) -> Option<String>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for object in objects {
         let Some(api) = Api::find(&object.api_version, &object.kind) else { continue };

@@ -7,7 +7,7 @@ use crate::model::image::ImageReference;
 use crate::model::name::nearest;
 
 /// L014 one image, L020 nothing to build, L028 builds that are not there, L040 `latest`.
-pub fn check(input: &mut Input<'_>) {
+pub(super) fn check(input: &mut Input<'_>) {
     let app = Rc::clone(&input.app);
     let builds: Vec<&str> = app.builds.iter().flatten().map(|(name, _)| name.as_str()).collect();
     for (kind, name, proc) in app.procs() {

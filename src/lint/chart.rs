@@ -10,44 +10,44 @@ use crate::values::node::Node;
 use crate::values::parse::parse;
 
 /// The chart's description.
-pub const CHART_FILE: &str = "chart/Chart.yaml";
+pub(crate) const CHART_FILE: &str = "chart/Chart.yaml";
 /// In `Chart.yaml`: the version of the chart that the values were first written for. `lain init --template-only` keeps it.
-pub const VALUES_FROM: &str = "lain.dev/values-from";
+pub(crate) const VALUES_FROM: &str = "lain.dev/values-from";
 
 /// What `Chart.yaml` says.
 #[derive(Debug, Default)]
-pub struct Chart {
+pub(crate) struct Chart {
     version: Option<Node>,
     values_from: Option<String>,
 }
 
 impl Chart {
     /// Reads its text; a broken one counts as empty, helm says more about it.
-    pub fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let Ok(node) = parse(Path::new(CHART_FILE), text.to_owned()) else { return Self::default() };
         let values_from = node.get("annotations").and_then(|map| map.get(VALUES_FROM)).and_then(Node::as_str).map(str::to_owned);
         Self { version: node.get("version").cloned(), values_from }
     }
 
     /// The version as written.
-    pub fn version(&self) -> Option<String> {
+    pub(crate) fn version(&self) -> Option<String> {
         let node = self.version.as_ref()?;
         Some(node.as_str().map_or_else(|| node.to_json().to_string(), str::to_owned))
     }
 
     /// Which chart the values were written for: the annotation, else the chart's own version.
-    pub fn values_from(&self) -> Option<String> {
+    pub(crate) fn values_from(&self) -> Option<String> {
         self.values_from.clone().or_else(|| self.version())
     }
 
     /// True for values that were written for the older tool's chart (0.x), which asked for less.
-    pub fn is_older(&self) -> bool {
+    pub(crate) fn is_older(&self) -> bool {
         self.values_from().and_then(|text| Version::parse(&text)).is_some_and(|version| version.major == 0)
     }
 
     /// L052: the built-in chart is newer. A larger version says "we own our chart". A warning: what an older chart brings that the cluster does not
     /// serve is L053, and an app that deploys today deploys tomorrow.
-    pub fn check(&self) -> Option<Problem> {
+    pub(crate) fn check(&self) -> Option<Problem> {
         let node = self.version.as_ref()?;
         let text = self.version()?;
         if Version::parse(&text)? >= Version::parse(CHART_VERSION)? {
@@ -64,13 +64,13 @@ impl Chart {
 }
 
 /// L050: the errors in what `helm lint` printed.
-pub fn helm_errors(output: &str, read: impl Fn(&Path) -> Option<String>) -> Vec<Problem> {
+pub(crate) fn helm_errors(output: &str, read: impl Fn(&Path) -> Option<String>) -> Vec<Problem> {
     let lines = output.lines().filter_map(|line| line.trim().strip_prefix("[ERROR] "));
     lines.map(|line| broken("L050", line, &read)).collect()
 }
 
 /// L051: a chart that renders nothing.
-pub fn renders_nothing() -> Problem {
+pub(crate) fn renders_nothing() -> Problem {
     Problem {
         id: "L051",
         severity: Severity::Error,
@@ -81,7 +81,7 @@ pub fn renders_nothing() -> Problem {
 }
 
 /// helm's words, at the place they name: `templates/x.yaml:12:3`.
-pub fn broken(id: &'static str, words: &str, read: impl Fn(&Path) -> Option<String>) -> Problem {
+pub(crate) fn broken(id: &'static str, words: &str, read: impl Fn(&Path) -> Option<String>) -> Problem {
     let words = words.trim().trim_start_matches("Error: ");
     let at = place(words).map(|(path, line, column)| {
         let text = read(&path).and_then(|text| text.lines().nth(line.saturating_sub(1)).map(str::to_owned)).unwrap_or_default();

@@ -12,7 +12,7 @@ use crate::values::edit;
 
 /// A value that solves a problem, in the file that the problem names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fix {
+pub(crate) struct Fix {
     /// The keys that lead there.
     pub path: Vec<String>,
     /// The new text of the value.
@@ -21,7 +21,7 @@ pub struct Fix {
 
 /// A problem and, where its file may be changed, what solves it.
 #[derive(Clone, Debug)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The problem.
     pub problem: Problem,
     /// What `--fix` writes.
@@ -30,7 +30,7 @@ pub struct Finding {
 
 /// A line that was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// The file.
     pub path: PathBuf,
     /// The line, from 1.
@@ -43,7 +43,7 @@ pub struct Change {
 
 /// What became of the fixes.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// What was changed, by file and line.
     pub changes: Vec<Change>,
     /// What is still wrong; the hint of a problem that could not be fixed says why.
@@ -52,7 +52,7 @@ pub struct Outcome {
 
 /// True for a file that exists and is not in one of the folders `protected`, which belong to the administrators. Links are
 /// followed: an app may link a cluster's file into its own chart.
-pub fn editable(path: &Path, protected: &[PathBuf]) -> bool {
+pub(crate) fn editable(path: &Path, protected: &[PathBuf]) -> bool {
     let Ok(real) = fs::canonicalize(path) else { return false };
     let within = |folder: &PathBuf| fs::canonicalize(folder).is_ok_and(|folder| real.parent() == Some(&folder));
     real.is_file() && !protected.iter().any(within)
@@ -63,7 +63,7 @@ pub fn editable(path: &Path, protected: &[PathBuf]) -> bool {
 ///
 /// # Errors
 /// A file changed since it was read, or cannot be written: then all files are as they were.
-pub fn apply(dir: &Path, layers: &Layers, findings: Vec<Finding>) -> Result<Outcome> {
+pub(crate) fn apply(dir: &Path, layers: &Layers, findings: Vec<Finding>) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut files: BTreeMap<PathBuf, Open> = BTreeMap::new();
     let mut groups: BTreeMap<Vec<String>, Vec<(Problem, Fix)>> = BTreeMap::new();

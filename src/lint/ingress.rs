@@ -12,7 +12,7 @@ const CANARY: [&str; 5] = ["canary-by-header", "canary-by-header-value", "canary
 const PREFIX: &str = "nginx.ingress.kubernetes.io/";
 
 /// L015 deployName, L026 canary annotations, L044 one replica behind an ingress.
-pub fn check(input: &mut Input<'_>) {
+pub(super) fn check(input: &mut Input<'_>) {
     let app = Rc::clone(&input.app);
     // A proc that could not be typed is there all the same.
     let mut deployments: Vec<String> = Vec::new();

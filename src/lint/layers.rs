@@ -22,7 +22,7 @@ pub(super) fn check(input: &mut Input<'_>) {
 }
 
 /// `test` of `values-test.yaml`.
-pub fn cluster_of(file_name: &str) -> Option<&str> {
+pub(crate) fn cluster_of(file_name: &str) -> Option<&str> {
     file_name.strip_prefix("values-")?.strip_suffix(".yaml")
 }
 

@@ -3,20 +3,20 @@
 //! `types` walks the values along the model's schema. What it finds wrong is taken out, and the rest is typed, so that one slip does not hide the others
 //! from the checks that need a typed app.
 
-pub mod advice;
-pub mod api_versions;
+pub(crate) mod advice;
+pub(crate) mod api_versions;
 mod build;
 pub mod catalogue;
-pub mod chart;
-pub mod fix;
+pub(crate) mod chart;
+pub(crate) mod fix;
 mod ingress;
-pub mod layers;
+pub(crate) mod layers;
 mod names;
 mod procs;
-pub mod report;
+pub(crate) mod report;
 mod resources;
 mod secrets;
-pub mod sizing;
+pub(crate) mod sizing;
 mod types;
 
 use std::collections::HashSet;

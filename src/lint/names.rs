@@ -12,7 +12,7 @@ use crate::model::schema;
 const KINDS: [ProcKind; 5] = [ProcKind::Deployment, ProcKind::StatefulSet, ProcKind::CronJob, ProcKind::Job, ProcKind::Test];
 
 /// L001 app name, L002 proc names, L003 names used twice, L005 reserved words.
-pub fn check(input: &mut Input<'_>) {
+pub(super) fn check(input: &mut Input<'_>) {
     for key in ["appname", "releaseName"] {
         let Some(node) = input.root.get(key) else { continue };
         let Some(name) = node.as_str().map(str::to_owned) else { continue };

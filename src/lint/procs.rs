@@ -7,7 +7,7 @@ use crate::model::app::ProcKind;
 use crate::values::node::{Node, Value};
 
 /// L010 command, L011 replicas, L013 readiness, L017 old hpa key, L018 mounts, L029 hpa range, L041 probes.
-pub fn check(input: &mut Input<'_>) {
+pub(super) fn check(input: &mut Input<'_>) {
     let app = Rc::clone(&input.app);
     let older = input.surroundings.older_chart;
     for (kind, name, proc) in app.procs() {

@@ -14,7 +14,7 @@ use crate::model::hex::hex;
 
 /// A report of problems.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Report {
+pub(crate) enum Report {
     /// None
     #[default]
     Text,
@@ -28,7 +28,7 @@ pub enum Report {
 
 /// The report; none for text. What GitLab reads names files as seen from the top of the repository that the app's folder `dir` is in: its links lead
 /// nowhere else (GitLab documentation, "Code Quality report format": `location.path`).
-pub fn write(report: Report, problems: &[Problem], dir: &Path) -> Option<String> {
+pub(crate) fn write(report: Report, problems: &[Problem], dir: &Path) -> Option<String> {
     match report {
         Report::Text => None,
         Report::Json => Some(pretty(&as_json(problems))),

@@ -12,7 +12,7 @@ use crate::model::quantity::Quantity;
 const LEAST_MEMORY: &str = "4Mi";
 
 /// L012 incomplete, L021 requests above limits, L022 too little memory, L042 limits without requests.
-pub fn check(input: &mut Input<'_>) {
+pub(super) fn check(input: &mut Input<'_>) {
     let app = Rc::clone(&input.app);
     for (kind, name, proc) in app.procs() {
         let path = [kind.key(), name, "resources"];

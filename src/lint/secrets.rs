@@ -38,7 +38,7 @@ const PREFIXES: [(&str, usize); 12] = [
 ];
 
 /// L043. The value itself is never shown.
-pub fn check(input: &mut Input<'_>) {
+pub(super) fn check(input: &mut Input<'_>) {
     let mut problems = Vec::new();
     let mut look = |env: &Node| {
         for (key, entry) in env.as_map().into_iter().flatten() {

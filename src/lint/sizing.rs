@@ -24,7 +24,7 @@ const CPU_MARGIN: u64 = 300;
 
 /// Which of the four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Part {
+pub(crate) enum Part {
     /// `limits.cpu`
     CpuLimit,
     /// `requests.cpu`
@@ -36,11 +36,8 @@ pub enum Part {
 }
 
 impl Part {
-    /// All, in the order they are told.
-    pub const ALL: [Self; 4] = [Self::CpuLimit, Self::CpuRequest, Self::MemoryRequest, Self::MemoryLimit];
-
     /// Its keys below `resources`.
-    pub fn keys(self) -> [&'static str; 2] {
+    pub(crate) fn keys(self) -> [&'static str; 2] {
         match self {
             Self::CpuLimit => ["limits", "cpu"],
             Self::CpuRequest => ["requests", "cpu"],
@@ -50,7 +47,7 @@ impl Part {
     }
 
     /// As it is best written.
-    pub fn write(self, quantity: Quantity) -> String {
+    pub(crate) fn write(self, quantity: Quantity) -> String {
         match self {
             Self::CpuLimit | Self::CpuRequest => quantity.as_cpu(),
             Self::MemoryRequest | Self::MemoryLimit => quantity.as_memory(),
@@ -60,7 +57,7 @@ impl Part {
 
 /// What the values say; none where they say nothing, or nothing that can be read.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Declared {
+pub(crate) struct Declared {
     /// `limits.cpu`
     pub cpu_limit: Option<Quantity>,
     /// `requests.cpu`
@@ -73,8 +70,8 @@ pub struct Declared {
     pub replicas: u32,
 }
 
-/// What should be written instead, in the order of [`Part::ALL`].
-pub fn advise(declared: &Declared, used: Used) -> Vec<(Part, Quantity)> {
+/// What should be written instead, in the order of [`Part`].
+pub(crate) fn advise(declared: &Declared, used: Used) -> Vec<(Part, Quantity)> {
     let mut advice = vec![];
     let cpu_request = cpu_request(declared, used);
     // A request above the limit would be refused.

@@ -12,7 +12,7 @@ use crate::values::node::{Map, Node, Span, Value};
 
 /// L002 labels, L004 slips in keys, L006 types, L007 missing keys (L010-L012, L019 for those of procs), L016 and L025 ranges, L019, L023, L024, L027 grammars,
 /// L030 text. Also what could be typed of the app once everything wrong was taken out.
-pub fn check(root: &Node) -> (App, Vec<Problem>) {
+pub(super) fn check(root: &Node) -> (App, Vec<Problem>) {
     let mut walker = Walker { schema: schema::values(), root: true, path: vec![], bad: vec![], problems: vec![] };
     walker.object(schema::values(), root, &root.span);
     let bad = std::mem::take(&mut walker.bad);

@@ -4,7 +4,7 @@
 
 /// Some kinds of one API version, and the minor versions of Kubernetes 1 that know them.
 #[derive(Debug)]
-pub struct Api {
+pub(crate) struct Api {
     /// `batch/v1beta1`.
     pub version: &'static str,
     /// Empty: every kind of that version.
@@ -20,7 +20,7 @@ pub struct Api {
 }
 
 /// Not yet.
-pub const NEVER: u32 = u32::MAX;
+pub(crate) const NEVER: u32 = u32::MAX;
 
 const fn gone(version: &'static str, kinds: &'static [&'static str], deprecated: u32, removed: u32, instead: &'static str) -> Api {
     Api { version, kinds, from: 0, deprecated, removed, instead }
@@ -77,12 +77,12 @@ const APIS: &[Api] = &[
 
 impl Api {
     /// The row of this kind; none for what every version serves.
-    pub fn find(version: &str, kind: &str) -> Option<&'static Self> {
+    pub(crate) fn find(version: &str, kind: &str) -> Option<&'static Self> {
         APIS.iter().find(|api| api.version == version && (api.kinds.is_empty() || api.kinds.contains(&kind)))
     }
 
     /// What served the same kind at other times, nearest first: of `extensions/v1beta1 Ingress`, `networking.k8s.io/v1` and `networking.k8s.io/v1beta1`.
-    pub fn others(version: &str, kind: &str) -> Vec<&'static str> {
+    pub(crate) fn others(version: &str, kind: &str) -> Vec<&'static str> {
         let mut found = vec![];
         let mut next = Self::find(version, kind);
         while let Some(api) = next.filter(|api| api.instead.contains('/') && !found.contains(&api.instead)) {

@@ -160,7 +160,7 @@ pub struct Prepare {
 /// A path below the working directory, without `*`.
 #[derive(Debug, JsonSchema)]
 #[schemars(extend("format" = "kept-path"))]
-pub struct KeptPath(#[allow(dead_code)] String);
+pub(crate) struct KeptPath(#[allow(dead_code)] String);
 
 /// The release stage.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -211,7 +211,7 @@ pub struct Webhook {
 }
 
 /// Default working directory of every stage.
-pub const WORKDIR: &str = "/lain/app";
+pub(crate) const WORKDIR: &str = "/lain/app";
 
 impl App {
     /// The variables of the environment that hold secrets for this app: of its webhook, of its builds.

@@ -1,5 +1,8 @@
 //! The pieces of Kubernetes' API that values speak of. Fields as in the API reference; what is not listed passes through.
 
+// Much of it is only read to be checked: that it can be read is what lain wants to know.
+#![allow(dead_code)]
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,7 +12,7 @@ use super::text::Text;
 
 /// Requests and limits of a container.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-pub struct Resources {
+pub(crate) struct Resources {
     /// What is set aside.
     pub requests: Option<Amounts>,
     /// Where it is slowed down (cpu) or killed (memory).
@@ -18,7 +21,7 @@ pub struct Resources {
 
 /// Amounts by resource. Others than these (`nvidia.com/gpu`) pass through.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-pub struct Amounts {
+pub(crate) struct Amounts {
     /// Cores: `250m` is a quarter of one.
     #[schemars(with = "Option<Amount>")]
     pub cpu: Option<Json>,
@@ -34,12 +37,12 @@ pub struct Amounts {
 /// A quantity: a number, or text such as `500m` or `64Mi`.
 #[derive(Debug, JsonSchema)]
 #[schemars(extend("type" = ["string", "number"], "format" = "quantity"))]
-pub struct Amount(#[allow(dead_code)] Json);
+pub(crate) struct Amount(#[allow(dead_code)] Json);
 
 /// When a container counts as started, ready or alive.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Probe {
+pub(crate) struct Probe {
     /// Good when it answers 200 to 399.
     pub http_get: Option<HttpGet>,
     /// Good when the port accepts.
@@ -65,7 +68,7 @@ pub struct Probe {
 /// An HTTP request.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct HttpGet {
+pub(crate) struct HttpGet {
     /// `/` when not given.
     pub path: Option<Text>,
     /// Number or name.
@@ -80,7 +83,7 @@ pub struct HttpGet {
 
 /// A connection.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-pub struct TcpSocket {
+pub(crate) struct TcpSocket {
     /// Number or name.
     pub port: Option<Port>,
     /// Host, the pod when not given.
@@ -89,7 +92,7 @@ pub struct TcpSocket {
 
 /// A command in the container.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-pub struct Exec {
+pub(crate) struct Exec {
     /// One word an item.
     pub command: Option<Vec<Text>>,
 }
@@ -98,12 +101,12 @@ pub struct Exec {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(extend("type" = ["integer", "string"], "minimum" = 1, "maximum" = 65535, "x-lint" = "L025"))]
-pub struct Port(#[allow(dead_code)] Json);
+pub(crate) struct Port(#[allow(dead_code)] Json);
 
 /// What runs after the start and before the end.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Lifecycle {
+pub(crate) struct Lifecycle {
     /// Right after the start.
     pub post_start: Option<Handler>,
     /// Before the request to end.
@@ -113,7 +116,7 @@ pub struct Lifecycle {
 /// One of what a lifecycle may run.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Handler {
+pub(crate) struct Handler {
     /// A command.
     pub exec: Option<Exec>,
     /// An HTTP request.
@@ -127,7 +130,7 @@ pub struct Handler {
 /// An autoscaler.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Hpa {
+pub(crate) struct Hpa {
     /// Fewest pods; replicaCount when not given.
     pub min_replicas: Option<u32>,
     /// Most pods.
@@ -155,7 +158,7 @@ pub struct VolumeMount {
 
 /// A line for /etc/hosts.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-pub struct HostAlias {
+pub(crate) struct HostAlias {
     /// The address.
     pub ip: Text,
     /// Its names.
@@ -164,7 +167,7 @@ pub struct HostAlias {
 
 /// A policy of the network.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-pub struct NetworkPolicy {
+pub(crate) struct NetworkPolicy {
     /// Which traffic, in Kubernetes' own words.
     pub spec: Option<IndexMap<String, Json>>,
 }

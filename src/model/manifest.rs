@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 /// One document of a manifest, as it is written there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Document<'m> {
+pub(crate) struct Document<'m> {
     /// Its first line, counted from 0.
     pub first: usize,
     /// Its lines, from the `---` that it starts with.
@@ -13,7 +13,7 @@ pub struct Document<'m> {
 }
 
 /// Takes a manifest apart where helm does.
-pub fn documents(manifest: &str) -> Vec<Document<'_>> {
+pub(crate) fn documents(manifest: &str) -> Vec<Document<'_>> {
     let mut starts = vec![(0, 0)];
     let mut at = 0;
     for (number, line) in manifest.split_inclusive('\n').enumerate() {
@@ -28,7 +28,7 @@ pub fn documents(manifest: &str) -> Vec<Document<'_>> {
 
 impl<'m> Document<'m> {
     /// The file below the chart that helm says it is from: `templates/cronjob.yaml`.
-    pub fn template(&self) -> Option<&'m str> {
+    pub(crate) fn template(&self) -> Option<&'m str> {
         let source = self.text.lines().find_map(|line| line.strip_prefix("# Source: "))?;
         Some(source.split_once('/').map_or(source, |(_, rest)| rest).trim())
     }
@@ -36,13 +36,13 @@ impl<'m> Document<'m> {
 
 /// One object of a manifest.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Object(Json);
+pub(crate) struct Object(Json);
 
 /// Reads a manifest; empty documents are left out, lists are taken apart.
 ///
 /// # Errors
 /// A document is no YAML, or no object; the words say which, counted from 1.
-pub fn objects(manifest: &str) -> Result<Vec<Object>, String> {
+pub(crate) fn objects(manifest: &str) -> Result<Vec<Object>, String> {
     let mut found = Vec::new();
     for (document, number) in serde_yaml::Deserializer::from_str(manifest).zip(1..) {
         let value = Json::deserialize(document).map_err(|error| format!("document {number} of the manifest cannot be read: {error}"))?;
@@ -69,27 +69,27 @@ fn add(mut value: Json, found: &mut Vec<Object>) {
 
 impl Object {
     /// `batch/v1`; empty where it is missing.
-    pub fn api_version(&self) -> &str {
+    pub(crate) fn api_version(&self) -> &str {
         self.0["apiVersion"].as_str().unwrap_or_default()
     }
 
     /// `PersistentVolumeClaim`; empty where it is missing.
-    pub fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         self.0["kind"].as_str().unwrap_or_default()
     }
 
     /// Its name; empty where it is missing.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.0["metadata"]["name"].as_str().unwrap_or_default()
     }
 
     /// An annotation.
-    pub fn annotation(&self, key: &str) -> Option<&str> {
+    pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
         self.0["metadata"]["annotations"][key].as_str()
     }
 
     /// Its `spec`.
-    pub fn spec(&self) -> &Json {
+    pub(crate) fn spec(&self) -> &Json {
         &self.0["spec"]
     }
 }

@@ -1,21 +1,21 @@
 //! What values mean, typed. Pure: no files, no processes.
 
 pub mod aliases;
-pub mod api_versions;
-pub mod app;
-pub mod build_secret;
+pub(crate) mod api_versions;
+pub(crate) mod app;
+pub(crate) mod build_secret;
 pub mod cluster;
 pub mod dotenv;
 pub mod duration;
-pub mod hex;
+pub(crate) mod hex;
 pub mod image;
-pub mod kubernetes;
-pub mod manifest;
-pub mod name;
-pub mod proc;
+pub(crate) mod kubernetes;
+pub(crate) mod manifest;
+pub(crate) mod name;
+pub(crate) mod proc;
 pub mod quantity;
 pub mod schedule;
-pub mod schema;
+pub(crate) mod schema;
 pub mod tag;
 pub mod text;
-pub mod version;
+pub(crate) mod version;

@@ -1,24 +1,24 @@
 //! Names that Kubernetes accepts.
 
 /// Longest DNS-1123 label.
-pub const MAX_LABEL: usize = 63;
+pub(crate) const MAX_LABEL: usize = 63;
 
 /// True for a DNS-1123 label: lower case letters, digits and `-`, starting and ending with a letter or digit.
-pub fn is_label(name: &str) -> bool {
+pub(crate) fn is_label(name: &str) -> bool {
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     (1..=MAX_LABEL).contains(&name.len()) && name.chars().all(|c| edge(c) || c == '-') && name.starts_with(edge) && name.ends_with(edge)
 }
 
 /// True for a name that no program, selector, path or list takes for anything but a name, whatever Kubernetes says of it: letters, digits, `.`, `_`
 /// and `-`, starting with a letter or digit.
-pub fn is_harmless(name: &str) -> bool {
+pub(crate) fn is_harmless(name: &str) -> bool {
     name.len() <= 253
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 /// The nearest DNS-1123 label to any text (`My App` gives `my-app`); `app` where nothing is left of it.
-pub fn to_label(text: &str) -> String {
+pub(crate) fn to_label(text: &str) -> String {
     let mut label = String::new();
     for c in text.chars() {
         if c.is_ascii_alphanumeric() {
@@ -33,7 +33,7 @@ pub fn to_label(text: &str) -> String {
 }
 
 /// The candidate nearest to `name`, when it is near enough to be a slip.
-pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = |candidate: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
     let best = candidates.into_iter().min_by_key(near)?;
     (near(&best) <= name.chars().count().max(3) / 3).then_some(best)

@@ -126,8 +126,8 @@ pub struct Proc {
 
 /// When an image is pulled.
 #[derive(Clone, Copy, Debug, JsonSchema)]
-#[allow(missing_docs)]
-pub enum PullPolicy {
+#[allow(missing_docs, dead_code)] // for the schema
+pub(crate) enum PullPolicy {
     Always,
     IfNotPresent,
     Never,
@@ -135,8 +135,8 @@ pub enum PullPolicy {
 
 /// What a Service carries.
 #[derive(Clone, Copy, Debug, JsonSchema)]
-#[allow(missing_docs, clippy::upper_case_acronyms)]
-pub enum Protocol {
+#[allow(missing_docs, dead_code, clippy::upper_case_acronyms)] // for the schema
+pub(crate) enum Protocol {
     TCP,
     UDP,
     SCTP,
@@ -144,8 +144,8 @@ pub enum Protocol {
 
 /// Two runs of a cronjob at once.
 #[derive(Clone, Copy, Debug, JsonSchema)]
-#[allow(missing_docs)]
-pub enum Concurrency {
+#[allow(missing_docs, dead_code)] // for the schema
+pub(crate) enum Concurrency {
     Allow,
     Forbid,
     Replace,
@@ -154,7 +154,8 @@ pub enum Concurrency {
 /// A container that runs before the process, with the process's image where it names none.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct InitContainer {
+#[allow(dead_code)] // read to be checked
+pub(crate) struct InitContainer {
     /// Its name.
     #[schemars(extend("format" = "label"))]
     pub name: Text,
@@ -183,7 +184,7 @@ macro_rules! proc_map {
     ($(#[$doc:meta])* $name:ident, $required:expr, $command_unless_image:expr) => {
         $(#[$doc])*
         #[derive(Debug)]
-        pub struct $name;
+        pub(crate) struct $name;
 
         impl JsonSchema for $name {
             fn schema_name() -> Cow<'static, str> {

@@ -13,19 +13,19 @@ use super::app::App;
 use super::cluster::Cluster;
 
 /// The schema of `chart/values.yaml`.
-pub fn values() -> &'static Json {
+pub(crate) fn values() -> &'static Json {
     static SCHEMA: OnceLock<Json> = OnceLock::new();
     SCHEMA.get_or_init(|| of::<App>("chart/values.yaml of an app"))
 }
 
 /// The schema of `values-CLUSTER.yaml`.
-pub fn cluster() -> &'static Json {
+pub(crate) fn cluster() -> &'static Json {
     static SCHEMA: OnceLock<Json> = OnceLock::new();
     SCHEMA.get_or_init(|| of::<Cluster>("values-CLUSTER.yaml of a cluster"))
 }
 
 /// The properties of a schema's definition: `Proc`, or `None` for the root.
-pub fn keys(schema: &'static Json, definition: Option<&str>) -> impl Iterator<Item = &'static str> {
+pub(crate) fn keys(schema: &'static Json, definition: Option<&str>) -> impl Iterator<Item = &'static str> {
     let at = definition.map_or(schema, |name| &schema["$defs"][name]);
     at["properties"].as_object().into_iter().flat_map(|map| map.keys().map(String::as_str))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// `major.minor.patch`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version {
+pub(crate) struct Version {
     /// Major.
     pub major: u32,
     /// Minor.
@@ -15,7 +15,7 @@ pub struct Version {
 
 impl Version {
     /// The first `N.N[.N]` in a text such as `v3.17.3+g1234` or `v1.31.9-eks-1`.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let start = text.find(|c: char| c.is_ascii_digit())?;
         let mut parts = text[start..].split('.');
         let mut number = || {

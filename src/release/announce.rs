@@ -8,7 +8,7 @@ use crate::ui::printable;
 
 /// What happened to a release.
 #[derive(Clone, Debug, Default)]
-pub struct DeployMessage {
+pub(crate) struct DeployMessage {
     /// `deploy`, `rollback`, ...
     pub action: &'static str,
     /// The release.
@@ -65,7 +65,7 @@ impl DeployMessage {
 ///
 /// # Errors
 /// The run is interrupted.
-pub fn tell(session: &Session, message: &DeployMessage) -> Result<()> {
+pub(crate) fn tell(session: &Session, message: &DeployMessage) -> Result<()> {
     send_message(session, message, false).map(drop)
 }
 
@@ -73,7 +73,7 @@ pub fn tell(session: &Session, message: &DeployMessage) -> Result<()> {
 ///
 /// # Errors
 /// As [`send`].
-pub fn send_message(session: &Session, message: &DeployMessage, strict: bool) -> Result<bool> {
+pub(crate) fn send_message(session: &Session, message: &DeployMessage, strict: bool) -> Result<bool> {
     send_words(session, || message.render(session), strict)
 }
 
@@ -81,7 +81,7 @@ pub fn send_message(session: &Session, message: &DeployMessage, strict: bool) ->
 ///
 /// # Errors
 /// With `strict`, when the webhook cannot be reached; otherwise that is a warning.
-pub fn send(session: &Session, text: &str, strict: bool) -> Result<bool> {
+pub(crate) fn send(session: &Session, text: &str, strict: bool) -> Result<bool> {
     send_words(session, || Ok(text.to_owned()), strict)
 }
 

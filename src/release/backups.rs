@@ -16,7 +16,7 @@ const BACKUPS: usize = 10;
 
 /// One backup.
 #[derive(Debug)]
-pub struct Backup {
+pub(crate) struct Backup {
     /// The Secret that holds it.
     pub name: String,
     /// When it was taken, as the server writes times: `2026-11-26T10:00:00Z`.
@@ -34,12 +34,12 @@ impl Drop for Backup {
 
 impl Backup {
     /// Keys and raw values.
-    pub fn data(&self) -> Data {
+    pub(crate) fn data(&self) -> Data {
         decoded(&self.object["data"])
     }
 
     /// What to call it on the command line: the end of its name, which is a time.
-    pub fn short(&self) -> &str {
+    pub(crate) fn short(&self) -> &str {
         self.name.rsplit_once("-backup-").map_or(&self.name, |(_, time)| time)
     }
 }
@@ -48,7 +48,7 @@ impl Backup {
 ///
 /// # Errors
 /// The server does not answer or refuses.
-pub fn list(kubectl: &Kubectl<'_>, secret: &str) -> Result<Vec<Backup>> {
+pub(crate) fn list(kubectl: &Kubectl<'_>, secret: &str) -> Result<Vec<Backup>> {
     let mut list: Json = kubectl.select("secrets", &format!("{LABEL}={secret}"))?;
     let items = list["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
     let mut found: Vec<Backup> = items
@@ -121,7 +121,7 @@ pub(super) fn prune(ui: &Ui, kubectl: &Kubectl<'_>, kept: &Kept) {
 ///
 /// # Errors
 /// There is none.
-pub fn choose<'a>(backups: &'a [Backup], wanted: Option<&str>, word: &str, secret: &str, now: &Data) -> Result<&'a Backup> {
+pub(crate) fn choose<'a>(backups: &'a [Backup], wanted: Option<&str>, word: &str, secret: &str, now: &Data) -> Result<&'a Backup> {
     match wanted {
         Some(wanted) => backups.iter().find(|backup| backup.name == wanted || backup.short() == wanted).ok_or_else(|| {
             Error::failed(format!("Secret {secret} has no backup `{}`", crate::ui::printable(wanted))).hint(format!("lain {word} backups"))

@@ -10,7 +10,7 @@ use crate::tools::helm::{Revision, USUAL};
 
 /// What becomes of the app's two Secrets, which are no part of a release.
 #[derive(Clone, Debug)]
-pub enum Secrets {
+pub(crate) enum Secrets {
     /// They stay.
     Stay,
     /// They go too: those of this app.
@@ -22,7 +22,7 @@ pub enum Secrets {
 ///
 /// # Errors
 /// Data would go, another run is at work, `ask` does not agree, or helm or the server refuses.
-pub fn delete(handle: &Handle<'_>, secrets: &Secrets, force: bool, ask: impl FnOnce() -> Result<()>) -> Result<Option<Vec<String>>> {
+pub(crate) fn delete(handle: &Handle<'_>, secrets: &Secrets, force: bool, ask: impl FnOnce() -> Result<()>) -> Result<Option<Vec<String>>> {
     let Handle { session, name: release, helm, kubectl, .. } = handle;
     let Some(found) = helm.release(release)? else { return Ok(None) };
     let number = found.revision.parse().ok();

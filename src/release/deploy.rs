@@ -28,7 +28,7 @@ const MIN_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Which image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Which {
+pub(crate) enum Which {
     /// The one that is asked for, else HEAD's.
     #[default]
     New,
@@ -38,7 +38,7 @@ pub enum Which {
 
 /// What is wanted of a deploy, beside the values of the run.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Which image.
     pub which: Which,
     /// A whole image instead of a tag.
@@ -55,7 +55,7 @@ pub struct Wanted {
 
 /// What a deploy came to.
 #[derive(Clone, Debug)]
-pub struct Deployed {
+pub(crate) struct Deployed {
     /// The release.
     pub release: String,
     /// Its image tag.
@@ -66,7 +66,7 @@ pub struct Deployed {
 ///
 /// # Errors
 /// Lint, the image or another run forbids it, or the cluster does not become what it is to be.
-pub fn deploy(session: &Session, wanted: &Wanted) -> Result<Deployed> {
+pub(crate) fn deploy(session: &Session, wanted: &Wanted) -> Result<Deployed> {
     let run = Run::begin(session, wanted)?;
     let release = run.handle.name.clone();
     let ready = run.prepare()?;
@@ -102,7 +102,7 @@ pub fn deploy(session: &Session, wanted: &Wanted) -> Result<Deployed> {
 ///
 /// # Errors
 /// Lint forbids it, or helm or the server refuses.
-pub fn preview(session: &Session, wanted: &Wanted) -> Result<String> {
+pub(crate) fn preview(session: &Session, wanted: &Wanted) -> Result<String> {
     let run = Run::begin(session, wanted)?;
     let (_, values) = run.values(&secrets::current_checksum(&run.handle.kubectl, run.app)?)?;
     let out = run.upgrade(&values)?.arg("--dry-run").read().map_err(|error| {

@@ -8,7 +8,7 @@ use crate::ui::{Answer, Format};
 /// A release that was deployed.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct DeployAnswer {
+pub(crate) struct DeployAnswer {
     /// Shape of this result.
     pub version: u32,
     /// The release.

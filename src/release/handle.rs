@@ -9,7 +9,7 @@ use crate::tools::helm::{Helm, Revision};
 use crate::tools::kubectl::Kubectl;
 
 /// A release, by its name.
-pub struct Handle<'s> {
+pub(crate) struct Handle<'s> {
     /// The run.
     pub session: &'s Session,
     /// Its name.
@@ -27,7 +27,7 @@ impl<'s> Handle<'s> {
     ///
     /// # Errors
     /// Values cannot be read, or no cluster is chosen.
-    pub fn of_app(session: &'s Session) -> Result<Self> {
+    pub(crate) fn of_app(session: &'s Session) -> Result<Self> {
         Self::named(session, session.app()?.release().to_owned())
     }
 
@@ -35,13 +35,13 @@ impl<'s> Handle<'s> {
     ///
     /// # Errors
     /// No cluster is chosen.
-    pub fn named(session: &'s Session, name: String) -> Result<Self> {
+    pub(crate) fn named(session: &'s Session, name: String) -> Result<Self> {
         let cluster = &session.require_cluster()?.name;
         Ok(Self { session, name, cluster, helm: session.helm()?, kubectl: session.kubectl()? })
     }
 
     /// Selects what the app's chart makes for this release.
-    pub fn selector(&self, app: &App) -> String {
+    pub(crate) fn selector(&self, app: &App) -> String {
         look::selector(&app.appname, &self.name)
     }
 
@@ -49,7 +49,7 @@ impl<'s> Handle<'s> {
     ///
     /// # Errors
     /// One may be; or the server does not answer.
-    pub fn refuse_others(&self, newest: &Revision) -> Result<()> {
+    pub(crate) fn refuse_others(&self, newest: &Revision) -> Result<()> {
         pending::refuse(&self.kubectl, &self.name, newest)
     }
 
@@ -57,7 +57,7 @@ impl<'s> Handle<'s> {
     ///
     /// # Errors
     /// The run is interrupted.
-    pub fn tag_for_words(&self, revision: Option<u32>) -> Result<Option<String>> {
+    pub(crate) fn tag_for_words(&self, revision: Option<u32>) -> Result<Option<String>> {
         Ok(for_words(self.helm.values(&self.name, revision, false))?
             .flatten()
             .and_then(|values| values["imageTag"].as_str().map(str::to_owned)))
@@ -68,7 +68,7 @@ impl<'s> Handle<'s> {
 ///
 /// # Errors
 /// The run is interrupted.
-pub fn for_words<T>(asked: Result<T>) -> Result<Option<T>> {
+pub(crate) fn for_words<T>(asked: Result<T>) -> Result<Option<T>> {
     match asked {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if error.kind() == Kind::Interrupted => Err(error),

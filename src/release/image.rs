@@ -11,7 +11,7 @@ use crate::session::Session;
 ///
 /// # Errors
 /// The registry cannot be asked, or the image is not there and not to be built.
-pub fn require_image(session: &Session, app: &App, image: Option<&ImageReference>, tag: &str, build: bool) -> Result<()> {
+pub(super) fn require_image(session: &Session, app: &App, image: Option<&ImageReference>, tag: &str, build: bool) -> Result<()> {
     let ours = app.procs().any(|(_, _, proc)| proc.image.is_none() && proc.image_tag.is_none() && proc.build.is_none());
     if session.globals.ignore_lint || !ours {
         return Ok(());

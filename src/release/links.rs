@@ -4,7 +4,7 @@ use crate::model::app::App;
 use crate::model::cluster::Cluster;
 
 /// The URLs of all ingresses, inner first.
-pub fn urls(app: &App, cluster: &Cluster) -> Vec<String> {
+pub(crate) fn urls(app: &App, cluster: &Cluster) -> Vec<String> {
     let tls = cluster.cluster_issuer.is_some() || cluster.ingress_tls_secret_name.is_some();
     let mut urls = Vec::new();
     for (list, port) in [(&app.ingresses, cluster.ingress_internal_port), (&app.external_ingresses, cluster.ingress_external_port)] {
@@ -20,7 +20,7 @@ pub fn urls(app: &App, cluster: &Cluster) -> Vec<String> {
 }
 
 /// A bare host completed by the cluster, as the chart does it.
-pub fn full_host(host: &str, cluster: &Cluster) -> String {
+pub(crate) fn full_host(host: &str, cluster: &Cluster) -> String {
     if host.contains('.') {
         return host.to_owned();
     }
@@ -32,14 +32,14 @@ pub fn full_host(host: &str, cluster: &Cluster) -> String {
 }
 
 /// Grafana for a release; empty when the cluster has none.
-pub fn grafana(app: &App, cluster: &Cluster) -> Option<String> {
+pub(crate) fn grafana(app: &App, cluster: &Cluster) -> Option<String> {
     let url = cluster.grafana_url.as_ref()?;
     let join = if url.contains('?') { '&' } else { '?' };
     Some(format!("{url}{join}orgId=1&refresh=10s&var-app={}&var-pod=All", app.appname))
 }
 
 /// Kibana's Discover for an app; the brackets at the end belong to the link.
-pub fn kibana(app: &App, cluster: &Cluster) -> Option<String> {
+pub(crate) fn kibana(app: &App, cluster: &Cluster) -> Option<String> {
     let host = cluster.kibana.as_ref()?;
     let base = if host.contains("://") { host.to_string() } else { format!("http://{host}") };
     let query = format!("kubernetes.pod_name.keyword:{}*", app.release());

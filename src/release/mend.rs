@@ -26,7 +26,7 @@ use crate::ui::Ui;
 const NOTE: &str = "record mended by lain";
 
 /// The revision that helm compares an upgrade with: the newest deployed one, or the newest of all when none is.
-pub fn current(history: &[Revision]) -> Option<u32> {
+pub(crate) fn current(history: &[Revision]) -> Option<u32> {
     let newest = history.last()?;
     let deployed = history.iter().rev().find(|revision| revision.status == "deployed");
     Some(deployed.unwrap_or(newest).revision)
@@ -34,7 +34,7 @@ pub fn current(history: &[Revision]) -> Option<u32> {
 
 /// What the record of a revision tells; nothing where helm keeps its records elsewhere.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub(crate) struct Known {
     /// The image tag that was deployed.
     pub image_tag: Option<String>,
     /// The server merges changes into what is there.
@@ -46,7 +46,7 @@ pub struct Known {
 impl Known {
     /// What helm must be told when somebody else changed a field that the chart sets (`kubectl set image`, `kubectl edit`): that the chart wins, as it
     /// did in helm 3. Otherwise helm 4 ends with "Apply failed with 1 conflict"; it refuses the flag where it merges itself.
-    pub fn flags(&self) -> &'static [&'static str] {
+    pub(crate) fn flags(&self) -> &'static [&'static str] {
         if self.is_server_side { &["--force-conflicts"] } else { &[] }
     }
 }
@@ -56,7 +56,7 @@ impl Known {
 ///
 /// # Errors
 /// The server does not answer or refuses.
-pub fn mend(
+pub(crate) fn mend(
     ui: &Ui,
     kubectl: &Kubectl<'_>,
     release: &str,
@@ -105,7 +105,7 @@ pub fn mend(
 ///
 /// # Errors
 /// The server does not answer.
-pub fn forget_credentials(ui: &Ui, kubectl: &Kubectl<'_>, release: &str, suspect: bool, ways: &[Vec<String>]) -> Result<()> {
+pub(crate) fn forget_credentials(ui: &Ui, kubectl: &Kubectl<'_>, release: &str, suspect: bool, ways: &[Vec<String>]) -> Result<()> {
     if !suspect {
         return Ok(());
     }

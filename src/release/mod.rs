@@ -1,19 +1,19 @@
 //! A release in the cluster: the verbs that change it, on one [`handle`]; its rollout, its Secrets, helm's record of it, what is said about it.
 
-pub mod announce;
-pub mod backups;
-pub mod delete;
-pub mod deploy;
-pub mod deployed;
-pub mod handle;
+pub(crate) mod announce;
+pub(crate) mod backups;
+pub(crate) mod delete;
+pub(crate) mod deploy;
+pub(crate) mod deployed;
+pub(crate) mod handle;
 mod image;
-pub mod links;
-pub mod mend;
-pub mod pending;
-pub mod record;
-pub mod refusal;
-pub mod rollback;
-pub mod rollout;
-pub mod secret_data;
-pub mod secret_text;
-pub mod secrets;
+pub(crate) mod links;
+pub(crate) mod mend;
+pub(crate) mod pending;
+pub(crate) mod record;
+pub(crate) mod refusal;
+pub(crate) mod rollback;
+pub(crate) mod rollout;
+pub(crate) mod secret_data;
+pub(crate) mod secret_text;
+pub(crate) mod secrets;

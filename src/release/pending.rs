@@ -12,9 +12,9 @@ use crate::tools::kubectl::Kubectl;
 use crate::ui::printable;
 
 /// The helm value that tells one deploy from all others.
-pub const ID: &str = "deploy_id";
+pub(crate) const ID: &str = "deploy_id";
 /// The helm value that says how long the deploy may take, in seconds.
-pub const TIMEOUT: &str = "deploy_timeout";
+pub(crate) const TIMEOUT: &str = "deploy_timeout";
 /// Annotation of helm's record: the run that made the revision is over, and said so.
 const CUT_OFF: &str = "lain.dev/cut-off";
 /// helm's own `--timeout`, for revisions that do not say.
@@ -24,7 +24,7 @@ const GRACE: i64 = 30;
 
 /// A revision as somebody's work.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Work {
+pub(crate) struct Work {
     release: String,
     revision: u32,
     status: String,
@@ -37,7 +37,7 @@ pub struct Work {
 }
 
 /// True for what helm writes before it begins.
-pub fn is_under_way(status: &str) -> bool {
+pub(crate) fn is_under_way(status: &str) -> bool {
     status.starts_with("pending") || status == "uninstalling"
 }
 
@@ -45,7 +45,7 @@ pub fn is_under_way(status: &str) -> bool {
 ///
 /// # Errors
 /// It may be; or the server does not answer.
-pub fn refuse(kubectl: &Kubectl<'_>, release: &str, newest: &Revision) -> Result<()> {
+pub(crate) fn refuse(kubectl: &Kubectl<'_>, release: &str, newest: &Revision) -> Result<()> {
     if !is_under_way(&newest.status) {
         return Ok(());
     }
@@ -125,7 +125,7 @@ fn shown(executor: &str) -> String {
 
 /// What a run that failed or was interrupted left of the release.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Left {
+pub(crate) enum Left {
     /// The server does not say.
     Unknown,
     /// The newest revision is what it was before.
@@ -145,12 +145,12 @@ pub enum Left {
 
 /// Looks what a deploy left; `before` was the newest revision when it began. A revision of its own that is left half-way is marked, so that the next
 /// run need not wait.
-pub fn left_by_deploy(kubectl: &Kubectl<'_>, release: &str, id: &str, before: u32) -> Left {
+pub(crate) fn left_by_deploy(kubectl: &Kubectl<'_>, release: &str, id: &str, before: u32) -> Left {
     look(kubectl, release, before, |record| record.value(ID).as_deref() == Some(id))
 }
 
 /// The same of a rollback, whose revision has no values of its own; `failure` is what helm said.
-pub fn left_by_rollback(kubectl: &Kubectl<'_>, release: &str, before: u32, failure: &str) -> Left {
+pub(crate) fn left_by_rollback(kubectl: &Kubectl<'_>, release: &str, before: u32, failure: &str) -> Left {
     let came_second = failure.contains("already exists") || failure.contains("another operation");
     look(kubectl, release, before, |_| !came_second)
 }
@@ -172,7 +172,7 @@ fn look(kubectl: &Kubectl<'_>, release: &str, before: u32, is_ours: impl Fn(&Rec
 }
 
 /// Marks a revision that this run left half-way: its helm is dead, so that nobody need wait for it.
-pub fn mark_cut_off(kubectl: &Kubectl<'_>, release: &str, revision: u32) {
+pub(crate) fn mark_cut_off(kubectl: &Kubectl<'_>, release: &str, revision: u32) {
     let kubectl = kubectl.last_word();
     let found = revisions(&kubectl, release).into_iter().flatten().any(|(at, status)| at == revision && is_under_way(&status));
     if found {
@@ -198,7 +198,7 @@ fn revisions(kubectl: &Kubectl<'_>, release: &str) -> Option<Vec<(u32, String)>>
 
 impl Left {
     /// The error of a failed run with what is right to type now: never to undo what is not this run's.
-    pub fn advise(&self, error: Error) -> Error {
+    pub(crate) fn advise(&self, error: Error) -> Error {
         match self {
             Self::Unknown => error.hint("lain status -s # when the server answers: the release may be half-way"),
             Self::Untouched => error.or_hint("lain status -s # the release is as it was before"),
@@ -220,7 +220,7 @@ impl Left {
     }
 
     /// What an interrupted run leaves behind, in one line.
-    pub fn words(&self, release: &str) -> String {
+    pub(crate) fn words(&self, release: &str) -> String {
         match self {
             Self::Unknown => format!("release {release} may be half-way: lain status -s shows it"),
             Self::Untouched => format!("release {release} is as it was before"),

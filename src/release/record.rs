@@ -25,7 +25,7 @@ type Raw = IndexMap<String, Box<RawValue>>;
 
 /// helm's record of one revision.
 #[derive(Debug)]
-pub struct Record {
+pub(crate) struct Record {
     secret: Json,
     release: Raw,
     manifest: String,
@@ -36,7 +36,7 @@ impl Record {
     ///
     /// # Errors
     /// The server does not answer, or the record is no helm's.
-    pub fn fetch(kubectl: &Kubectl<'_>, release: &str, revision: u32) -> Result<Option<Self>> {
+    pub(crate) fn fetch(kubectl: &Kubectl<'_>, release: &str, revision: u32) -> Result<Option<Self>> {
         kubectl.find("secret", &secret_name(release, revision))?.map(Self::of).transpose()
     }
 
@@ -44,7 +44,7 @@ impl Record {
     ///
     /// # Errors
     /// As [`Record::fetch`].
-    pub fn all(kubectl: &Kubectl<'_>, release: &str) -> Result<Vec<Self>> {
+    pub(crate) fn all(kubectl: &Kubectl<'_>, release: &str) -> Result<Vec<Self>> {
         let list: Json = kubectl.select("secrets", &format!("owner=helm,name={release}"))?;
         let secrets = list["items"].as_array().cloned().unwrap_or_default();
         let mut records = secrets.into_iter().map(Self::of).collect::<Result<Vec<_>>>()?;
@@ -62,34 +62,34 @@ impl Record {
     }
 
     /// What helm believes to be in the cluster: YAML, one object after another.
-    pub fn manifest(&self) -> &str {
+    pub(crate) fn manifest(&self) -> &str {
         &self.manifest
     }
 
     /// The image tag that was deployed.
-    pub fn image_tag(&self) -> Option<String> {
+    pub(crate) fn image_tag(&self) -> Option<String> {
         self.value("imageTag")
     }
 
     /// A text among the values that the revision was made with.
-    pub fn value(&self, key: &str) -> Option<String> {
+    pub(crate) fn value(&self, key: &str) -> Option<String> {
         let config: Json = serde_json::from_str(self.release.get("config")?.get()).ok()?;
         config[key].as_str().map(str::to_owned)
     }
 
     /// One of helm's times: `last_deployed`, `deleted`; helm writes the year 1 for never.
-    pub fn time(&self, key: &str) -> Option<Timestamp> {
+    pub(crate) fn time(&self, key: &str) -> Option<Timestamp> {
         let info: Json = serde_json::from_str(self.release.get("info")?.get()).ok()?;
         info[key].as_str()?.parse().ok().filter(|time: &Timestamp| time.as_second() > 0)
     }
 
     /// An annotation of the Secret; helm drops it when it writes the record anew.
-    pub fn annotation(&self, key: &str) -> Option<&str> {
+    pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
         self.secret["metadata"]["annotations"][key].as_str()
     }
 
     /// True when the values it was deployed with hold something on one of these ways.
-    pub fn holds(&self, ways: &[Vec<String>]) -> bool {
+    pub(crate) fn holds(&self, ways: &[Vec<String>]) -> bool {
         let config = self.release.get("config").and_then(|raw| serde_json::from_str::<Json>(raw.get()).ok()).unwrap_or_default();
         ways.iter().any(|way| way.iter().try_fold(&config, |node, step| node.get(step)).is_some_and(|end| !end.is_null()))
     }
@@ -98,7 +98,7 @@ impl Record {
     ///
     /// # Errors
     /// The record cannot be written.
-    pub fn without(mut self, ways: &[Vec<String>]) -> Result<Option<Json>> {
+    pub(crate) fn without(mut self, ways: &[Vec<String>]) -> Result<Option<Json>> {
         if !self.holds(ways) {
             return Ok(None);
         }
@@ -111,7 +111,7 @@ impl Record {
     }
 
     /// True when the server merged this revision (helm 4's server-side apply), false when helm did.
-    pub fn is_server_side(&self) -> bool {
+    pub(crate) fn is_server_side(&self) -> bool {
         self.release.get("apply_method").is_some_and(|method| method.get() == "\"ssa\"")
     }
 
@@ -119,7 +119,7 @@ impl Record {
     ///
     /// # Errors
     /// The record holds no description.
-    pub fn with_manifest(mut self, manifest: &str, note: &str) -> Result<Json> {
+    pub(crate) fn with_manifest(mut self, manifest: &str, note: &str) -> Result<Json> {
         let broken = |error: serde_json::Error| Error::failed(format!("helm's record cannot be written: {error}"));
         let info = self.release.get("info").map_or("{}", |raw| raw.get());
         let mut info: Raw = serde_json::from_str(info).map_err(broken)?;
@@ -149,7 +149,7 @@ fn removed(map: &str, way: &[String]) -> serde_json::Result<String> {
 }
 
 /// The Secret that helm keeps a revision in.
-pub fn secret_name(release: &str, revision: u32) -> String {
+pub(crate) fn secret_name(release: &str, revision: u32) -> String {
     format!("sh.helm.release.v1.{release}.v{revision}")
 }
 

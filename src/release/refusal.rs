@@ -13,7 +13,7 @@ const BASE64: usize = 8;
 
 /// An error without the values of these data.
 #[must_use]
-pub fn without_values(error: Error, data: &[&Data]) -> Error {
+pub(crate) fn without_values(error: Error, data: &[&Data]) -> Error {
     let mask = Mask::of(data);
     error.reworded(|words| mask.hide(words))
 }

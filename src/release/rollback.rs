@@ -10,7 +10,7 @@ use crate::tools::helm::{Revision, USUAL};
 
 /// What a rollback came to.
 #[derive(Clone, Debug)]
-pub struct RolledBack {
+pub(crate) struct RolledBack {
     /// The release.
     pub release: String,
     /// The revision that it is back at.
@@ -23,7 +23,7 @@ pub struct RolledBack {
 ///
 /// # Errors
 /// There is none, one rollback was done already, another run is at work, or helm or the server refuses.
-pub fn rollback(session: &Session, wait: bool) -> Result<RolledBack> {
+pub(crate) fn rollback(session: &Session, wait: bool) -> Result<RolledBack> {
     let app = session.app()?;
     let handle = Handle::of_app(session)?;
     let release = &handle.name;
@@ -76,7 +76,7 @@ fn follow(handle: &Handle<'_>, app: &App) -> Result<()> {
 ///
 /// # Errors
 /// helm or the server refuses.
-pub fn back_to(handle: &Handle<'_>, from: u32, to: u32) -> Result<()> {
+pub(crate) fn back_to(handle: &Handle<'_>, from: u32, to: u32) -> Result<()> {
     let Handle { session, name: release, helm, kubectl, .. } = handle;
     mend::mend(&session.ui, kubectl, release, from, None, &[], &[])?;
     // helm goes back the way that the revision was made.
@@ -99,7 +99,7 @@ pub fn back_to(handle: &Handle<'_>, from: u32, to: u32) -> Result<()> {
 }
 
 /// The newest revision before the current one that once was good. A rollback that did not come to its end goes where it wanted to.
-pub fn target(history: &[Revision]) -> Option<u32> {
+pub(crate) fn target(history: &[Revision]) -> Option<u32> {
     let (newest, earlier) = history.split_last()?;
     let mut good =
         earlier.iter().rev().filter(|revision| matches!(revision.status.as_str(), "deployed" | "superseded")).map(|good| good.revision);

@@ -10,7 +10,7 @@ use crate::tools::kubectl::Kubectl;
 use crate::ui::{Ui, printable};
 
 /// Follows what `selector` selects, a line for whatever changes.
-pub fn follower<'a>(ui: &'a Ui, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Follower<'a> {
+pub(crate) fn follower<'a>(ui: &'a Ui, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Follower<'a> {
     Follower::new(Selected::new(kubectl, selector), &Wall, |event| ui.say(&line(event)))
 }
 
@@ -18,7 +18,7 @@ pub fn follower<'a>(ui: &'a Ui, kubectl: &'a Kubectl<'a>, selector: &'a str) -> 
 ///
 /// # Errors
 /// As [`until_ready`].
-pub fn follow(ui: &Ui, kubectl: &Kubectl<'_>, selector: &str, timeout: Duration) -> Result<View> {
+pub(crate) fn follow(ui: &Ui, kubectl: &Kubectl<'_>, selector: &str, timeout: Duration) -> Result<View> {
     until_ready(ui, &mut follower(ui, kubectl, selector), timeout)
 }
 
@@ -26,8 +26,8 @@ pub fn follow(ui: &Ui, kubectl: &Kubectl<'_>, selector: &str, timeout: Duration)
 ///
 /// # Errors
 /// Something cannot become ready (the pod's own words and the end of its log are shown), it takes too long, or the server does not answer.
-pub fn until_ready(ui: &Ui, follower: &mut Follower<'_>, timeout: Duration) -> Result<View> {
-    match follower.to_the_end(timeout)? {
+pub(crate) fn until_ready(ui: &Ui, follower: &mut Follower<'_>, timeout: Duration) -> Result<View> {
+    match follower.until_the_end(timeout)? {
         End::Ready(view) => Ok(view),
         End::Stuck { trouble, log } => {
             if let Some(log) = log {

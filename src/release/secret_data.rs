@@ -10,12 +10,12 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::error::{Error, Result};
 
 /// Keys and raw values, wiped from memory in the end.
-pub type Data = BTreeMap<String, Zeroizing<Vec<u8>>>;
+pub(crate) type Data = BTreeMap<String, Zeroizing<Vec<u8>>>;
 
 /// What stands for a value that is not text.
-pub const BINARY: &str = "<binary, kept as it is>";
+pub(crate) const BINARY: &str = "<binary, kept as it is>";
 /// What stands for any value where values are not to be seen.
-pub const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 /// All values of a Secret together, in bytes (`MaxSecretSize` of the API server).
 const MAX_BYTES: usize = 1024 * 1024;
 
@@ -30,7 +30,7 @@ pub(super) fn decoded(data: &Json) -> Data {
 ///
 /// # Errors
 /// The Secret is immutable, or would hold more than a Secret may.
-pub fn check_whole(name: &str, object: &Json, data: &Data) -> Result<()> {
+pub(crate) fn check_whole(name: &str, object: &Json, data: &Data) -> Result<()> {
     if object["immutable"] == true {
         return Err(Error::refused(format!("Secret {name} is immutable: it can only be deleted and made anew"))
             .hint(format!("kubectl get secret {name} --output yaml # who made it so?")));
@@ -48,7 +48,7 @@ pub fn check_whole(name: &str, object: &Json, data: &Data) -> Result<()> {
 }
 
 /// Wipes every text of a JSON value from memory.
-pub fn wipe(json: &mut Json) {
+pub(crate) fn wipe(json: &mut Json) {
     match json {
         Json::String(text) => text.zeroize(),
         Json::Array(items) => items.iter_mut().for_each(wipe),

@@ -20,7 +20,7 @@ const MAX_KEY: usize = 253;
 
 /// A text that was read, not yet held against the Secret it is for.
 #[derive(Debug)]
-pub struct SecretText {
+pub(crate) struct SecretText {
     root: Node,
 }
 
@@ -29,7 +29,7 @@ impl SecretText {
     ///
     /// # Errors
     /// It is no YAML map, or a map of something else than a Secret.
-    pub fn parse(path: &Path, text: &str) -> Result<Self> {
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self> {
         let root = parse_secret(path, text).map_err(|error| {
             if error.source::<NotAMap>().is_some() {
                 let here = error.location().cloned();
@@ -45,7 +45,7 @@ impl SecretText {
     ///
     /// # Errors
     /// It is another Secret's text, or `data` is missing, or holds what a Secret cannot.
-    pub fn data(&self, secret: &AppSecret) -> Result<Data> {
+    pub(crate) fn data(&self, secret: &AppSecret) -> Result<Data> {
         self.check_frame(secret)?;
         let before = secret.data();
         let Some(entry) = self.root.get("data") else {
@@ -128,14 +128,14 @@ fn value_of(key: &str, text: &str, before: Option<&Zeroizing<Vec<u8>>>, span: &S
 }
 
 /// What may be a key, in a few words.
-pub const KEY_RULE: &str = "a key has letters, digits, `-`, `_` and `.` alone, 253 at most, and does not start with `..`";
+pub(crate) const KEY_RULE: &str = "a key has letters, digits, `-`, `_` and `.` alone, 253 at most, and does not start with `..`";
 
 /// Kubernetes' rule for keys of a Secret (`IsConfigMapKey` of its validation); the error says what is wrong without repeating the key, which may be
 /// a value in the wrong place.
 ///
 /// # Errors
 /// The server would refuse it.
-pub fn check_key(key: &str) -> std::result::Result<(), &'static str> {
+pub(crate) fn check_key(key: &str) -> std::result::Result<(), &'static str> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     match key {
         "" => Err("is empty"),
@@ -150,13 +150,13 @@ pub fn check_key(key: &str) -> std::result::Result<(), &'static str> {
 
 /// Keys that give no environment variable on every cluster: before Kubernetes 1.34 kubelet leaves out those that start with a digit
 /// (`IsEnvVarName`; KEP-4369).
-pub fn no_variables(data: &Data, purpose: Purpose) -> Vec<&str> {
+pub(crate) fn no_variables(data: &Data, purpose: Purpose) -> Vec<&str> {
     let starts_with_digit = |key: &&str| key.starts_with(|c: char| c.is_ascii_digit());
     if purpose == Purpose::Env { data.keys().map(String::as_str).filter(starts_with_digit).collect() } else { vec![] }
 }
 
 /// Each key with a checksum of its value: enough to tell later which were changed.
-pub fn fingerprints(data: &Data) -> BTreeMap<String, String> {
+pub(crate) fn fingerprints(data: &Data) -> BTreeMap<String, String> {
     data.iter().map(|(key, value)| (key.clone(), hex(&Sha256::digest(value)))).collect()
 }
 
@@ -164,7 +164,7 @@ pub fn fingerprints(data: &Data) -> BTreeMap<String, String> {
 ///
 /// # Errors
 /// Keys that were changed on both sides, not alike.
-pub fn merged(opened: &BTreeMap<String, String>, mut mine: Data, now: &Data) -> std::result::Result<Data, Vec<String>> {
+pub(crate) fn merged(opened: &BTreeMap<String, String>, mut mine: Data, now: &Data) -> std::result::Result<Data, Vec<String>> {
     let (my_prints, their_prints) = (fingerprints(&mine), fingerprints(now));
     let keys: BTreeSet<String> = opened.keys().chain(mine.keys()).chain(now.keys()).cloned().collect();
     let (mut merged, mut torn) = (Data::new(), Vec::new());

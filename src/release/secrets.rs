@@ -20,7 +20,7 @@ use crate::values::write::to_yaml;
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Keys become environment variables.
     Env,
     /// Keys become files.
@@ -29,7 +29,7 @@ pub enum Purpose {
 
 /// One of the app's Secrets as the server has it.
 #[derive(Clone, Debug)]
-pub struct AppSecret {
+pub(crate) struct AppSecret {
     /// Its name.
     pub name: String,
     object: Json,
@@ -43,7 +43,7 @@ impl Drop for AppSecret {
 
 /// What an edit did, in keys only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
+pub(crate) struct Changes {
     /// New keys.
     pub added: Vec<String>,
     /// Keys that are gone.
@@ -54,7 +54,7 @@ pub struct Changes {
 
 impl Purpose {
     /// The Secret's name.
-    pub fn name(self, app: &App) -> String {
+    pub(crate) fn name(self, app: &App) -> String {
         match self {
             Self::Env => app.env_secret(),
             Self::Files => app.file_secret(),
@@ -74,7 +74,7 @@ impl Purpose {
 ///
 /// # Errors
 /// The server does not answer or refuses.
-pub fn fetch(kubectl: &Kubectl<'_>, name: &str) -> Result<Option<AppSecret>> {
+pub(crate) fn fetch(kubectl: &Kubectl<'_>, name: &str) -> Result<Option<AppSecret>> {
     Ok(kubectl.find("secret", name)?.map(|object| AppSecret::new(name, object)))
 }
 
@@ -82,7 +82,7 @@ pub fn fetch(kubectl: &Kubectl<'_>, name: &str) -> Result<Option<AppSecret>> {
 ///
 /// # Errors
 /// As [`fetch`].
-pub fn fetch_or_create(ui: &Ui, kubectl: &Kubectl<'_>, app: &App, purpose: Purpose, example: bool) -> Result<AppSecret> {
+pub(crate) fn fetch_or_create(ui: &Ui, kubectl: &Kubectl<'_>, app: &App, purpose: Purpose, example: bool) -> Result<AppSecret> {
     let name = purpose.name(app);
     match fetch(kubectl, &name)? {
         Some(found) => Ok(found),
@@ -112,22 +112,22 @@ impl AppSecret {
     }
 
     /// Keys and raw values.
-    pub fn data(&self) -> Data {
+    pub(crate) fn data(&self) -> Data {
         decoded(&self.object["data"])
     }
 
     /// Where it lives, when the server said so.
-    pub fn namespace(&self) -> Option<&str> {
+    pub(crate) fn namespace(&self) -> Option<&str> {
         self.object["metadata"]["namespace"].as_str()
     }
 
     /// Its type: `Opaque`.
-    pub fn kind(&self) -> Option<&str> {
+    pub(crate) fn kind(&self) -> Option<&str> {
         self.object["type"].as_str()
     }
 
     /// The Secret as the seed shows it: decoded, without the fields that no application developer needs.
-    pub fn to_yaml(&self, mask: bool) -> Zeroizing<String> {
+    pub(crate) fn to_yaml(&self, mask: bool) -> Zeroizing<String> {
         let text = |value: &[u8]| if mask { MASK.to_owned() } else { std::str::from_utf8(value).unwrap_or(BINARY).to_owned() };
         let data: serde_json::Map<String, Json> = self.data().iter().map(|(key, value)| (key.clone(), Json::String(text(value)))).collect();
         let mut object = json!({
@@ -141,7 +141,7 @@ impl AppSecret {
     }
 
     /// What applying `data` would change.
-    pub fn changes(&self, data: &Data) -> Changes {
+    pub(crate) fn changes(&self, data: &Data) -> Changes {
         let before = self.data();
         Changes {
             added: data.keys().filter(|key| !before.contains_key(*key)).cloned().collect(),
@@ -159,7 +159,7 @@ impl AppSecret {
     ///
     /// # Errors
     /// The server refuses; nothing was changed then.
-    pub fn apply(&self, ui: &Ui, kubectl: &Kubectl<'_>, data: &Data, by: &str) -> Result<()> {
+    pub(crate) fn apply(&self, ui: &Ui, kubectl: &Kubectl<'_>, data: &Data, by: &str) -> Result<()> {
         check_whole(&self.name, &self.object, data)?;
         let mut object = self.object.clone();
         object["data"] = encoded(data);
@@ -205,12 +205,12 @@ fn encoded(data: &Data) -> Json {
 
 impl Changes {
     /// True when nothing changed.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
     }
 
     /// Keys only: `added A, B; changed C`.
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let part = |word: &str, keys: &[String]| if keys.is_empty() { None } else { Some(format!("{word} {}", keys.join(", "))) };
         [part("added", &self.added), part("removed", &self.removed), part("changed", &self.changed)]
             .into_iter()
@@ -224,7 +224,7 @@ impl Changes {
 ///
 /// # Errors
 /// A mounted file is in no Secret; the error lists the commands that would add it.
-pub fn ensure(ui: &Ui, kubectl: &Kubectl<'_>, app: &App) -> Result<String> {
+pub(crate) fn ensure(ui: &Ui, kubectl: &Kubectl<'_>, app: &App) -> Result<String> {
     let [env, files] = fetch_both(kubectl, app)?;
     let env = env.map_or_else(|| create(ui, kubectl, app, Purpose::Env, false), Ok)?;
     let name = Purpose::Files.name(app);
@@ -242,7 +242,7 @@ pub fn ensure(ui: &Ui, kubectl: &Kubectl<'_>, app: &App) -> Result<String> {
 ///
 /// # Errors
 /// The server does not answer.
-pub fn current_checksum(kubectl: &Kubectl<'_>, app: &App) -> Result<String> {
+pub(crate) fn current_checksum(kubectl: &Kubectl<'_>, app: &App) -> Result<String> {
     let data = |secret: &Option<AppSecret>| secret.as_ref().map(AppSecret::data).unwrap_or_default();
     let [env, files] = fetch_both(kubectl, app)?;
     Ok(checksum(&[data(&env), data(&files)]))

@@ -33,7 +33,7 @@ struct Service<'a> {
 ///
 /// # Errors
 /// The template is broken, which tests rule out.
-pub fn render(app: &App, repository: &str) -> Result<String> {
+pub(crate) fn render(app: &App, repository: &str) -> Result<String> {
     let procs = app.deployments.iter().flatten().filter_map(|(name, proc)| Some((name, proc.as_ref()?)));
     let services: Vec<Service<'_>> = procs.map(|(name, proc)| service(app, repository, name, proc)).collect();
     fill("docker-compose.yaml", TEMPLATE, Compose { services, appname: &app.appname })

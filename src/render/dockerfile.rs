@@ -15,7 +15,7 @@ const OWNER: &str = "1001:1001";
 
 /// Which Dockerfile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// The slow part, built once.
     Prepare,
     /// The app.
@@ -26,7 +26,7 @@ pub enum Stage {
 
 /// A Dockerfile and what `docker build` must be told beside it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Dockerfile {
+pub(crate) struct Dockerfile {
     /// The text.
     pub text: String,
     /// Names of `ARG`s to be filled from the environment.
@@ -37,7 +37,7 @@ pub struct Dockerfile {
 
 /// What the Dockerfiles need besides `build` and `release`.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// `REGISTRY/APP`, for `FROM REGISTRY/APP:prepare`.
     pub repository: &'a str,
     /// `COMMIT_TIME-SHA`, ends in the image as `LAIN_META`.
@@ -48,7 +48,7 @@ pub struct Facts<'a> {
 ///
 /// # Errors
 /// The stage is not defined, or a name or path in it cannot be written safely.
-pub fn render(stage: Stage, build: &Build, release: Option<&Release>, facts: Facts<'_>) -> Result<Dockerfile> {
+pub(crate) fn render(stage: Stage, build: &Build, release: Option<&Release>, facts: Facts<'_>) -> Result<Dockerfile> {
     let mut file = Dockerfile::default();
     match stage {
         Stage::Prepare => {

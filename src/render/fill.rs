@@ -13,7 +13,7 @@ use crate::values::write::to_yaml;
 ///
 /// # Errors
 /// The template is off: a fault of lain's own.
-pub fn fill(name: &str, template: &str, facts: impl Serialize) -> Result<String> {
+pub(super) fn fill(name: &str, template: &str, facts: impl Serialize) -> Result<String> {
     let off = |error: minijinja::Error| Error::failed(format!("{name}: {error}"));
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);

@@ -4,13 +4,13 @@ use std::fmt::{self, Display, Formatter};
 
 /// A pattern for one name, without slashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Glob {
+pub(crate) struct Glob {
     tokens: Vec<Token>,
 }
 
 /// One step of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Token {
+pub(crate) enum Token {
     /// This character.
     Char(char),
     /// `?`
@@ -28,18 +28,18 @@ pub enum Token {
 
 impl Glob {
     /// A pattern of these tokens.
-    pub fn of(tokens: Vec<Token>) -> Self {
+    pub(crate) fn of(tokens: Vec<Token>) -> Self {
         Self { tokens }
     }
 
     /// Matches this name alone. A character that no line can hold (a newline, a broken byte) becomes `?`.
-    pub fn literal(name: &str) -> Self {
+    pub(crate) fn literal(name: &str) -> Self {
         let token = |c| if matches!(c, '\n' | '\r' | char::REPLACEMENT_CHARACTER) { Token::Any } else { Token::Char(c) };
         Self::of(name.chars().map(token).collect())
     }
 
     /// Reads git's pattern; none where it never matches (a `[` without end, a `\` at the end) or docker has no word for it.
-    pub fn parse(pattern: &str) -> Option<Self> {
+    pub(crate) fn parse(pattern: &str) -> Option<Self> {
         let mut tokens = Vec::new();
         let mut chars = pattern.chars().peekable();
         while let Some(c) = chars.next() {
@@ -56,7 +56,7 @@ impl Glob {
     }
 
     /// True when docker's reading of the pattern matches the whole name.
-    pub fn matches(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &str) -> bool {
         matches(&self.tokens, name)
     }
 }

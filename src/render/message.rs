@@ -9,7 +9,7 @@ const TEMPLATE: &str = include_str!("message.jinja");
 
 /// What happened to a release. Texts of others are printable already.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Message<'a> {
+pub(crate) struct Message<'a> {
     /// `deploy`, `rollback`, ...
     pub action: &'a str,
     /// The release.
@@ -32,7 +32,7 @@ pub struct Message<'a> {
 
 /// A commit, as people know it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Commit {
+pub(crate) struct Commit {
     /// The first line of its message.
     pub subject: String,
     /// Its author.
@@ -44,7 +44,7 @@ impl Message<'_> {
     ///
     /// # Errors
     /// The template is broken, which tests rule out.
-    pub fn render(&self) -> Result<String> {
+    pub(crate) fn render(&self) -> Result<String> {
         let mut text = fill("message", TEMPLATE, self)?;
         text.truncate(text.strip_suffix('\n').map_or(text.len(), str::len));
         Ok(text)

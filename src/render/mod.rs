@@ -1,9 +1,9 @@
 //! Model to artefacts in memory. No processes, no sockets; writing is the caller's.
 
 pub mod chart;
-pub mod compose;
-pub mod dockerfile;
+pub(crate) mod compose;
+pub(crate) mod dockerfile;
 pub mod dockerignore;
 mod fill;
-pub mod glob;
-pub mod message;
+pub(crate) mod glob;
+pub(crate) mod message;

@@ -48,17 +48,17 @@ impl ClusterFile {
 ///
 /// # Errors
 /// As [`ClusterFile::find`] and [`ClusterFile::cluster`].
-pub fn cluster_of(dirs: &[PathBuf], name: &str) -> Result<Cluster> {
+pub(crate) fn cluster_of(dirs: &[PathBuf], name: &str) -> Result<Cluster> {
     ClusterFile::find(dirs, name)?.map_or_else(|| Ok(Cluster::default()), |file| file.cluster().cloned())
 }
 
 /// `values-CLUSTER.yaml` of the first folder that has it.
-pub fn cluster_file(dirs: &[PathBuf], name: &str) -> Option<PathBuf> {
+pub(crate) fn cluster_file(dirs: &[PathBuf], name: &str) -> Option<PathBuf> {
     dirs.iter().map(|dir| dir.join(format!("values-{name}.yaml"))).find(|path| path.is_file())
 }
 
 /// All clusters that the folders describe, sorted, each once.
-pub fn known_clusters(dirs: &[PathBuf]) -> Vec<String> {
+pub(crate) fn known_clusters(dirs: &[PathBuf]) -> Vec<String> {
     let mut names: Vec<String> = dirs
         .iter()
         .filter_map(|dir| fs::read_dir(dir).ok())
@@ -72,7 +72,7 @@ pub fn known_clusters(dirs: &[PathBuf]) -> Vec<String> {
 }
 
 /// `chart/values-CLUSTER.yaml`, or the file it names: git and API downloads flatten a link to a file that holds just its target. Relative.
-pub fn own_cluster_file(dir: &Path, name: &str) -> Option<PathBuf> {
+pub(crate) fn own_cluster_file(dir: &Path, name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(format!("chart/values-{name}.yaml"));
     let full = dir.join(&path);
     let size = fs::metadata(&full).ok().filter(fs::Metadata::is_file)?.len();

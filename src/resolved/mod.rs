@@ -1,7 +1,7 @@
 //! Which values apply: files, arguments, their order, their merge; read, checked and typed once.
 
-pub mod clusters;
-pub mod helm_values;
+pub(crate) mod clusters;
+pub(crate) mod helm_values;
 pub mod layers;
 
 use std::cell::OnceCell;

@@ -29,7 +29,7 @@ const PIPE: usize = 1 << 20;
 
 /// What keeps a child from running for ever. There is always something: a time, or a standstill.
 #[derive(Clone, Debug)]
-pub struct Bounds {
+pub(super) struct Bounds {
     /// The longest it may take.
     pub(super) most: Option<Duration>,
     /// The longest it may stand still, and what to type when it does.

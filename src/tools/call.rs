@@ -23,7 +23,7 @@ use crate::ui::{Surface, Ui};
 
 /// What a captured command printed.
 #[derive(Clone, Debug)]
-pub struct Captured {
+pub(crate) struct Captured {
     /// Exit code; 128 + n when signal n ended it.
     pub code: i32,
     /// stdout, the only stream that is ever parsed.
@@ -34,12 +34,12 @@ pub struct Captured {
 
 impl Captured {
     /// True when the code is 0.
-    pub fn ok(&self) -> bool {
+    pub(crate) fn ok(&self) -> bool {
         self.code == 0
     }
 
     /// stdout as text, without the last newline.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).trim_end().to_owned()
     }
 
@@ -47,7 +47,7 @@ impl Captured {
     ///
     /// # Errors
     /// It is no JSON of this shape.
-    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.stdout)
             .map_err(|error| Error::failed(format!("its output is not the JSON that was expected: {error}")))
     }
@@ -55,7 +55,7 @@ impl Captured {
 
 /// A command about to run. Nothing goes through a shell.
 #[derive(Clone, Debug)]
-pub struct Call<'a> {
+pub(crate) struct Call<'a> {
     ui: &'a Ui,
     program: String,
     settings: Vec<&'static str>,
@@ -81,7 +81,7 @@ pub struct Call<'a> {
 
 impl<'a> Call<'a> {
     /// `program` is looked up on PATH.
-    pub fn new(ui: &'a Ui, program: &str) -> Self {
+    pub(crate) fn new(ui: &'a Ui, program: &str) -> Self {
         Self {
             ui,
             program: program.to_owned(),
@@ -106,27 +106,27 @@ impl<'a> Call<'a> {
 
     /// `-c SETTING`, before all other words, as git takes it.
     #[must_use]
-    pub fn setting(mut self, setting: &'static str) -> Self {
+    pub(crate) fn setting(mut self, setting: &'static str) -> Self {
         self.settings.push(setting);
         self
     }
 
     /// One more word of lain's own.
     #[must_use]
-    pub fn arg(mut self, arg: &'static str) -> Self {
+    pub(crate) fn arg(mut self, arg: &'static str) -> Self {
         self.args.push(arg.into());
         self
     }
 
     /// More words of lain's own.
     #[must_use]
-    pub fn args(self, args: impl IntoIterator<Item = &'static str>) -> Self {
+    pub(crate) fn args(self, args: impl IntoIterator<Item = &'static str>) -> Self {
         args.into_iter().fold(self, Call::arg)
     }
 
     /// A flag and its value, whatever that is. One that starts with `-` is joined by `=`, so that no program and no reader takes it for a flag of its own.
     #[must_use]
-    pub fn option(mut self, flag: &'static str, value: impl Into<OsString>) -> Self {
+    pub(crate) fn option(mut self, flag: &'static str, value: impl Into<OsString>) -> Self {
         let value = value.into();
         self.look_at(&value);
         if starts_with_dash(&value) {
@@ -142,20 +142,20 @@ impl<'a> Call<'a> {
 
     /// Flags and their values.
     #[must_use]
-    pub fn options<T: Into<OsString>>(self, options: impl IntoIterator<Item = (&'static str, T)>) -> Self {
+    pub(crate) fn options<T: Into<OsString>>(self, options: impl IntoIterator<Item = (&'static str, T)>) -> Self {
         options.into_iter().fold(self, |call, (flag, value)| call.option(flag, value))
     }
 
     /// As [`Call::option`], behind the others and not echoed: a copied line does the same without.
     #[must_use]
-    pub fn unshown_option(mut self, flag: &'static str, value: impl Into<OsString>) -> Self {
+    pub(crate) fn unshown_option(mut self, flag: &'static str, value: impl Into<OsString>) -> Self {
         self.unshown_args.extend([OsString::from(flag), value.into()]);
         self
     }
 
     /// What a program is to act on: a name, a file. One that starts with `-` would be an option: the command does not start then.
     #[must_use]
-    pub fn operand(mut self, operand: impl Into<OsString>) -> Self {
+    pub(crate) fn operand(mut self, operand: impl Into<OsString>) -> Self {
         let operand = operand.into();
         self.look_at(&operand);
         if starts_with_dash(&operand) && !self.options_ended && self.refused.is_none() {
@@ -171,13 +171,13 @@ impl<'a> Call<'a> {
 
     /// As [`Call::operand`], several.
     #[must_use]
-    pub fn operands<T: Into<OsString>>(self, operands: impl IntoIterator<Item = T>) -> Self {
+    pub(crate) fn operands<T: Into<OsString>>(self, operands: impl IntoIterator<Item = T>) -> Self {
         operands.into_iter().fold(self, Call::operand)
     }
 
     /// `--`: nothing behind it is an option.
     #[must_use]
-    pub fn end_of_options(mut self) -> Self {
+    pub(crate) fn end_of_options(mut self) -> Self {
         self.args.push("--".into());
         self.options_ended = true;
         self
@@ -185,7 +185,7 @@ impl<'a> Call<'a> {
 
     /// The user's own command, behind an operand or a `--` that ends the program's own options: its words are not for the program.
     #[must_use]
-    pub fn command<T: Into<OsString>>(mut self, words: impl IntoIterator<Item = T>) -> Self {
+    pub(crate) fn command<T: Into<OsString>>(mut self, words: impl IntoIterator<Item = T>) -> Self {
         for word in words {
             let word = word.into();
             self.look_at(&word);
@@ -204,111 +204,111 @@ impl<'a> Call<'a> {
 
     /// A variable for the child that is echoed too, so that a copied line does the same.
     #[must_use]
-    pub fn shown_env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn shown_env(mut self, name: &str, value: &str) -> Self {
         self.shown_env.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// A variable for the child that is not echoed.
     #[must_use]
-    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.push((name.to_owned(), value.into()));
         self
     }
 
     /// It cannot do without this variable, though a secret is in it.
     #[must_use]
-    pub fn needs(mut self, variable: &str) -> Self {
+    pub(crate) fn needs(mut self, variable: &str) -> Self {
         self.needs.iter_mut().for_each(|needs| needs.push(variable.to_owned()));
         self
     }
 
     /// It gets the whole environment, secrets too: nobody but the one who named it knows what it needs.
     #[must_use]
-    pub fn whole_environment(mut self) -> Self {
+    pub(crate) fn whole_environment(mut self) -> Self {
         self.needs = None;
         self
     }
 
     /// What the child reads. Without it the child reads nothing, unless it is interactive.
     #[must_use]
-    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(Zeroizing::new(bytes.into())); // it may be a Secret
         self
     }
 
     /// Where the child runs.
     #[must_use]
-    pub fn dir(mut self, dir: &Path) -> Self {
+    pub(crate) fn dir(mut self, dir: &Path) -> Self {
         self.dir = Some(dir.to_path_buf());
         self
     }
 
     /// The longest it may take. Without a word about it, two minutes: what this machine does alone takes seconds.
     #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
+    pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.bounds.most = Some(timeout);
         self
     }
 
     /// As long as it moves: the longest that it may stand still, and what to type when it does.
     #[must_use]
-    pub fn standstill(mut self, limit: Duration, hint: String) -> Self {
+    pub(crate) fn standstill(mut self, limit: Duration, hint: String) -> Self {
         (self.bounds.most, self.bounds.standstill) = (None, Some((limit, hint)));
         self
     }
 
     /// What to say when it had to be stopped: what may be half-way then, and what to type.
     #[must_use]
-    pub fn leaves(mut self, what: &str, hint: &str) -> Self {
+    pub(crate) fn leaves(mut self, what: &str, hint: &str) -> Self {
         self.bounds.leaves = Some((what.to_owned(), hint.to_owned()));
         self
     }
 
     /// Started even after Ctrl-C: it asks what the interrupted run leaves behind. Only for short look-ups.
     #[must_use]
-    pub fn last_word(mut self) -> Self {
+    pub(crate) fn last_word(mut self) -> Self {
         self.bounds.is_last_word = true;
         self
     }
 
     /// It changes nothing: echoed with `--verbose` only.
     #[must_use]
-    pub fn lookup(mut self) -> Self {
+    pub(crate) fn lookup(mut self) -> Self {
         self.lookup = true;
         self
     }
 
     /// What it says is read on a terminal too, where it then prints lines and draws nothing.
     #[must_use]
-    pub fn heard(mut self) -> Self {
+    pub(crate) fn heard(mut self) -> Self {
         self.heard = true;
         self
     }
 
     /// What to say when the program is missing.
     #[must_use]
-    pub fn install_hint(mut self, hint: &str) -> Self {
+    pub(crate) fn install_hint(mut self, hint: &str) -> Self {
         hint.clone_into(&mut self.install);
         self
     }
 
     /// Words of a pipe that stand before the command when it is echoed: where its stdin comes from.
     #[must_use]
-    pub fn shown_before(mut self, pipe: &str) -> Self {
+    pub(crate) fn shown_before(mut self, pipe: &str) -> Self {
         self.before = Some(pipe.to_owned());
         self
     }
 
     /// Words of a pipe that stand behind the command when it is echoed: where its stdout goes.
     #[must_use]
-    pub fn shown_after(mut self, pipe: &str) -> Self {
+    pub(crate) fn shown_after(mut self, pipe: &str) -> Self {
         self.after = Some(format!("| {pipe}"));
         self
     }
 
     /// The command as a shell would take it.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let env = self.shown_env.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
         let program = std::iter::once(quoted(&self.program));
         let settings = self.settings.iter().map(|setting| format!("-c {}", quoted(setting)));
@@ -318,7 +318,7 @@ impl<'a> Call<'a> {
     }
 
     /// The program and its first words, for messages.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let words = self.args.iter().map(|arg| arg.to_string_lossy().into_owned()).take_while(|arg| !arg.starts_with('-')).take(2);
         std::iter::once(self.program.clone()).chain(words).collect::<Vec<_>>().join(" ")
     }
@@ -327,7 +327,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// It is missing, fails, takes too long, or is interrupted. On a log, the error repeats the last lines.
-    pub fn run(self) -> Result<()> {
+    pub(crate) fn run(self) -> Result<()> {
         let (code, tail) = self.stream()?;
         if code == 0 { Ok(()) } else { Err(self.streamed_failure(code, &tail)) }
     }
@@ -336,7 +336,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// It is missing, takes too long, or is interrupted.
-    pub fn stream(&self) -> Result<(i32, String)> {
+    pub(crate) fn stream(&self) -> Result<(i32, String)> {
         self.echo();
         let expression = self.expression()?;
         if self.ui.children_may_draw() && !self.heard {
@@ -361,7 +361,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// It is missing, fails, or is interrupted; or the writer is full.
-    pub fn pour(&self, to: &mut (impl io::Write + Send)) -> Result<()> {
+    pub(crate) fn pour(&self, to: &mut (impl io::Write + Send)) -> Result<()> {
         self.echo();
         let mut poured = Ok(0);
         let (code, stderr) = self.watched(|mut reader| poured = io::copy(&mut reader, to))?; // a reader that is gone ends a child that still writes
@@ -376,7 +376,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// It is missing, takes too long, or is interrupted.
-    pub fn capture(&self) -> Result<Captured> {
+    pub(crate) fn capture(&self) -> Result<Captured> {
         self.echo();
         let mut stdout = Vec::new();
         let (code, stderr) = self.watched(|mut reader| drop(reader.read_to_end(&mut stdout)))?; // what came is what there is
@@ -408,7 +408,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// As [`Call::capture`], and when it fails: stderr is the cause.
-    pub fn read(&self) -> Result<Captured> {
+    pub(crate) fn read(&self) -> Result<Captured> {
         let captured = self.capture()?;
         if captured.ok() {
             return Ok(captured);
@@ -420,7 +420,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// It is missing or cannot be started.
-    pub fn interact(&self) -> Result<i32> {
+    pub(crate) fn interact(&self) -> Result<i32> {
         self.interact_while(|| Ok(()))
     }
 
@@ -428,7 +428,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// As [`Call::interact`], or that of `look`.
-    pub fn interact_while(&self, look: impl FnMut() -> Result<()>) -> Result<i32> {
+    pub(crate) fn interact_while(&self, look: impl FnMut() -> Result<()>) -> Result<i32> {
         self.echo();
         let handle = self.start(&self.base()?)?;
         bounds::wait_while(&handle, &Ended::default(), look)
@@ -438,7 +438,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// As [`Call::interact_while`].
-    pub fn show_while(&self, look: impl FnMut() -> Result<()>) -> Result<i32> {
+    pub(crate) fn show_while(&self, look: impl FnMut() -> Result<()>) -> Result<i32> {
         if !self.ui.shows_results() {
             return self.interact_while(look);
         }
@@ -456,7 +456,7 @@ impl<'a> Call<'a> {
     }
 
     /// The error for an exit code, with the end of what was printed as its cause.
-    pub fn failure(&self, code: i32, output: &str) -> Error {
+    pub(crate) fn failure(&self, code: i32, output: &str) -> Error {
         self.failed(code, output, output)
     }
 
@@ -468,7 +468,7 @@ impl<'a> Call<'a> {
     }
 
     /// The error after [`Call::stream`]: in a plain log the output stands right above, only a collapsed GitLab section hides it.
-    pub fn streamed_failure(&self, code: i32, tail: &str) -> Error {
+    pub(crate) fn streamed_failure(&self, code: i32, tail: &str) -> Error {
         self.failed(code, tail, if self.ui.surface() == Surface::GitLab { tail } else { "" })
     }
 

@@ -14,11 +14,11 @@ use crate::interrupt;
 use crate::ui::Ui;
 
 /// How to get buildx.
-pub const INSTALL_BUILDX: &str = "apt-get install docker-buildx # or docker-buildx-plugin; https://docs.docker.com/go/buildx/";
+pub(crate) const INSTALL_BUILDX: &str = "apt-get install docker-buildx # or docker-buildx-plugin; https://docs.docker.com/go/buildx/";
 
 /// The docker client, pointed at one daemon.
 #[derive(Debug)]
-pub struct Docker<'a> {
+pub(crate) struct Docker<'a> {
     ui: &'a Ui,
     host: Option<String>,
     answer: &'a Answer,
@@ -26,17 +26,17 @@ pub struct Docker<'a> {
 }
 
 /// Whether the daemon answers: asked once a run.
-pub type Answer = OnceLock<Result<()>>;
+pub(crate) type Answer = OnceLock<Result<()>>;
 
 impl<'a> Docker<'a> {
     /// The docker client; `host` overrides its own choice of daemon.
-    pub fn new(ui: &'a Ui, host: Option<&str>, answer: &'a Answer) -> Self {
+    pub(crate) fn new(ui: &'a Ui, host: Option<&str>, answer: &'a Answer) -> Self {
         Self { ui, host: host.map(str::to_owned), answer, patience: Patience::default() }
     }
 
     /// The same with another patience.
     #[must_use]
-    pub fn with(mut self, patience: Patience) -> Self {
+    pub(crate) fn with(mut self, patience: Patience) -> Self {
         self.patience = patience;
         self
     }
@@ -56,7 +56,7 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// docker is missing, or its daemon does not answer within 20 s.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         self.answer.get_or_init(|| self.ask()).clone()
     }
 
@@ -78,7 +78,7 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// docker is missing.
-    pub fn has_buildx(&self) -> Result<bool> {
+    pub(crate) fn has_buildx(&self) -> Result<bool> {
         Ok(self.call().lookup().args(["buildx", "version"]).timeout(Duration::from_secs(20)).capture()?.ok())
     }
 
@@ -86,7 +86,7 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// docker is missing.
-    pub fn has_buildkit(&self) -> Result<bool> {
+    pub(crate) fn has_buildkit(&self) -> Result<bool> {
         if self.has_buildx()? {
             return Ok(true);
         }
@@ -99,7 +99,7 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// docker or its plugin is missing, nobody made the builder, or nobody answers where it is said to be.
-    pub fn check_builder(&self, name: &str) -> Result<()> {
+    pub(crate) fn check_builder(&self, name: &str) -> Result<()> {
         if !self.has_buildx()? {
             return Err(Error::failed(format!("builder {name} needs docker's buildx plugin, which is not installed")).hint(INSTALL_BUILDX));
         }
@@ -124,7 +124,7 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// docker is missing, or its daemon went away.
-    pub fn has_image(&self, image: &str) -> Result<bool> {
+    pub(crate) fn has_image(&self, image: &str) -> Result<bool> {
         let out = self.inspect("{{.Id}}", image).capture()?;
         if !out.ok() && !out.stderr.to_ascii_lowercase().contains("no such image") {
             self.ask()?;
@@ -149,7 +149,7 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// docker is missing or the push fails.
-    pub fn push(&self, image: &str) -> Result<Option<String>> {
+    pub(crate) fn push(&self, image: &str) -> Result<Option<String>> {
         self.push_with(image, Call::stream, Call::streamed_failure)
     }
 
@@ -157,7 +157,7 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// As [`Docker::push`].
-    pub fn push_quietly(&self, image: &str) -> Result<Option<String>> {
+    pub(crate) fn push_quietly(&self, image: &str) -> Result<Option<String>> {
         let captured = |call: &Call<'_>| {
             let out = call.capture()?;
             Ok(if out.ok() { (0, out.text()) } else { (out.code, out.stderr) })
@@ -193,7 +193,7 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// docker is missing or fails, or the folder cannot be written.
-    pub fn save(&self, image: &str, path: &Path) -> Result<()> {
+    pub(crate) fn save(&self, image: &str, path: &Path) -> Result<()> {
         let shown = format!("gzip > {}", path.display());
         let call = self.patient(self.call().arg("save").operand(image).shown_after(&shown));
         crate::files::write_stream(path, |file| {
@@ -207,7 +207,7 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// docker is missing, or the file is no archive of images.
-    pub fn load(&self, path: &Path) -> Result<Vec<String>> {
+    pub(crate) fn load(&self, path: &Path) -> Result<Vec<String>> {
         let call = self.patient(self.call().arg("load").option("--input", path));
         let out = call.read().map_err(|error| self.explain_cause(error))?;
         let names: Vec<String> =
@@ -224,7 +224,7 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// docker is missing or the source is unknown.
-    pub fn tag(&self, from: &str, to: &str) -> Result<()> {
+    pub(crate) fn tag(&self, from: &str, to: &str) -> Result<()> {
         self.run_explained(self.call().arg("tag").operands([from, to]))
     }
 
@@ -232,19 +232,19 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// docker is missing.
-    pub fn run(&self, image: &str, user: Option<&str>, has_terminal: bool, words: &[String]) -> Result<i32> {
+    pub(crate) fn run(&self, image: &str, user: Option<&str>, has_terminal: bool, words: &[String]) -> Result<i32> {
         let call = self.call().arg("run").arg(if has_terminal { "-it" } else { "-i" });
         let call = user.iter().fold(call, |call, user| call.option("--user", user));
         call.operand(image).command(words).interact()
     }
 
     /// `docker build` in a context folder; a step that fails leaves no container (builders without any know the flag too).
-    pub fn build(&self, context: &Path) -> Call<'a> {
+    pub(crate) fn build(&self, context: &Path) -> Call<'a> {
         self.patient(self.call().args(["build", "--force-rm"]).dir(context))
     }
 
     /// As [`Docker::build`], by a buildx builder.
-    pub fn build_by(&self, builder: &str, context: &Path) -> Call<'a> {
+    pub(crate) fn build_by(&self, builder: &str, context: &Path) -> Call<'a> {
         self.patient(self.call().args(["buildx", "build"]).option("--builder", builder).dir(context))
     }
 

@@ -21,14 +21,14 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// docker is missing, or the command fails.
-    pub fn run_explained(&self, call: Call<'a>) -> Result<()> {
+    pub(crate) fn run_explained(&self, call: Call<'a>) -> Result<()> {
         let (code, output) = call.stream()?;
         if code == 0 { Ok(()) } else { Err(self.explain(call.streamed_failure(code, &output), &output)) }
     }
 
     /// Says why a docker command failed, where the daemon is the reason: it went away, or is full. `output` is what docker printed, as far as
     /// lain saw it.
-    pub fn explain(&self, error: Error, output: &str) -> Error {
+    pub(crate) fn explain(&self, error: Error, output: &str) -> Error {
         if error.kind() != Kind::Failed {
             return error;
         }
@@ -72,7 +72,7 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// docker is missing, or the pull fails or stands still.
-    pub fn pull(&self, image: &str) -> Result<()> {
+    pub(crate) fn pull(&self, image: &str) -> Result<()> {
         let call = self.registry_call("pull", image);
         let (code, output) = call.stream()?;
         if code == 0 { Ok(()) } else { Err(self.refusal(call.streamed_failure(code, &output), &output, "pull", image)) }
@@ -82,7 +82,7 @@ impl<'a> Docker<'a> {
     ///
     /// # Errors
     /// As [`Docker::pull`]: what the registry has is not known then.
-    pub fn pull_if_there(&self, image: &str) -> Result<bool> {
+    pub(crate) fn pull_if_there(&self, image: &str) -> Result<bool> {
         let call = self.registry_call("pull", image);
         let (code, mut output) = call.stream()?;
         if code != 0 && output.is_empty() {

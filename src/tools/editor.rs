@@ -26,7 +26,7 @@ const CARD: &str = ".lain";
 
 /// What a draft is of.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Card {
+pub(crate) struct Card {
     /// The Secret.
     pub secret: String,
     /// The cluster it was shown by.
@@ -41,7 +41,7 @@ pub struct Card {
 
 /// A text being edited: 0600 in a 0700 folder that is removed when this is dropped, signals included.
 #[derive(Debug)]
-pub struct Draft {
+pub(crate) struct Draft {
     dir: Option<TempDir>,
     path: PathBuf,
     card: Card,
@@ -50,7 +50,7 @@ pub struct Draft {
 
 /// A draft that nobody works on any more: its lain was killed, or kept it.
 #[derive(Debug)]
-pub struct Left {
+pub(crate) struct Left {
     /// The text.
     pub path: PathBuf,
     /// What it is of.
@@ -70,7 +70,7 @@ impl Draft {
     ///
     /// # Errors
     /// The temporary folder cannot be written.
-    pub fn new(card: Card, text: &str) -> Result<Self> {
+    pub(crate) fn new(card: Card, text: &str) -> Result<Self> {
         let private = fs::Permissions::from_mode(0o700);
         let dir = tempfile::Builder::new()
             .prefix(PREFIX)
@@ -94,7 +94,7 @@ impl Draft {
     ///
     /// # Errors
     /// There is no editor, or it fails.
-    pub fn edit(&self, ui: &Ui, env: &Env) -> Result<()> {
+    pub(crate) fn edit(&self, ui: &Ui, env: &Env) -> Result<()> {
         let editor = env.get("VISUAL").or_else(|| env.get("EDITOR")).unwrap_or("vi");
         let words = shell_words::split(editor).map_err(|_| Error::usage(format!("EDITOR: `{editor}` has an open quote")))?;
         let (program, args) = words.split_first().ok_or_else(|| Error::usage("EDITOR is empty"))?;
@@ -118,17 +118,17 @@ impl Draft {
     ///
     /// # Errors
     /// The file is gone or is not UTF-8.
-    pub fn text(&self) -> Result<Zeroizing<String>> {
+    pub(crate) fn text(&self) -> Result<Zeroizing<String>> {
         read_text(&self.path)
     }
 
     /// True when the folder holds anything that was not opened: another text, or what the editor saved beside it.
-    pub fn is_touched(&self) -> bool {
+    pub(crate) fn is_touched(&self) -> bool {
         self.dir.as_ref().is_some_and(|dir| is_touched(dir.path(), &self.card))
     }
 
     /// Keeps the folder, so that nothing the user wrote is lost, and says where the text is.
-    pub fn keep(&mut self) -> PathBuf {
+    pub(crate) fn keep(&mut self) -> PathBuf {
         if let Some(dir) = self.dir.take() {
             let _ = dir.keep();
         }
@@ -138,7 +138,7 @@ impl Draft {
 }
 
 /// Drafts of this user that nobody works on. Those that hold no more than what was opened are removed.
-pub fn left() -> Vec<Left> {
+pub(crate) fn left() -> Vec<Left> {
     let entries = fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
     let mut found: Vec<Left> = entries
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX))
@@ -165,18 +165,18 @@ fn left_in(dir: &Path) -> Option<Left> {
 }
 
 /// Where drafts live, and how their folders' names start; as a shell takes it.
-pub fn place() -> String {
+pub(crate) fn place() -> String {
     shell_words::quote(&std::env::temp_dir().join(PREFIX).to_string_lossy()).into_owned()
 }
 
 /// What a file is a draft of, when it is one of this user's.
-pub fn card_of(path: &Path) -> Option<Card> {
+pub(crate) fn card_of(path: &Path) -> Option<Card> {
     let card: Card = serde_json::from_slice(&fs::read(own_folder(path)?.join(CARD)).ok()?).ok()?;
     path.file_name().is_some_and(|name| *name == *card.file()).then_some(card)
 }
 
 /// Removes the folder of a draft whose text was applied. A file elsewhere stays.
-pub fn forget(path: &Path) {
+pub(crate) fn forget(path: &Path) {
     let Some(dir) = own_folder(path).filter(|_| card_of(path).is_some()) else { return };
     let lock = fs::File::open(dir.join(CARD)).ok().filter(|lock| flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok());
     if lock.is_some() {
@@ -200,7 +200,7 @@ fn is_own(dir: &Path) -> bool {
 ///
 /// # Errors
 /// It cannot be read, or is not UTF-8.
-pub fn read_text(path: &Path) -> Result<Zeroizing<String>> {
+pub(crate) fn read_text(path: &Path) -> Result<Zeroizing<String>> {
     let bytes = Zeroizing::new(fs::read(path).map_err(|error| Error::io("read", path, &error))?);
     text_of(path, &bytes)
 }
@@ -209,7 +209,7 @@ pub fn read_text(path: &Path) -> Result<Zeroizing<String>> {
 ///
 /// # Errors
 /// They are not UTF-8.
-pub fn text_of(path: &Path, bytes: &[u8]) -> Result<Zeroizing<String>> {
+pub(crate) fn text_of(path: &Path, bytes: &[u8]) -> Result<Zeroizing<String>> {
     std::str::from_utf8(bytes).map(|text| Zeroizing::new(text.to_owned())).map_err(|error| {
         let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
         Error::failed(format!("{}:{line}: not UTF-8 text", path.display()))

@@ -22,14 +22,14 @@ const NOT_INSIDE: &str = "safe.bareRepository=explicit";
 
 /// git in one folder.
 #[derive(Debug)]
-pub struct Git<'a> {
+pub(crate) struct Git<'a> {
     ui: &'a Ui,
     dir: &'a Path,
 }
 
 /// What a commit says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Commit {
+pub(crate) struct Commit {
     /// 40 hex digits, 64 in a SHA-256 repository.
     pub sha: String,
     /// Seconds since 1970, the committer's.
@@ -42,7 +42,7 @@ pub struct Commit {
 
 /// What HEAD is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Head {
+pub(crate) enum Head {
     /// A commit.
     Commit(Commit),
     /// A branch that has no commit yet.
@@ -53,7 +53,7 @@ pub enum Head {
 
 /// Where a folder is in its work tree.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub(crate) struct Place {
     /// The work tree's top.
     pub top: PathBuf,
     /// The way down from the top, with a slash at the end; empty at the top.
@@ -67,7 +67,7 @@ const HOOKS: Duration = Duration::from_secs(15 * 60);
 
 impl<'a> Git<'a> {
     /// git in `dir`.
-    pub fn new(ui: &'a Ui, dir: &'a Path) -> Self {
+    pub(crate) fn new(ui: &'a Ui, dir: &'a Path) -> Self {
         Self { ui, dir }
     }
 
@@ -83,7 +83,7 @@ impl<'a> Git<'a> {
     ///
     /// # Errors
     /// git is missing, refuses the folder (another owner), or cannot read the repository.
-    pub fn head(&self) -> Result<Head> {
+    pub(crate) fn head(&self) -> Result<Head> {
         let out = self.log("HEAD")?;
         if out.ok() {
             return Ok(Head::Commit(commit_in(&out)));
@@ -102,7 +102,7 @@ impl<'a> Git<'a> {
     ///
     /// # Errors
     /// git is missing.
-    pub fn commit(&self, revision: &str) -> Result<Option<Commit>> {
+    pub(crate) fn commit(&self, revision: &str) -> Result<Option<Commit>> {
         let out = self.log(revision)?;
         Ok(out.ok().then(|| commit_in(&out)))
     }
@@ -117,7 +117,7 @@ impl<'a> Git<'a> {
     ///
     /// # Errors
     /// As [`Git::head`].
-    pub fn image_tag(&self) -> Result<String> {
+    pub(crate) fn image_tag(&self) -> Result<String> {
         Ok(match self.head()? {
             Head::Commit(commit) => commit_tag(&commit.time, &commit.sha),
             Head::NoCommit | Head::NoRepository => NO_GIT_TAG.to_owned(),
@@ -128,7 +128,7 @@ impl<'a> Git<'a> {
     ///
     /// # Errors
     /// git is missing.
-    pub fn is_dirty(&self, except: Option<&str>) -> Result<bool> {
+    pub(crate) fn is_dirty(&self, except: Option<&str>) -> Result<bool> {
         let except = except.map(|path| format!(":(exclude,literal){path}"));
         let out =
             self.call().args(["status", "--porcelain", "--untracked-files=normal"]).end_of_options().arg(".").operands(except).capture()?;
@@ -139,7 +139,7 @@ impl<'a> Git<'a> {
     ///
     /// # Errors
     /// git is missing.
-    pub fn place(&self) -> Result<Option<Place>> {
+    pub(crate) fn place(&self) -> Result<Option<Place>> {
         let out = self.call().args(["rev-parse", "--show-toplevel", "--show-prefix", "--git-path", "info/exclude"]).capture()?;
         let text = String::from_utf8_lossy(&out.stdout);
         let mut lines = text.lines();
@@ -151,7 +151,7 @@ impl<'a> Git<'a> {
     ///
     /// # Errors
     /// git is missing.
-    pub fn kept(&self) -> Result<Option<Vec<String>>> {
+    pub(crate) fn kept(&self) -> Result<Option<Vec<String>>> {
         self.list(&["--cached", "--others"])
     }
 
@@ -159,7 +159,7 @@ impl<'a> Git<'a> {
     ///
     /// # Errors
     /// git is missing.
-    pub fn ignored(&self) -> Result<Option<Vec<String>>> {
+    pub(crate) fn ignored(&self) -> Result<Option<Vec<String>>> {
         self.list(&["--others", "--ignored", "--directory"])
     }
 
@@ -176,7 +176,7 @@ impl<'a> Git<'a> {
     ///
     /// # Errors
     /// git is missing.
-    pub fn remote_url(&self) -> Result<String> {
+    pub(crate) fn remote_url(&self) -> Result<String> {
         let out = self.call().args(["remote", "get-url", "origin"]).capture()?;
         Ok(if out.ok() { bounded(&without_credentials(&out.text()), LONGEST_URL).into_owned() } else { String::new() })
     }
@@ -185,7 +185,7 @@ impl<'a> Git<'a> {
     ///
     /// # Errors
     /// git is missing.
-    pub fn subjects_between(&self, from: &str, to: &str, limit: usize) -> Result<Vec<String>> {
+    pub(crate) fn subjects_between(&self, from: &str, to: &str, limit: usize) -> Result<Vec<String>> {
         let range = format!("{from}..{to}");
         let call = self.call().args(["log", "--format=%h %an: %s", "--no-merges"]).option("--max-count", limit.to_string());
         let out = call.operand(range).end_of_options().capture()?;
@@ -196,7 +196,7 @@ impl<'a> Git<'a> {
     ///
     /// # Errors
     /// git is missing or refuses.
-    pub fn commit_only(&self, paths: &[&str], message: &str) -> Result<()> {
+    pub(crate) fn commit_only(&self, paths: &[&str], message: &str) -> Result<()> {
         let git = || Call::new(self.ui, "git").dir(self.dir);
         git().arg("add").end_of_options().operands(paths).run()?;
         let clean = git().lookup().args(["diff", "--cached", "--quiet"]).end_of_options().operands(paths).capture()?.ok();
@@ -253,7 +253,7 @@ fn quoted(path: &Path) -> String {
 }
 
 /// `https://user:token@host/x` without `user:token@`, as GitLab's job clones have it.
-pub fn without_credentials(url: &str) -> String {
+pub(crate) fn without_credentials(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
             let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));

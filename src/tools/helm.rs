@@ -16,7 +16,7 @@ use crate::resolved::helm_values::HelmValues;
 use crate::ui::Ui;
 
 /// What helm may take beyond its `--timeout`, which counts its waits and not its requests.
-pub const MARGIN: Duration = Duration::from_secs(15);
+pub(crate) const MARGIN: Duration = Duration::from_secs(15);
 /// Bound of a question to the cluster.
 const QUESTION: Duration = Duration::from_secs(60);
 
@@ -25,7 +25,7 @@ const OLDEST: Version = Version { major: 3, minor: 8, patch: 0 };
 
 /// helm, pointed at one cluster.
 #[derive(Debug)]
-pub struct Helm<'a> {
+pub(crate) struct Helm<'a> {
     ui: &'a Ui,
     dir: &'a Path,
     target: Target,
@@ -34,7 +34,7 @@ pub struct Helm<'a> {
 
 /// How long a change of a release may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// helm's `--timeout`, for each of its waits.
     pub timeout: Duration,
     /// All in all: helm counts each of its waits anew, and does not count how long the server takes to answer.
@@ -42,11 +42,11 @@ pub struct Limits {
 }
 
 /// For a change that waits once.
-pub const USUAL: Limits = Limits { timeout: Duration::from_secs(300), most: Duration::from_secs(300) };
+pub(crate) const USUAL: Limits = Limits { timeout: Duration::from_secs(300), most: Duration::from_secs(300) };
 
 /// One release as `helm list -o json` prints it.
 #[derive(Clone, Debug, Deserialize)]
-pub struct ReleaseInfo {
+pub(crate) struct ReleaseInfo {
     /// Release name.
     pub name: String,
     /// `deployed`, `failed`, `pending-upgrade`, ...
@@ -59,7 +59,7 @@ pub struct ReleaseInfo {
 
 /// One revision as `helm history -o json` prints it.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Revision {
+pub(crate) struct Revision {
     /// Counts from 1.
     pub revision: u32,
     /// `deployed`, `superseded`, `failed`, `pending-...`
@@ -74,7 +74,7 @@ pub struct Revision {
 
 impl<'a> Helm<'a> {
     /// helm for the chart in `dir`.
-    pub fn new(ui: &'a Ui, dir: &'a Path, target: Target) -> Self {
+    pub(crate) fn new(ui: &'a Ui, dir: &'a Path, target: Target) -> Self {
         Self { ui, dir, target, version: OnceCell::new() }
     }
 
@@ -86,7 +86,7 @@ impl<'a> Helm<'a> {
     ///
     /// # Errors
     /// helm is missing or older than 3.8.
-    pub fn version(&self) -> Result<Version> {
+    pub(crate) fn version(&self) -> Result<Version> {
         if let Some(version) = self.version.get() {
             return Ok(*version);
         }
@@ -106,12 +106,12 @@ impl<'a> Helm<'a> {
     }
 
     /// `helm template`, without a cluster. helm's version is asked only when it fails: one process less.
-    pub fn template(&self, release: &str, values: &HelmValues) -> Call<'a> {
+    pub(crate) fn template(&self, release: &str, values: &HelmValues) -> Call<'a> {
         with(self.bare().arg("template").operands([release, "chart"]), values)
     }
 
     /// `helm lint`, as [`Helm::template`].
-    pub fn lint(&self, values: &HelmValues) -> Call<'a> {
+    pub(crate) fn lint(&self, values: &HelmValues) -> Call<'a> {
         with(self.bare().args(["lint", "chart"]), values).lookup()
     }
 
@@ -119,7 +119,7 @@ impl<'a> Helm<'a> {
     ///
     /// # Errors
     /// As [`Helm::version`].
-    pub fn upgrade(&self, release: &str, values: &HelmValues, limits: Limits) -> Result<Call<'a>> {
+    pub(crate) fn upgrade(&self, release: &str, values: &HelmValues, limits: Limits) -> Result<Call<'a>> {
         Ok(with(self.change(&["upgrade", "--install"], limits)?.operands([release, "chart"]), values))
     }
 
@@ -127,7 +127,7 @@ impl<'a> Helm<'a> {
     ///
     /// # Errors
     /// As [`Helm::version`].
-    pub fn rollback(&self, release: &str, revision: u32, limits: Limits) -> Result<Call<'a>> {
+    pub(crate) fn rollback(&self, release: &str, revision: u32, limits: Limits) -> Result<Call<'a>> {
         Ok(self.change(&["rollback"], limits)?.operand(release).operand(revision.to_string()))
     }
 
@@ -135,7 +135,7 @@ impl<'a> Helm<'a> {
     ///
     /// # Errors
     /// helm is missing, the cluster does not answer or refuses.
-    pub fn uninstall(&self, release: &str, limits: Limits) -> Result<()> {
+    pub(crate) fn uninstall(&self, release: &str, limits: Limits) -> Result<()> {
         self.change(&["uninstall"], limits)?.operand(release).run()
     }
 
@@ -143,7 +143,7 @@ impl<'a> Helm<'a> {
     ///
     /// # Errors
     /// helm is missing, or the run is interrupted. Tests that fail are no error.
-    pub fn test(&self, release: &str, limits: Limits) -> Result<Captured> {
+    pub(crate) fn test(&self, release: &str, limits: Limits) -> Result<Captured> {
         self.change(&["test", "--logs"], limits)?.operand(release).capture()
     }
 
@@ -151,7 +151,7 @@ impl<'a> Helm<'a> {
     ///
     /// # Errors
     /// helm is missing, the cluster does not answer, or there is no such release.
-    pub fn manifest(&self, release: &str) -> Result<String> {
+    pub(crate) fn manifest(&self, release: &str) -> Result<String> {
         let out = self.call(&["get", "manifest"])?.operand(release).lookup().read()?;
         Ok(String::from_utf8_lossy(&out.stdout).into_owned())
     }
@@ -176,7 +176,7 @@ impl<'a> Helm<'a> {
     ///
     /// # Errors
     /// As [`Helm::version`].
-    pub fn rollback_flag(&self) -> Result<&'static str> {
+    pub(crate) fn rollback_flag(&self) -> Result<&'static str> {
         Ok(if self.version()?.major >= 4 { "--rollback-on-failure" } else { "--atomic" })
     }
 
@@ -184,7 +184,7 @@ impl<'a> Helm<'a> {
     ///
     /// # Errors
     /// helm is missing or the cluster does not answer.
-    pub fn release(&self, name: &str) -> Result<Option<ReleaseInfo>> {
+    pub(crate) fn release(&self, name: &str) -> Result<Option<ReleaseInfo>> {
         // `-a` left helm 4's list (all statuses are shown); the explicit states mean the same to both.
         let filter = format!("^{name}$");
         let all = if self.version()?.major >= 4 { &[][..] } else { &["--all"][..] };
@@ -200,7 +200,7 @@ impl<'a> Helm<'a> {
     ///
     /// # Errors
     /// helm is missing or the cluster does not answer.
-    pub fn history(&self, name: &str) -> Result<Vec<Revision>> {
+    pub(crate) fn history(&self, name: &str) -> Result<Vec<Revision>> {
         let out = ask(self.ui, &self.call(&["history", "--max", "256", "--output", "json"])?.operand(name).lookup())?;
         if out.ok() {
             return out.json();
@@ -215,7 +215,7 @@ impl<'a> Helm<'a> {
     ///
     /// # Errors
     /// helm is missing or the cluster does not answer.
-    pub fn values(&self, name: &str, revision: Option<u32>, all: bool) -> Result<Option<serde_json::Value>> {
+    pub(crate) fn values(&self, name: &str, revision: Option<u32>, all: bool) -> Result<Option<serde_json::Value>> {
         let mut call = self.call(&["get", "values", "--output", "json"])?.operand(name).lookup();
         if all {
             call = call.arg("--all");

@@ -22,7 +22,7 @@ const LAST_WORD: Duration = Duration::from_secs(6);
 
 /// kubectl, pointed at one cluster.
 #[derive(Debug)]
-pub struct Kubectl<'a> {
+pub(crate) struct Kubectl<'a> {
     ui: &'a Ui,
     target: Target,
     is_last_word: bool,
@@ -30,7 +30,7 @@ pub struct Kubectl<'a> {
 
 /// Client and server versions; the server's is none when it does not answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Versions {
+pub(crate) struct Versions {
     /// kubectl's own.
     pub client: Version,
     /// The API server's.
@@ -39,13 +39,13 @@ pub struct Versions {
 
 impl<'a> Kubectl<'a> {
     /// kubectl for one cluster.
-    pub fn new(ui: &'a Ui, target: Target) -> Self {
+    pub(crate) fn new(ui: &'a Ui, target: Target) -> Self {
         Self { ui, target, is_last_word: false }
     }
 
     /// The same for a run that is over, by Ctrl-C or a failure: short look-ups of what it leaves behind.
     #[must_use]
-    pub fn last_word(&self) -> Self {
+    pub(crate) fn last_word(&self) -> Self {
         Self { ui: self.ui, target: self.target.clone(), is_last_word: true }
     }
 
@@ -83,7 +83,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// kubectl is missing, or the server does not answer.
-    pub fn get<T: DeserializeOwned>(&self, kinds: &'static str) -> Result<T> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, kinds: &'static str) -> Result<T> {
         self.answer(&self.question(["get", kinds, "--output", "json"]))
     }
 
@@ -91,7 +91,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// As [`Kubectl::get`].
-    pub fn select<T: DeserializeOwned>(&self, kinds: &'static str, selector: &str) -> Result<T> {
+    pub(crate) fn select<T: DeserializeOwned>(&self, kinds: &'static str, selector: &str) -> Result<T> {
         self.answer(&self.question(["get", kinds, "--output", "json"]).option("--selector", selector))
     }
 
@@ -110,7 +110,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// kubectl is missing or the server does not answer.
-    pub fn find(&self, kind: &'static str, name: &str) -> Result<Option<Json>> {
+    pub(crate) fn find(&self, kind: &'static str, name: &str) -> Result<Option<Json>> {
         let call = self.question(["get", kind, "--ignore-not-found", "--output", "json"]).operand(name);
         let mut out = self.ask(&call)?;
         if !out.ok() {
@@ -125,7 +125,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// As [`Kubectl::find`].
-    pub fn find_all(&self, kind: &'static str, names: &[String]) -> Result<Vec<Json>> {
+    pub(crate) fn find_all(&self, kind: &'static str, names: &[String]) -> Result<Vec<Json>> {
         match names {
             [] => return Ok(vec![]),
             [name] => return Ok(self.find(kind, name)?.into_iter().collect()),
@@ -149,7 +149,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// kubectl is missing, the server does not answer or refuses.
-    pub fn label_node(&self, node: &str, label: String) -> Result<()> {
+    pub(crate) fn label_node(&self, node: &str, label: String) -> Result<()> {
         self.change(["label", "node", "--overwrite"]).operand(node).operand(label).run()
     }
 
@@ -157,23 +157,23 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// As [`Kubectl::label_node`].
-    pub fn delete(&self, kind: &'static str, name: &str) -> Result<()> {
+    pub(crate) fn delete(&self, kind: &'static str, name: &str) -> Result<()> {
         self.change(["delete", kind, "--ignore-not-found"]).operand(name).run()
     }
 
     /// The last 50 lines of the log of `job/NAME` or a pod; none where there is none to be had.
-    pub fn log_end(&self, of: String) -> Option<String> {
+    pub(crate) fn log_end(&self, of: String) -> Option<String> {
         let out = self.question(["logs", "--tail", "50"]).operand(of).capture().ok()?;
         out.ok().then(|| out.text())
     }
 
     /// `kubectl annotate secret --overwrite`, for marks that nothing depends on: whether it worked is not told.
-    pub fn mark_secret(&self, name: String, mark: String) {
+    pub(crate) fn mark_secret(&self, name: String, mark: String) {
         let _ = self.question(["annotate", "secret", "--overwrite"]).operands([name, mark]).capture();
     }
 
     /// A line for each of the Secrets that a selector selects, as a `jsonpath` of kubectl's makes them; none when the server does not answer.
-    pub fn secret_lines(&self, selector: &str, jsonpath: &'static str) -> Option<String> {
+    pub(crate) fn secret_lines(&self, selector: &str, jsonpath: &'static str) -> Option<String> {
         let out = self.question(["get", "secrets", "--output", jsonpath]).option("--selector", selector).capture().ok()?;
         out.ok().then(|| out.text())
     }
@@ -182,7 +182,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// kubectl is missing or the server does not answer.
-    pub fn kinds_of(&self, version: &str) -> Result<Vec<String>> {
+    pub(crate) fn kinds_of(&self, version: &str) -> Result<Vec<String>> {
         let path = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
         let call = self.question(["get"]).option("--raw", path);
         let out = call.capture()?;
@@ -198,7 +198,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// The reason. None when the server answers now.
-    pub fn why_silent(&self) -> Result<()> {
+    pub(crate) fn why_silent(&self) -> Result<()> {
         let _: Json = self.answer(&self.question(["get", "--raw", "/version"])).or_else(|_| self.get("namespaces"))?;
         Ok(())
     }
@@ -207,7 +207,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// kubectl is missing or the server refuses.
-    pub fn send(&self, verb: &[&'static str], object: &Json) -> Result<Captured> {
+    pub(crate) fn send(&self, verb: &[&'static str], object: &Json) -> Result<Captured> {
         let call = self.change(verb.iter().copied()).args(["-f", "-"]).stdin(object.to_string());
         let call = if verb.iter().any(|word| word.starts_with("--dry-run")) { call.lookup() } else { call };
         let out = call.capture()?;
@@ -218,12 +218,12 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// kubectl is missing. A server that does not answer is no error.
-    pub fn versions(&self) -> Result<Versions> {
+    pub(crate) fn versions(&self) -> Result<Versions> {
         versions_in(&self.question(["version", "--output", "json"]).capture()?) // `--short` left kubectl with 1.28
     }
 
     /// The same, for those who can do without: none when kubectl is missing or the server takes longer than `bound`.
-    pub fn versions_within(&self, bound: Duration) -> Option<Versions> {
+    pub(crate) fn versions_within(&self, bound: Duration) -> Option<Versions> {
         let limit = format!("{}ms", bound.as_millis());
         let call = self.call(["version", "--output", "json"]).option("--request-timeout", limit).lookup().timeout(bound);
         versions_in(&call.capture().ok()?).ok()
@@ -239,7 +239,7 @@ fn versions_in(out: &Captured) -> Result<Versions> {
 
 impl Kubectl<'_> {
     /// True when the API server answers in time, whatever it says.
-    pub fn answers(&self, bound: Duration) -> bool {
+    pub(crate) fn answers(&self, bound: Duration) -> bool {
         let limit = format!("{}ms", bound.as_millis());
         let out = self.call(["get", "--raw", "/version"]).option("--request-timeout", limit).lookup().timeout(bound).capture();
         out.is_ok_and(|out| out.ok() || out.stderr.contains("Error from server"))
@@ -252,20 +252,20 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// As [`Kubectl::get`].
-    pub fn running_pods<T: DeserializeOwned>(&self, selector: &str) -> Result<T> {
+    pub(crate) fn running_pods<T: DeserializeOwned>(&self, selector: &str) -> Result<T> {
         let call = self.question(["get", "pods", "--output", "json", "--field-selector", "status.phase=Running"]);
         self.answer(&call.option("--selector", selector))
     }
 
     /// The last 30 lines that a container logged, or its run before; none when there is no log to be had.
-    pub fn end_of_container_log(&self, pod: &str, container: &str, is_previous: bool) -> Option<String> {
+    pub(crate) fn end_of_container_log(&self, pod: &str, container: &str, is_previous: bool) -> Option<String> {
         let call = self.question(["logs", "--tail", "30"]).option("--container", container).operand(pod);
         let out = if is_previous { call.arg("--previous") } else { call }.capture().ok()?;
         (out.ok() && !out.stdout.is_empty()).then(|| out.text())
     }
 
     /// `kubectl top pod`, as it prints it; none when the cluster has no metrics.
-    pub fn top_pods(&self, selector: &str) -> Option<String> {
+    pub(crate) fn top_pods(&self, selector: &str) -> Option<String> {
         let out = self.question(["top", "pod", "--no-headers"]).option("--selector", selector).capture().ok()?;
         out.ok().then(|| out.text())
     }
@@ -274,7 +274,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// kubectl is missing, the server refuses, or it takes too long.
-    pub fn delete_pod(&self, pod: &str, within: Duration) -> Result<()> {
+    pub(crate) fn delete_pod(&self, pod: &str, within: Duration) -> Result<()> {
         self.change(["delete", "pod"]).operand(pod).timeout(within).run()
     }
 
@@ -282,18 +282,18 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// kubectl is missing or the server refuses.
-    pub fn begin_to_delete_pods(&self, pods: &[&str]) -> Result<()> {
+    pub(crate) fn begin_to_delete_pods(&self, pods: &[&str]) -> Result<()> {
         self.change(["delete", "pod", "--wait=false"]).operands(pods.iter().copied()).run()
     }
 
     /// The log of everything selected, from its last `tail` lines on, followed until somebody ends it. A pod that is just going does not end it.
-    pub fn follow_logs(&self, selector: &str, tail: u64) -> Call<'a> {
+    pub(crate) fn follow_logs(&self, selector: &str, tail: u64) -> Call<'a> {
         let call = self.call(["logs", "--all-containers", "--ignore-errors", "--max-log-requests", MAX_STREAMS, "--follow"]);
         call.option("--selector", selector).option("--tail", tail.to_string())
     }
 
     /// The last `tail` lines of a pod's log, or of its containers before their last restart.
-    pub fn pod_log(&self, pod: &str, tail: u64, previous: bool, prefix: bool) -> Call<'a> {
+    pub(crate) fn pod_log(&self, pod: &str, tail: u64, previous: bool, prefix: bool) -> Call<'a> {
         let call = self.call(["logs", "--all-containers"]).operand(pod).option("--tail", tail.to_string());
         let call = if previous { call.arg("--previous") } else { call };
         if prefix { call.arg("--prefix") } else { call }
@@ -303,7 +303,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// kubectl is missing or the server refuses.
-    pub fn delete_own_secret(&self, name: &str) -> Result<()> {
+    pub(crate) fn delete_own_secret(&self, name: &str) -> Result<()> {
         self.change(["delete", "secret", "--ignore-not-found"]).operand(name).lookup().read().map(drop)
     }
 
@@ -311,7 +311,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// kubectl is missing, or the kubeconfig has no such context.
-    pub fn use_context(&self, context: &str) -> Result<()> {
+    pub(crate) fn use_context(&self, context: &str) -> Result<()> {
         self.call(["config", "use-context"]).operand(context).run()
     }
 
@@ -319,7 +319,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// kubectl is missing, or the kubeconfig cannot be written.
-    pub fn use_namespace(&self, namespace: &str) -> Result<()> {
+    pub(crate) fn use_namespace(&self, namespace: &str) -> Result<()> {
         self.call(["config", "set-context", "--current"]).option("--namespace", namespace).run()
     }
 
@@ -327,7 +327,7 @@ impl<'a> Kubectl<'a> {
     ///
     /// # Errors
     /// kubectl cannot be started.
-    pub fn exec(&self, pod: &str, container: &str, has_terminal: bool, words: &[&str]) -> Result<i32> {
+    pub(crate) fn exec(&self, pod: &str, container: &str, has_terminal: bool, words: &[&str]) -> Result<i32> {
         let call = self.call(["exec", if has_terminal { "-it" } else { "-i" }]).operand(pod).option("--container", container);
         call.end_of_options().command(words).interact()
     }

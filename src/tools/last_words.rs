@@ -1,7 +1,7 @@
 //! The end of what a program said, as the reason of an error.
 
 /// The last `count` lines, without the debug log of Kubernetes' tools and without colours.
-pub fn last_words(output: &str, count: usize) -> String {
+pub(super) fn last_words(output: &str, count: usize) -> String {
     last_lines(&without_debug_log(&console::strip_ansi_codes(output)), count)
 }
 

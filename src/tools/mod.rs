@@ -1,16 +1,16 @@
 //! The only place that starts processes. One file a tool; each verb a typed method.
 
 mod bounds;
-pub mod call;
-pub mod docker;
+pub(crate) mod call;
+pub(crate) mod docker;
 mod docker_faults;
-pub mod editor;
-pub mod git;
-pub mod helm;
-pub mod kubectl;
+pub(crate) mod editor;
+pub(crate) mod git;
+pub(crate) mod helm;
+pub(crate) mod kubectl;
 mod last_words;
-pub mod private;
-pub mod quote;
-pub mod server;
+pub(crate) mod private;
+pub(crate) mod quote;
+pub(crate) mod server;
 mod standstill;
-pub mod target;
+pub(crate) mod target;

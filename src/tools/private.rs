@@ -16,7 +16,7 @@ pub(super) fn pipe_of(bytes: Zeroizing<Vec<u8>>) -> Result<io::PipeReader> {
 /// From now on the kernel writes no core of this process, whatever kills it and whatever limits the shell has set, and no other process of the same
 /// user may read its memory. Children start without this: it ends with `exec` (prctl(2), `PR_SET_DUMPABLE`), unlike a limit of resources, which they
 /// would inherit.
-pub fn forbid_cores() {
+pub(crate) fn forbid_cores() {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};

@@ -6,7 +6,7 @@ use crate::ui::is_unsafe;
 
 /// A word as a shell takes it; `key=value` needs no quotes behind the first word. One that holds control characters, or characters that turn
 /// the reading order, is written as bash, zsh and ksh take it, so that a line that is copied from a terminal does the same: `$'\x1b'`.
-pub fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '=' | ':' | ',' | '.' | '/' | '@' | '%');
     if word.chars().any(is_unsafe) {
         return dollar_quoted(word);

@@ -48,7 +48,7 @@ pub(super) fn ask(ui: &Ui, call: &Call<'_>) -> Result<Captured> {
 }
 
 /// The error of a failed kubectl, in the words of someone who knows the usual reasons.
-pub fn explain(call: &Call<'_>, out: &Captured) -> Error {
+pub(crate) fn explain(call: &Call<'_>, out: &Captured) -> Error {
     let error = call.failure(out.code, &out.stderr);
     // Without credentials kubectl asks for a name and a password, and finds nobody to answer.
     if out.stdout.starts_with(b"Please enter Username") {
@@ -60,7 +60,7 @@ pub fn explain(call: &Call<'_>, out: &Captured) -> Error {
 }
 
 /// What usually stands behind these words of kubectl or helm, on top of their error.
-pub fn advise(error: Error, words: &str) -> Error {
+pub(crate) fn advise(error: Error, words: &str) -> Error {
     if words.contains("getting credentials: exec") {
         return error
             .context("the login program that the kubeconfig names does not work")

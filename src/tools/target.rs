@@ -6,7 +6,7 @@ use super::call::Call;
 
 /// Which cluster helm and kubectl speak to.
 #[derive(Clone, Debug, Default)]
-pub struct Target {
+pub(crate) struct Target {
     /// The kubeconfig; none leaves the choice to the tools' own rules.
     pub kubeconfig: Option<PathBuf>,
     /// The context in it.
@@ -17,7 +17,7 @@ pub struct Target {
 
 impl Target {
     /// Tells a tool; the flag for the context has another name in each.
-    pub fn flags<'a>(&self, context: &'static str, mut call: Call<'a>) -> Call<'a> {
+    pub(crate) fn flags<'a>(&self, context: &'static str, mut call: Call<'a>) -> Call<'a> {
         if let Some(path) = &self.kubeconfig {
             call = call.option("--kubeconfig", path);
         }

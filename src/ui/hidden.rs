@@ -15,7 +15,7 @@ const TELLING: usize = 8;
 
 /// Secrets, found by their first three bytes: one pass over a text, however many there are.
 #[derive(Debug, Default)]
-pub struct Hidden {
+pub(super) struct Hidden {
     known: HashSet<String>,
     by_start: HashMap<[u8; SHORTEST], Vec<String>>,
     /// One bit for each first two bytes of a secret.
@@ -25,7 +25,7 @@ pub struct Hidden {
 
 impl Hidden {
     /// Hides a secret, and the forms that it is repeated in.
-    pub fn add(&mut self, secret: &str) {
+    pub(super) fn add(&mut self, secret: &str) {
         for form in forms(secret) {
             let Some(start) = form.as_bytes().first_chunk::<SHORTEST>() else { continue };
             if self.known.insert(form.clone()) {
@@ -39,7 +39,7 @@ impl Hidden {
     }
 
     /// `text` with every secret as `***`.
-    pub fn redact(&self, text: &str) -> String {
+    pub(super) fn redact(&self, text: &str) -> String {
         if self.known.is_empty() {
             return text.to_owned();
         }
@@ -106,7 +106,7 @@ fn masked(text: &str, covered: usize, spans: &[(usize, usize)], end: usize, out:
 
 /// A text that comes in pieces: each secret is hidden, wherever it is cut.
 #[derive(Debug, Default)]
-pub struct Pieces {
+pub(super) struct Pieces {
     /// What may be the beginning of a secret.
     pending: String,
     /// So much of it belongs to a secret that was told as `***` already.
@@ -115,14 +115,14 @@ pub struct Pieces {
 
 impl Pieces {
     /// Takes a piece and gives back what can be told.
-    pub fn take(&mut self, piece: &str, hidden: &Hidden) -> String {
+    pub(super) fn take(&mut self, piece: &str, hidden: &Hidden) -> String {
         self.pending.push_str(piece);
         let end = hidden.open(&self.pending);
         self.tell(end, hidden)
     }
 
     /// Nothing comes any more.
-    pub fn end(&mut self, hidden: &Hidden) -> String {
+    pub(super) fn end(&mut self, hidden: &Hidden) -> String {
         self.tell(self.pending.len(), hidden)
     }
 

@@ -38,7 +38,7 @@ fn push(out: &mut String, c: char) {
 /// Lets a child's text through as it comes, piece by piece: its colours (SGR) may pass, other escape sequences are left out, what is no
 /// whole sequence is shown. A lone carriage return, which would write over the line, ends it.
 #[derive(Debug, Default)]
-pub struct Filter {
+pub(super) struct Filter {
     state: State,
     coloured: bool,
 }
@@ -66,14 +66,14 @@ enum Seen {
 
 impl Filter {
     /// Passes a piece on to `out`; what may go on in the next piece is kept.
-    pub fn pass(&mut self, piece: &str, out: &mut String) {
+    pub(super) fn pass(&mut self, piece: &str, out: &mut String) {
         for c in piece.chars() {
             self.step(c, out);
         }
     }
 
     /// Nothing comes any more. Colours end here too.
-    pub fn end(&mut self, out: &mut String) {
+    pub(super) fn end(&mut self, out: &mut String) {
         match std::mem::take(&mut self.state) {
             State::Sequence(begun) => begun.chars().for_each(|c| push(out, c)),
             State::Return => out.push('\n'),

@@ -20,7 +20,7 @@ const AROUND: usize = 1 << 16;
 const TAB: &str = "    ";
 
 /// Renders an error below its label; `columns` is the terminal's width, `paint` colours a piece, `clean` makes text of others fit to print.
-pub fn render(
+pub(super) fn render(
     label: Label,
     error: &Error,
     columns: Option<usize>,

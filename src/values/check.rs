@@ -9,7 +9,7 @@ use crate::error::Result;
 
 /// The bound of helm's YAML reader (go-yaml): of up to 400,000 values 99 in 100 may come from aliases, of 4,000,000 one in ten.
 #[allow(clippy::cast_precision_loss)]
-pub fn too_many_aliases(nodes: usize, aliased: usize) -> bool {
+pub(crate) fn too_many_aliases(nodes: usize, aliased: usize) -> bool {
     const LOW: f64 = 400_000.0;
     const HIGH: f64 = 4_000_000.0;
     let allowed = 0.99 - 0.89 * ((nodes as f64 - LOW) / (HIGH - LOW)).clamp(0.0, 1.0);
@@ -20,7 +20,7 @@ pub fn too_many_aliases(nodes: usize, aliased: usize) -> bool {
 ///
 /// # Errors
 /// The name has other signs than letters, digits, `-` and `_`.
-pub fn check_anchor(name: &str, span: &Span) -> Result<()> {
+pub(crate) fn check_anchor(name: &str, span: &Span) -> Result<()> {
     if is_anchor_name(name) {
         return Ok(());
     }
@@ -34,7 +34,7 @@ pub fn check_anchor(name: &str, span: &Span) -> Result<()> {
 ///
 /// # Errors
 /// Such a scalar.
-pub fn check_flow(text: &str, tagged: bool, behind: &str, span: &Span) -> Result<()> {
+pub(crate) fn check_flow(text: &str, tagged: bool, behind: &str, span: &Span) -> Result<()> {
     if tagged && text.is_empty() {
         return Err(span
             .error("a tag without a value between brackets; helm reads on into the next value")
@@ -56,7 +56,7 @@ pub fn check_flow(text: &str, tagged: bool, behind: &str, span: &Span) -> Result
 ///
 /// # Errors
 /// A number that JSON cannot carry, or a tag that does not fit.
-pub fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, written: &str, span: &Span) -> Result<Value> {
+pub(crate) fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, written: &str, span: &Span) -> Result<Value> {
     let plain = style == ScalarStyle::Plain;
     let Some(tag) = tag else {
         if plain && is_not_finite(text) {
@@ -81,7 +81,7 @@ pub fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, written: &str, 
 }
 
 /// What to do about a problem that the parser words so.
-pub fn syntax_hint(info: &str) -> &'static str {
+pub(crate) fn syntax_hint(info: &str) -> &'static str {
     if info.contains("tab") {
         "YAML is indented with spaces; replace the tab"
     } else if info.contains("mapping values") || info.contains("simple key") {
@@ -95,7 +95,7 @@ pub fn syntax_hint(info: &str) -> &'static str {
 ///
 /// # Errors
 /// Anything but a map.
-pub fn only_map(node: &Node) -> Result<&Map> {
+pub(crate) fn only_map(node: &Node) -> Result<&Map> {
     match &node.value {
         Value::Map(map) => Ok(map),
         other => Err(node.span.error(format!("`<<` merges maps, this is {}", other.kind())).hint("<<: *NAME, of an anchor before a map")),
@@ -106,7 +106,7 @@ pub fn only_map(node: &Node) -> Result<&Map> {
 ///
 /// # Errors
 /// A key that is no text and no number, or too large a number.
-pub fn key_name(key: &Node, raw: Option<(String, bool)>) -> Result<String> {
+pub(crate) fn key_name(key: &Node, raw: Option<(String, bool)>) -> Result<String> {
     match (&key.value, raw) {
         (Value::String(text), _) => Ok(text.clone()),
         (Value::Bool(flag), _) => Ok(flag.to_string()),

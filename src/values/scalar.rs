@@ -7,7 +7,7 @@
 use super::node::Value;
 
 /// What a plain (unquoted) scalar means to helm.
-pub fn resolve_plain(text: &str) -> Value {
+pub(crate) fn resolve_plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => return Value::Bool(true),
@@ -23,7 +23,7 @@ pub fn resolve_plain(text: &str) -> Value {
 /// A map's key as helm spells the number that was written for it: whole numbers in full, others with 32 bit precision
 /// in Go's `%g`. None for whole numbers from 2^63 on, which helm does not take for a key.
 #[allow(clippy::cast_precision_loss)] // helm's own key has 32 bits at most here
-pub fn number_key(text: &str, as_float: bool) -> Option<String> {
+pub(crate) fn number_key(text: &str, as_float: bool) -> Option<String> {
     let plain = text.replace('_', "");
     match parse_go_int(&plain) {
         Some(whole) if !as_float => i64::try_from(whole).ok().map(|whole| whole.to_string()),
@@ -53,12 +53,12 @@ fn decimals(digits: &str) -> i32 {
 }
 
 /// Is this a whole number to helm (for the tag `!!int`)?
-pub fn is_whole(text: &str) -> bool {
+pub(crate) fn is_whole(text: &str) -> bool {
     parse_go_int(&text.replace('_', "")).is_some()
 }
 
 /// True when text must be quoted for a YAML 1.1 reader to see text.
-pub fn needs_quotes(text: &str) -> bool {
+pub(crate) fn needs_quotes(text: &str) -> bool {
     let Some(first) = text.chars().next() else { return true };
     !matches!(resolve_plain(text), Value::String(_))
         || is_not_finite(text)

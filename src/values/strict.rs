@@ -12,7 +12,7 @@ use crate::error::Result;
 ///
 /// # Errors
 /// The place of the first such character or directive.
-pub fn check(source: &Rc<Source>) -> Result<()> {
+pub(crate) fn check(source: &Rc<Source>) -> Result<()> {
     if let Some((at, c)) = source.text.char_indices().find(|(_, c)| !is_plain(*c)) {
         let before = &source.text[..at];
         let line_start = before.rfind(['\n', '\r']).map_or(0, |end| end + 1);
@@ -79,7 +79,7 @@ fn check_separators(source: &Rc<Source>) -> Result<()> {
 ///
 /// # Errors
 /// The place of the first tab.
-pub fn check_tabs(source: &Rc<Source>, inside: &[(usize, usize)]) -> Result<()> {
+pub(crate) fn check_tabs(source: &Rc<Source>, inside: &[(usize, usize)]) -> Result<()> {
     let mut inside = inside.iter().peekable();
     let mut bytes = 0;
     for number in 1.. {
@@ -118,7 +118,7 @@ fn tab_in_indentation(line: &str) -> Option<usize> {
 
 /// A tab where the lines of a block scalar set its indentation: its line and column. `first` is the line of its first word;
 /// the lines above it, up to the header, are empty.
-pub fn tab_before_block(source: &Source, first: usize) -> Option<(usize, usize)> {
+pub(crate) fn tab_before_block(source: &Source, first: usize) -> Option<(usize, usize)> {
     let blank = |line: &str| line.bytes().all(|b| matches!(b, b' ' | b'\t'));
     let header = (1..first).rev().find(|number| !blank(source.line(*number))).unwrap_or(0);
     let sign = source.line(header).split(" #").next().and_then(|line| line.split_whitespace().last()).unwrap_or_default();
@@ -133,12 +133,12 @@ pub fn tab_before_block(source: &Source, first: usize) -> Option<(usize, usize)>
 }
 
 /// The line of a block scalar's first word, when `text` starts with its header on line `header`.
-pub fn first_line_behind(text: &str, header: usize) -> usize {
+pub(crate) fn first_line_behind(text: &str, header: usize) -> usize {
     header + text.lines().skip(1).position(|line| !line.trim().is_empty()).map_or(0, |blank| blank + 1)
 }
 
 /// What stands before a value: `&anchor` and `!tag`. Returns both, without their signs, and how many bytes they take.
-pub fn properties(text: &str) -> (Option<&str>, Option<&str>, usize) {
+pub(crate) fn properties(text: &str) -> (Option<&str>, Option<&str>, usize) {
     let (mut anchor, mut tag, mut taken) = (None, None, 0);
     loop {
         let rest = &text[taken..];
@@ -162,12 +162,12 @@ pub fn properties(text: &str) -> (Option<&str>, Option<&str>, usize) {
 }
 
 /// True for a name that helm takes for an anchor.
-pub fn is_anchor_name(name: &str) -> bool {
+pub(crate) fn is_anchor_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 /// True when a text between double quotes has the escape `\/`, which YAML 1.1 does not know.
-pub fn has_slash_escape(text: &str) -> bool {
+pub(crate) fn has_slash_escape(text: &str) -> bool {
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
         if c == '\\' && chars.next() == Some('/') {

@@ -9,7 +9,7 @@ use crate::error::Result;
 ///
 /// # Errors
 /// A missing key or a value of another type.
-pub fn typed<T: DeserializeOwned>(root: &Node) -> Result<T> {
+pub(crate) fn typed<T: DeserializeOwned>(root: &Node) -> Result<T> {
     serde_path_to_error::deserialize(root.to_json()).map_err(|error| {
         let path: Vec<String> = error.path().iter().map(ToString::to_string).collect();
         let node = root.nearest(path.iter().map(String::as_str));

@@ -19,7 +19,7 @@ const MISSING: [&str; 6] = [
 
 /// A sign that opens something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opening {
+pub(super) struct Opening {
     /// Where it stands, in characters.
     pub at: usize,
     /// `[`, `{`, `"` or `'`.
@@ -28,7 +28,7 @@ pub struct Opening {
 
 /// The error at the place where something was opened that the parser missed the end of; none when that is not what it is about. `open` are the
 /// brackets that were open behind the last value, which ended at character `last`.
-pub fn explain(source: &Rc<Source>, error: &ScanError, open: &[Opening], last: usize) -> Option<Error> {
+pub(super) fn explain(source: &Rc<Source>, error: &ScanError, open: &[Opening], last: usize) -> Option<Error> {
     let (info, noticed) = (error.info(), *error.marker());
     let (opening, at) = if info.contains("quoted scalar") && !info.contains("trailing content") {
         // These point to the quote.

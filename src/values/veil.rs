@@ -16,7 +16,7 @@ struct Line<'a> {
 }
 
 /// A line with its values as `***`.
-pub fn line(text: &str, number: usize) -> String {
+pub(crate) fn line(text: &str, number: usize) -> String {
     let all = lines(text);
     let Some(line) = number.checked_sub(1).and_then(|index| all.get(index)) else { return String::new() };
     if line.hidden.is_empty() { line.shown.clone() } else { format!("{}{MASK}", line.shown) }

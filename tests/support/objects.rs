@@ -7,6 +7,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value as Json;
 
@@ -180,4 +181,39 @@ pub fn feed(command: &mut Command, stdin: &[u8]) -> (bool, String, String) {
     });
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+/// A namespace of this test's own, gone with it.
+pub struct Namespace(pub String);
+
+impl Namespace {
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
+        let own = Self(format!("t-chart-{:x}", now.as_millis()));
+        let (done, _, stderr) = feed(kubectl().args(["create", "namespace", &own.0]), b"");
+        assert!(done, "{stderr}");
+        // Pods are taken only when their account exists: the one that examples name, and the one that Kubernetes makes in a moment.
+        let (done, _, stderr) = feed(kubectl().args(["create", "serviceaccount", "apps", "--namespace", &own.0]), b"");
+        assert!(done, "{stderr}");
+        let end = Instant::now() + Duration::from_secs(60);
+        while !feed(kubectl().args(["get", "serviceaccount", "default", "--namespace", &own.0]), b"").0 {
+            assert!(Instant::now() < end, "{} gets no account called default", own.0);
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        own
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        feed(kubectl().args(["delete", "namespace", &self.0, "--wait=false"]), b"");
+    }
+}
+
+/// kubectl with the rig's cluster.
+pub fn kubectl() -> Command {
+    let mut command = Command::new("kubectl");
+    command.arg("--kubeconfig").arg(rig("LAIN_E2E_KUBECONFIG"));
+    command
 }

@@ -12,7 +12,7 @@ pub(super) struct Challenge {
 
 impl Challenge {
     /// A parameter that is there and not empty.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 }

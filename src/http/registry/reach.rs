@@ -43,7 +43,7 @@ impl Place {
     ///
     /// # Errors
     /// The name is no image reference.
-    pub fn of(cluster: &Cluster, name: &str) -> Result<Self> {
+    pub(super) fn of(cluster: &Cluster, name: &str) -> Result<Self> {
         let (host, repository) = split(name)?;
         let own = [&cluster.registry, &cluster.internal_registry];
         let is_of_cluster = own.into_iter().flatten().any(|own| split(&repository_in(own, "x")).is_ok_and(|(own, _)| own == host));
@@ -51,7 +51,7 @@ impl Place {
     }
 
     /// The registry's name as people know it.
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         if self.host == HUB { "docker.io" } else { &self.host }
     }
 }
@@ -87,7 +87,7 @@ pub(super) struct Reach {
 
 impl Reach {
     /// Docker's rules: https; plain http on loopback; what is marked insecure is asked by https without checks, then by http.
-    pub fn of(env: &Env, cluster: &Cluster, place: &Place) -> Self {
+    pub(super) fn of(env: &Env, cluster: &Cluster, place: &Place) -> Self {
         let said = |value: Option<bool>| value.filter(|_| place.is_of_cluster);
         let insecure = said(cluster.registry_insecure).unwrap_or(false);
         let https = match said(cluster.registry_endpoint_use_https) {
@@ -106,7 +106,7 @@ impl Reach {
     }
 
     /// A login server that a registry names: https with checks, but for the registry's own host.
-    pub fn of_login_server(&self, env: &Env, host: &str, https: bool) -> Self {
+    pub(super) fn of_login_server(&self, env: &Env, host: &str, https: bool) -> Self {
         Self {
             host: host.to_owned(),
             verified: self.verified || name_of(host) != name_of(&self.host),
@@ -117,17 +117,17 @@ impl Reach {
     }
 
     /// The host.
-    pub fn host(&self) -> &str {
+    pub(super) fn host(&self) -> &str {
         &self.host
     }
 
     /// True when it is spoken to by https. Settled by the first reply.
-    pub fn is_https(&self) -> bool {
+    pub(super) fn is_https(&self) -> bool {
         self.ways[self.chosen.get().unwrap_or(0)].https
     }
 
     /// `https://HOST`.
-    pub fn base(&self) -> String {
+    pub(super) fn base(&self) -> String {
         format!("{}://{}", if self.is_https() { "https" } else { "http" }, self.host)
     }
 
@@ -135,7 +135,7 @@ impl Reach {
     ///
     /// # Errors
     /// No way leads there. A reply of any status is no error.
-    pub fn send(&self, method: Method<'_>, path: &str, headers: &[(&str, &str)]) -> Result<Reply, Failure> {
+    pub(super) fn send(&self, method: Method<'_>, path: &str, headers: &[(&str, &str)]) -> Result<Reply, Failure> {
         if let Some(chosen) = self.chosen.get() {
             return self.by(chosen, method, path, headers);
         }
@@ -164,13 +164,13 @@ impl Reach {
     }
 
     /// The client that works, or is the first to be tried.
-    pub fn client_in_use(&self) -> &Client {
+    pub(super) fn client_in_use(&self) -> &Client {
         self.ways[self.chosen.get().unwrap_or(0)].client.get_or_init(|| self.client())
     }
 
     /// The address of a path, or of a `Location` that was given for one; none for what is no address of http, or leads from https to http. Some
     /// registries behind a proxy that ends TLS call themselves http: that means the same host by https.
-    pub fn address(&self, location: &str) -> Option<String> {
+    pub(super) fn address(&self, location: &str) -> Option<String> {
         let url = resolve(&format!("{}/", self.base()), location)?;
         match url.strip_prefix("http://") {
             Some(rest) if self.is_https() => (host_of(&url) == self.host).then(|| format!("https://{rest}")),

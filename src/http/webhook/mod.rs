@@ -28,7 +28,7 @@ const TRIES: (u32, Duration) = (6, Duration::from_secs(2));
 
 /// Who takes the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Provider {
+pub(crate) enum Provider {
     /// Feishu and Lark bots.
     Feishu,
     /// Slack's incoming webhooks, and what speaks like them.
@@ -43,7 +43,7 @@ pub enum Provider {
 
 /// Where to send.
 #[derive(Clone, Debug)]
-pub struct Webhook {
+pub(crate) struct Webhook {
     /// The address; it is a secret.
     pub url: String,
     /// The provider.
@@ -98,7 +98,7 @@ impl Provider {
     ///
     /// # Errors
     /// `webhook.type` is none of the known ones.
-    pub fn of(kind: Option<&str>, url: &str) -> Result<Self> {
+    pub(crate) fn of(kind: Option<&str>, url: &str) -> Result<Self> {
         if let Some(kind) = kind {
             let names = || ALL.iter().flat_map(|provider| provider.dialect().names()).copied().collect::<Vec<_>>().join(", ");
             return ALL
@@ -117,7 +117,7 @@ const CUT: &str = "… (cut)";
 
 impl Webhook {
     /// The text as far as the provider takes it, cut between two characters and marked where it is longer.
-    pub fn fitted<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub(crate) fn fitted<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let dialect = self.provider.dialect();
         let fits = |text: &str| dialect.takes(text, &self.body(text, u64::from(u32::MAX)).to_string());
         if fits(text) {
@@ -133,7 +133,7 @@ impl Webhook {
     ///
     /// # Errors
     /// The webhook stays down or says no.
-    pub fn send(&self, text: &str) -> Result<()> {
+    pub(crate) fn send(&self, text: &str) -> Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let url = self.provider.dialect().address(self, now);
         let body = self.body(&self.fitted(text), now.as_secs()).to_string();
