@@ -13,9 +13,14 @@ use crate::error::{Error, Result};
 /// Most files of one chart.
 const MOST_FILES: usize = 20_000;
 
+/// The top of the repository that a folder is in: the nearest with a `.git` of any kind, a broken one too (git stops there and says so).
+pub(crate) fn repository_of(dir: &Path) -> Option<&Path> {
+    dir.ancestors().find(|folder| fs::symlink_metadata(folder.join(".git")).is_ok())
+}
+
 /// The top of the repository that a folder is in; the folder itself where there is none.
 pub(crate) fn top_of(dir: &Path) -> PathBuf {
-    dir.ancestors().find(|folder| fs::symlink_metadata(folder.join(".git")).is_ok()).unwrap_or(dir).to_path_buf()
+    repository_of(dir).unwrap_or(dir).to_path_buf()
 }
 
 /// Refuses a file of the repository's that is a link out of it: whoever wrote the link chose a file of this machine for lain to read, show or send.

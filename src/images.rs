@@ -236,7 +236,8 @@ impl Images<'_> {
     }
 }
 
-fn variables(results: &[ImageResult]) -> String {
+/// `LAIN_IMAGE` and its like, one a line.
+pub(crate) fn variables(results: &[ImageResult]) -> String {
     let mut lines = IndexMap::new();
     let names = results.iter().map(|result| (result.build.as_deref().map(variable_part), result));
     for (name, result) in results.first().map(|first| (None, first)).into_iter().chain(names) {

@@ -25,8 +25,11 @@ fn documents() -> Vec<PathBuf> {
 fn commands(program: &str) -> BTreeSet<String> {
     let out = Command::new(program).arg("--help").output().expect("it runs");
     let text = String::from_utf8(out.stdout).expect("UTF-8");
-    let list = text.split("Commands:").nth(1).expect("a list of commands").split("Options").next().expect("its end").to_owned();
-    list.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|word| !word.is_empty()).map(str::to_owned)).collect()
+    let list = text.split("Usage:").nth(1).expect("a list of commands").split("Options").next().expect("its end").to_owned();
+    let name = |line: &str| line.strip_prefix("  ")?.split(' ').next().filter(|word| !word.is_empty()).map(str::to_owned);
+    let names: BTreeSet<String> = list.lines().filter_map(name).filter(|name| name != "help").collect(); // clap's own
+    assert!(!names.is_empty(), "{list}");
+    names
 }
 
 #[test]
@@ -41,7 +44,7 @@ fn every_command_in_the_documents_exists() {
             if word.is_empty() || !word.starts_with(|c: char| c.is_ascii_lowercase()) {
                 continue;
             }
-            assert!(known.contains(word), "{}: `lain {line}`: there is no command `{word}`", path.display());
+            assert!(known.contains(word) || word == "help", "{}: `lain {line}`: there is no command `{word}`", path.display());
         }
     }
 }
@@ -147,8 +150,49 @@ fn man_pages_and_completions_are_made_for_every_command() {
     }
     for shell in ["bash", "zsh", "fish"] {
         let out = Command::new(env!("CARGO_BIN_EXE_lain")).args(["completions", shell]).output().expect("it runs");
-        assert!(String::from_utf8_lossy(&out.stdout).contains("rollback"), "{shell}");
+        assert!(String::from_utf8_lossy(&out.stdout).contains("LAIN_COMPLETE"), "{shell}");
+        let mut asked = Command::new(env!("CARGO_BIN_EXE_lain"));
+        let out =
+            asked.args(["--", "lain", "rollb"]).env("LAIN_COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", "1").output().expect("it runs");
+        assert!(String::from_utf8_lossy(&out.stdout).starts_with("rollback"), "{shell}: {out:?}");
     }
+}
+
+/// What bash offers behind these words of a line, in a folder with an app, with two clusters known and none reachable.
+fn offered(words: &[&str]) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let put = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    put("chart/values.yaml", "appname: shop\ndeployments: {web: {command: [a]}, worker: {command: [a]}}\n");
+    put("clusters/values-test.yaml", "registry: registry.invalid/team\n");
+    put("clusters/values-prod.yaml", "registry: registry.invalid/team\n");
+    let script = r#"source <(lain completions bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_TYPE=9
+        _clap_complete_lain lain "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"; printf '%s\n' "${COMPREPLY[@]}""#;
+    let bin = Path::new(env!("CARGO_BIN_EXE_lain")).parent().expect("a folder").display().to_string();
+    let mut bash = Command::new("bash");
+    bash.args(["--norc", "-c", script, "bash", "lain"]).args(words).current_dir(&folder).env_clear();
+    bash.env("PATH", format!("{bin}:/usr/bin:/bin"))
+        .env("HOME", folder.path())
+        .env("LAIN_CLUSTER_VALUES_DIR", folder.path().join("clusters"));
+    let out = bash.output().expect("bash runs");
+    assert!(out.status.success() && out.stderr.is_empty(), "{words:?}: {out:?}");
+    String::from_utf8_lossy(&out.stdout).lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn names_of_what_there_is_complete() {
+    assert_eq!(offered(&["use", "te"]), ["test"]);
+    assert_eq!(offered(&["deploy", "--cluster", "p"]), ["prod"]);
+    assert_eq!(offered(&["logs", "w"]), ["web", "worker"]);
+    assert_eq!(offered(&["rollb"]), ["rollback"]);
+    // Neither a registry nor a cluster answers: nothing is offered, nothing said, nobody waits.
+    let start = std::time::Instant::now();
+    assert_eq!(offered(&["delete", "s"]), [""; 0]);
+    assert_eq!(offered(&["deploy", "--set", "imageTag="]), [""; 0]);
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
 }
 
 #[test]

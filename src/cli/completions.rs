@@ -1,16 +1,17 @@
 //! `lain completions`: shell completions on stdout.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
-use crate::cli::Lain;
+use crate::cli::complete;
 use crate::command::Command;
 use crate::error::Result;
 use crate::session::Session;
 
 /// Print shell completions
 #[derive(Args, Debug)]
-#[command(after_help = "  lain completions bash > /etc/bash_completion.d/lain\n  lain completions zsh > \"${fpath[1]}/_lain\"")]
+#[command(after_help = "  source <(lain completions bash)   # in ~/.bashrc\n  source <(lain completions zsh)    # in ~/.zshrc\n\n\
+                  Names of clusters, procs and tags complete, too. The script asks lain itself: make it anew with a new lain.")]
 pub struct Completions {
     /// Which shell
     shell: Shell,
@@ -18,8 +19,6 @@ pub struct Completions {
 
 impl Command for Completions {
     fn run(self, session: &Session) -> Result<()> {
-        let mut text = Vec::new();
-        clap_complete::generate(self.shell, &mut Lain::command(), "lain", &mut text);
-        session.ui.result(&String::from_utf8_lossy(&text))
+        session.ui.result(&complete::script(&self.shell.to_string())?)
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! A command is one file in `command/` and one line in a table below; nothing else knows of it.
 
+mod complete;
 pub(crate) mod completions;
 pub(crate) mod external;
+mod help;
 pub(crate) mod man;
 
 use std::ffi::{OsStr, OsString};
@@ -14,12 +16,12 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{self, Command as _};
 use crate::env::Env;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::globals::{self, Globals};
 use crate::interrupt;
 use crate::session::Session;
 use crate::tools::private;
-use crate::ui::{Format, TEXT, Ui};
+use crate::ui::{Color, Format, TEXT, Ui, Verbosity};
 
 /// Makes the subcommands of one step binary from a table of `Name(type)` lines.
 macro_rules! commands {
@@ -162,7 +164,7 @@ macro_rules! binary {
     ($top:ident, $command:ty, $name:literal, $about:literal, $main:ident) => {
         #[doc = $about]
         #[derive(Parser, Debug)]
-        #[command(name = $name, version, about = $about, arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 120)]
+        #[command(name = $name, version, about = $about, arg_required_else_help = true, max_term_width = 120)]
         pub struct $top {
             /// Flags of every command.
             #[command(flatten)]
@@ -190,20 +192,19 @@ type Run = Box<dyn FnOnce(&Session) -> Result<()>>;
 fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> (Globals, &'static [Format], Run)) -> ExitCode {
     private::forbid_cores();
     let env = Env::of_process();
+    complete::answer::<T>(&env);
     // CI sets variables to nothing where they are not meant to be set; clap would take that for a value.
-    let command = T::command().mut_args(|arg| match arg.get_env().and_then(OsStr::to_str) {
+    let command = help::arrange(T::command()).mut_args(|arg| match arg.get_env().and_then(OsStr::to_str) {
         Some(name) if env.is_empty(name) => arg.env(Resettable::Reset),
         _ => arg,
     });
     let name = command.get_name().to_owned();
-    let matches = command.get_matches(); // prints help and usage errors itself, with exit code 2
-    let (globals, formats, run) = match T::from_arg_matches(&matches) {
-        Ok(top) => split(top),
-        Err(error) => error.exit(),
+    let (matches, top) = match command.try_get_matches().and_then(|matches| T::from_arg_matches(&matches).map(|top| (matches, top))) {
+        Ok(parsed) => parsed,
+        Err(error) => return misread(&error, &env),
     };
-    let no_color = env.get("NO_COLOR").is_some();
-    let force_color = env.get("CLICOLOR_FORCE").is_some_and(|value| value != "0");
-    let ui = Ui::new(globals.color, no_color, force_color, env.ci_name(), globals.verbosity(), globals.output).stopped_by(interrupt::check);
+    let (globals, formats, run) = split(top);
+    let ui = ui_of(&env, globals.color, globals.verbosity(), globals.output).stopped_by(interrupt::check);
     let output = globals.check_output(&typed(name, &matches), formats);
     let outcome = interrupt::install().and_then(|()| Session::new(ui, env, globals));
     let (session, outcome) = match outcome {
@@ -223,6 +224,24 @@ fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> (Globals, &
             ExitCode::from(error.kind().exit_code())
         }
     }
+}
+
+fn ui_of(env: &Env, color: Color, verbosity: Verbosity, format: Format) -> Ui {
+    let no_color = env.get("NO_COLOR").is_some();
+    let force_color = env.get("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+    Ui::new(color, no_color, force_color, env.ci_name(), verbosity, format)
+}
+
+/// Help and version go to stdout; what cannot be read is told, with exit code 2. Its words may be anybody's: a branch, a tag, a variable of a pipeline.
+fn misread(error: &clap::Error, env: &Env) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let ui = ui_of(env, Color::Auto, Verbosity::Normal, Format::Text);
+    let text = error.render();
+    let text = if ui.shows_colors() { text.ansi().to_string() } else { text.to_string() };
+    ui.raw(text.as_bytes());
+    ExitCode::from(Kind::Usage.exit_code())
 }
 
 /// The command as it was typed, without its flags.

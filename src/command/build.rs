@@ -1,12 +1,16 @@
 //! `lain build`: the app's image.
 
+use std::collections::HashSet;
+
 use clap::Args;
+use serde::Serialize;
 
 use super::Command;
-use crate::command::deploy::show;
+use crate::command::deploy::{answer, tell};
 use crate::error::Result;
-use crate::images::{self, Goal, Images, Options};
+use crate::images::{self, Goal, ImageResult, Images, Options};
 use crate::release::deploy::{self, Wanted};
+use crate::release::deployed::DeployAnswer;
 use crate::session::Session;
 use crate::ui::{Answer, Format};
 
@@ -48,7 +52,39 @@ impl Command for Build {
         for plan in images::plans(session)? {
             results.extend(plan.make(session, &options, goal)?);
         }
+        if !self.deploy {
+            return images::print(session, &results);
+        }
+        if session.ui.format() != Format::Text {
+            let deployed = deploy::deploy(session, &Wanted::default())?;
+            return session.ui.answer(&BuiltAndDeployed { deployed: answer(session, &deployed)?, images: &results });
+        }
         images::print(session, &results)?;
-        if self.deploy { show(session, &deploy::deploy(session, &Wanted::default())?, false) } else { Ok(()) }
+        deploy::deploy(session, &Wanted::default())?;
+        tell(session, false)
+    }
+}
+
+/// What `lain deploy` answers, and the images.
+#[derive(Serialize)]
+struct BuiltAndDeployed<'a> {
+    #[serde(flatten)]
+    deployed: DeployAnswer,
+    images: &'a [ImageResult],
+}
+
+impl Answer for BuiltAndDeployed<'_> {
+    const FORMATS: &'static [Format] = DeployAnswer::FORMATS;
+
+    fn text(&self) -> String {
+        self.deployed.text()
+    }
+
+    fn dotenv(&self) -> Option<String> {
+        let mut lines = images::variables(self.images);
+        let name = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
+        let known: HashSet<String> = lines.lines().map(name).collect(); // both know the tag
+        lines.extend(self.deployed.dotenv()?.lines().filter(|line| !known.contains(&name(line))).map(|line| format!("{line}\n")));
+        Some(lines)
     }
 }

@@ -74,21 +74,30 @@ impl Deploy {
         if self.dry_run {
             return session.ui.result(&deploy::preview(session, &wanted)?);
         }
-        show(session, &deploy::deploy(session, &wanted)?, self.wait)
+        let deployed = deploy::deploy(session, &wanted)?;
+        if session.ui.format() != Format::Text {
+            return session.ui.answer(&answer(session, &deployed)?);
+        }
+        tell(session, self.wait)
     }
 }
 
-/// What a deploy came to.
-pub(super) fn show(session: &Session, deployed: &Deployed, waited: bool) -> Result<()> {
-    let Deployed { release, tag } = deployed;
+/// What a deploy came to, for programs.
+pub(super) fn answer(session: &Session, deployed: &Deployed) -> Result<DeployAnswer> {
+    Ok(DeployAnswer {
+        version: 1,
+        release: deployed.release.clone(),
+        cluster: session.cluster_name(),
+        image_tag: deployed.tag.clone(),
+        urls: links::urls(session.app()?, session.cluster()?),
+        executor: session.env.executor(),
+    })
+}
+
+/// What people want to know after a deploy.
+pub(super) fn tell(session: &Session, waited: bool) -> Result<()> {
     let (app, cluster) = (session.app()?, session.cluster()?);
-    let urls = links::urls(app, cluster);
-    if session.ui.format() != Format::Text {
-        let (release, image_tag) = (release.clone(), tag.clone());
-        let (cluster, executor) = (session.cluster_name(), session.env.executor());
-        return session.ui.answer(&DeployAnswer { version: 1, release, cluster, image_tag, urls, executor });
-    }
-    for url in urls {
+    for url in links::urls(app, cluster) {
         session.ui.say(&format!("url: {url}"));
     }
     for (kind, name, _) in app.procs().filter(|(kind, _, _)| matches!(kind, ProcKind::Deployment | ProcKind::StatefulSet)) {

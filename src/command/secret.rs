@@ -454,12 +454,13 @@ fn bounded(from: impl std::io::Read, most: u64) -> std::io::Result<Zeroizing<Vec
     Ok(bytes)
 }
 
-/// From now on a value is printed as `***`, plain and in base64, as servers repeat it.
+/// From now on a value is printed as `***`, in each form that servers repeat it in.
 pub(crate) fn hide(session: &Session, value: &[u8]) {
     if value.len() < 6 {
         return; // `true` or `80` would be hidden in words that have nothing to do with it
     }
-    session.ui.hide(&STANDARD.encode(value));
-    // Multi-line values are never echoed whole; single words and lines could be.
-    std::str::from_utf8(value).into_iter().filter(|text| !text.contains('\n')).for_each(|text| session.ui.hide(text));
+    match std::str::from_utf8(value) {
+        Ok(text) => session.ui.hide(text),
+        Err(_) => session.ui.hide(&STANDARD.encode(value)),
+    }
 }

@@ -3,16 +3,17 @@
 use std::fmt::Write;
 
 use clap::Args;
-use serde_json::{Value as Json, json};
+use serde::Serialize;
 
 use super::Command;
 use crate::cluster::judge::{Standing, standings};
 use crate::cluster::{look, usage};
 use crate::error::Result;
 use crate::http::probe::{Reach, probe};
+use crate::model::duration;
 use crate::release::links;
 use crate::session::Session;
-use crate::ui::{Format, Label, printable};
+use crate::ui::{Answer, Format, Label, Ui, printable};
 
 /// Show pods, usage, URLs and links
 #[derive(Args, Debug)]
@@ -30,7 +31,7 @@ pub struct Status {
 const MAX_PODS: usize = 13;
 
 impl Command for Status {
-    const FORMATS: &'static [Format] = &[Format::Text, Format::Json];
+    const FORMATS: &'static [Format] = Stands::FORMATS;
 
     fn run(self, session: &Session) -> Result<()> {
         let _ = self.simple; // the one shape there is so far
@@ -48,70 +49,107 @@ impl Command for Status {
             let urls: Vec<(String, Reach)> = urls.into_iter().filter_map(|handle| handle.join().ok()).collect();
             (pods, usage.join(), urls)
         });
-        let pods = standings(&pods?);
-        let usage = usage.ok().flatten().unwrap_or_else(|| "no usage: the cluster has no metrics server, or it does not answer".to_owned());
-        if session.ui.format() == Format::Json {
-            let rows: Vec<Json> = pods
-                .iter()
-                .map(|pod| {
-                    let (name, state) = (printable(&pod.name), printable(&pod.state));
-                    json!({"name": name, "ready": ready(pod), "state": state, "restarts": pod.restarts, "good": pod.is_good})
-                })
-                .collect();
-            let urls: Vec<Json> = reachable.iter().map(|(url, state)| json!({"url": url, "state": state.to_string()})).collect();
-            return session
-                .ui
-                .result_json(&json!({"version": 1, "release": release, "cluster": session.cluster_name(), "pods": rows, "urls": urls}));
-        }
+        let answer = Stands {
+            version: 1,
+            release,
+            cluster: session.cluster_name(),
+            pods: standings(&pods?).into_iter().map(Row::of).collect(),
+            usage: usage.ok().flatten(),
+            urls: reachable.into_iter().map(|(url, reach)| Reached { url, is_good: reach.is_good(), state: reach.to_string() }).collect(),
+            links: [("grafana", links::grafana(app, cluster)), ("kibana", links::kibana(app, cluster))]
+                .into_iter()
+                .filter_map(|(name, link)| Some((name, link?)))
+                .collect(),
+        };
+        session.ui.answer(&answer)
+    }
+}
+
+/// How a release stands.
+#[derive(Serialize)]
+struct Stands<'a> {
+    version: u32,
+    release: &'a str,
+    cluster: Option<String>,
+    pods: Vec<Row>,
+    /// kubectl's own table; none without a metrics server.
+    #[serde(skip)]
+    usage: Option<String>,
+    urls: Vec<Reached>,
+    #[serde(skip)]
+    links: Vec<(&'static str, String)>,
+}
+
+/// A pod; its words are printable.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    /// `1/2`
+    ready: String,
+    state: String,
+    restarts: u64,
+    #[serde(rename = "good")]
+    is_good: bool,
+    #[serde(skip)]
+    age: String,
+}
+
+impl Row {
+    fn of(pod: Standing) -> Self {
+        let age = duration::age(pod.created.map_or(0, |created| jiff::Timestamp::now().as_second() - created.as_second()));
+        let (name, state) = (printable(&pod.name), printable(&pod.state));
+        Self { name, ready: format!("{}/{}", pod.ready, pod.wanted), state, restarts: pod.restarts, is_good: pod.is_good, age }
+    }
+}
+
+/// An address of the app, and whether it answers.
+#[derive(Serialize)]
+struct Reached {
+    url: String,
+    state: String,
+    #[serde(skip)]
+    is_good: bool,
+}
+
+impl Answer for Stands<'_> {
+    fn text(&self) -> String {
+        self.written(|words, _| words.to_owned())
+    }
+
+    fn styled(&self, ui: &Ui) -> Option<String> {
+        Some(self.written(|words, label| ui.emphasis(words, label)))
+    }
+}
+
+impl Stands<'_> {
+    fn written(&self, paint: impl Fn(&str, Label) -> String) -> String {
+        let label = |is_good: bool| if is_good { Label::Good } else { Label::Bad };
         let mut out = String::new();
-        write_pods(session, &mut out, &pods);
-        let _ = writeln!(out, "\nusage\n{}", printable(&usage));
-        if !reachable.is_empty() {
+        if self.pods.is_empty() {
+            out.push_str("no pods: lain deploy\n");
+        } else {
+            let width = self.pods.iter().map(|pod| pod.name.len()).max().unwrap_or(0).max(4);
+            let _ = writeln!(out, "{:width$}  READY  {:24} RESTARTS  AGE", "NAME", "STATUS");
+            for pod in self.pods.iter().take(MAX_PODS) {
+                let state = paint(&format!("{:24}", pod.state), label(pod.is_good));
+                let _ = writeln!(out, "{:width$}  {:5}  {state} {:8}  {}", pod.name, pod.ready, pod.restarts, pod.age);
+            }
+            if self.pods.len() > MAX_PODS {
+                let good = self.pods.iter().filter(|pod| pod.is_good).count();
+                let _ = writeln!(out, "... {} pods in all, {good} good", self.pods.len());
+            }
+        }
+        let none = "no usage: the cluster has no metrics server, or it does not answer";
+        let _ = writeln!(out, "\nusage\n{}", printable(self.usage.as_deref().unwrap_or(none)));
+        if !self.urls.is_empty() {
             out.push_str("\nurls\n");
-            for (url, state) in &reachable {
-                let label = if state.is_good() { Label::Good } else { Label::Bad };
-                let _ = writeln!(out, "{}  {}", session.ui.emphasis(&state.to_string(), label), printable(url));
+            for Reached { url, state, is_good } in &self.urls {
+                let _ = writeln!(out, "{}  {}", paint(state, label(*is_good)), printable(url));
             }
         }
-        for (name, link) in [("grafana", links::grafana(app, cluster)), ("kibana", links::kibana(app, cluster))] {
-            if let Some(link) = link {
-                let _ = writeln!(out, "\n{name}: {}", printable(&link));
-            }
+        for (name, link) in &self.links {
+            let _ = writeln!(out, "\n{name}: {}", printable(link));
         }
-        session.ui.styled_result(&out)
-    }
-}
-
-fn write_pods(session: &Session, out: &mut String, pods: &[Standing]) {
-    if pods.is_empty() {
-        out.push_str("no pods: lain deploy\n");
-        return;
-    }
-    let names: Vec<String> = pods.iter().map(|pod| printable(&pod.name)).collect();
-    let width = names.iter().map(String::len).max().unwrap_or(0).max(4);
-    let _ = writeln!(out, "{:width$}  READY  {:24} RESTARTS  AGE", "NAME", "STATUS");
-    let now = jiff::Timestamp::now();
-    for (pod, name) in pods.iter().zip(names).take(MAX_PODS) {
-        let label = if pod.is_good { Label::Good } else { Label::Bad };
-        let state = session.ui.emphasis(&format!("{:24}", printable(&pod.state)), label);
-        let _ = writeln!(out, "{name:width$}  {:5}  {state} {:8}  {}", ready(pod), pod.restarts, age(pod, now));
-    }
-    if pods.len() > MAX_PODS {
-        let good = pods.iter().filter(|pod| pod.is_good).count();
-        let _ = writeln!(out, "... {} pods in all, {good} good", pods.len());
-    }
-}
-
-fn ready(pod: &Standing) -> String {
-    format!("{}/{}", pod.ready, pod.wanted)
-}
-
-fn age(pod: &Standing, now: jiff::Timestamp) -> String {
-    let seconds = pod.created.map_or(0, |created| (now.as_second() - created.as_second()).max(0));
-    match seconds {
-        0..=119 => format!("{seconds}s"),
-        120..=7199 => format!("{}m", seconds / 60),
-        7200..=172_799 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86_400),
+        out
     }
 }

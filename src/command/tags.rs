@@ -5,12 +5,12 @@ use serde::Serialize;
 
 use super::Command;
 use crate::error::Result;
-pub(crate) use crate::images::tags::newest;
 use crate::images::tags::sorted;
+use crate::release::versions::{self, Version};
 use crate::session::Session;
 use crate::ui::{Answer, Format};
 
-/// List the newest tags in the registry, with the line that deploys each
+/// List the newest tags in the registry, each as the line that deploys it; its age, author, subject and what runs it as a comment
 #[derive(Args, Debug)]
 pub struct Tags {
     /// How many
@@ -25,7 +25,11 @@ impl Command for Tags {
         let repository = session.repository()?;
         let all = sorted(session.registry_of(&repository)?.tags()?);
         let tags = &all[..self.count.min(all.len())];
-        session.ui.answer(&TagList { version: 1, repository: &repository, tags })?;
+        // Which of them runs is worth a look, and no reason to fail.
+        let is_asked = !tags.is_empty() && session.choice().is_ok_and(|choice| choice.is_some());
+        let running = if is_asked { versions::running(session).unwrap_or_default() } else { vec![] };
+        let versions = versions::known(session, tags, &running);
+        session.ui.answer(&TagList { version: 1, repository: &repository, tags, versions })?;
         if session.ui.format() == Format::Json {
             return Ok(());
         }
@@ -44,10 +48,12 @@ struct TagList<'a> {
     version: u32,
     repository: &'a str,
     tags: &'a [String],
+    /// What is known of these tags.
+    versions: Vec<Version>,
 }
 
 impl Answer for TagList<'_> {
     fn text(&self) -> String {
-        self.tags.iter().map(|tag| format!("lain deploy --set imageTag={tag}")).collect::<Vec<_>>().join("\n")
+        versions::lines(&self.versions)
     }
 }

@@ -11,7 +11,7 @@ use crate::model::name::nearest;
 use crate::resolved::Asked;
 use crate::resolved::layers::{CANARY, Layers};
 use crate::session::Session;
-use crate::ui::Format;
+use crate::ui::{Answer, Format};
 use crate::values::node::{Node, Value};
 use crate::values::write::to_yaml;
 
@@ -72,10 +72,10 @@ impl Masked {
 }
 
 impl Command for Values {
-    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Yaml];
+    const FORMATS: &'static [Format] = Merged::FORMATS;
 
     fn formats(&self) -> &'static [Format] {
-        if self.explain.is_some() { &[Format::Text, Format::Json] } else { &[Format::Text, Format::Json, Format::Yaml] }
+        if self.explain.is_some() { Explained::FORMATS } else { Merged::FORMATS }
     }
 
     fn run(self, session: &Session) -> Result<()> {
@@ -94,10 +94,24 @@ impl Command for Values {
         if masked.apply(&mut vec![], &mut values) {
             session.ui.say("credentials are masked; --reveal shows them");
         }
-        match session.ui.format() {
-            Format::Json => session.ui.result_json(&values),
-            _ => session.ui.result(&to_yaml(&values)),
-        }
+        session.ui.answer(&Merged(values))
+    }
+}
+
+/// The values as they are: no shape of lain's own.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Merged(Json);
+
+impl Answer for Merged {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Yaml];
+
+    fn text(&self) -> String {
+        to_yaml(&self.0)
+    }
+
+    fn yaml(&self) -> Option<String> {
+        Some(self.text())
     }
 }
 
@@ -120,10 +134,19 @@ fn explain(session: &Session, layers: &Layers, key: &str, masked: &Masked) -> Re
         let near = nearest(path.first().copied().unwrap_or_default(), keys).map(|near| format!("lain values --explain {near}"));
         return Err(Error::failed(format!("no layer sets `{key}`")).hint(near.unwrap_or_else(|| "lain values".to_owned())));
     }
-    if session.ui.format() == Format::Json {
-        return session.ui.result_json(&serde_json::json!({"version": 1, "values": leaves}));
+    session.ui.answer(&Explained { version: 1, values: leaves })
+}
+
+#[derive(Serialize)]
+struct Explained {
+    version: u32,
+    values: Vec<Origin>,
+}
+
+impl Answer for Explained {
+    fn text(&self) -> String {
+        self.values.iter().map(Origin::shown).collect()
     }
-    session.ui.result(&leaves.iter().map(Origin::shown).collect::<String>())
 }
 
 /// Where one value comes from.

@@ -3,14 +3,14 @@
 use std::fmt::Write;
 
 use clap::Args;
-use serde_json::{Value as Json, json};
+use serde::Serialize;
 
 use super::Command;
-use crate::cluster::look;
-use crate::command::tags;
 use crate::error::Result;
+use crate::images::tags;
+use crate::release::versions::{self, Running, Version as Known};
 use crate::session::Session;
-use crate::ui::Format;
+use crate::ui::{Answer, Format, printable};
 
 /// Show versions: lain, helm, kubectl, the server; the images that run; the newest tags
 #[derive(Args, Debug)]
@@ -21,52 +21,81 @@ pub struct Version {
 }
 
 impl Command for Version {
-    const FORMATS: &'static [Format] = &[Format::Text, Format::Json];
+    const FORMATS: &'static [Format] = Versions::FORMATS;
 
     fn run(self, session: &Session) -> Result<()> {
-        let helm = session.local_helm().version();
-        let mut out = format!("lain {}\n", env!("CARGO_PKG_VERSION"));
-        let mut shape = json!({"version": 1, "lain": env!("CARGO_PKG_VERSION")});
-        match &helm {
-            Ok(version) => {
-                let _ = writeln!(out, "helm {version}");
-                shape["helm"] = json!(version.to_string());
-            }
-            Err(error) => session.ui.warn(&error.to_string()),
-        }
+        let told = |result: Result<_>| result.map_err(|error| session.ui.warn(&error.to_string())).ok();
+        let helm = told(session.local_helm().version().map(|version| version.to_string()));
+        let mut versions =
+            Versions { version: 1, lain: env!("CARGO_PKG_VERSION"), helm, cluster: None, running: None, tags: None, versions: vec![] };
         if session.choice()?.is_some() {
-            self.cluster_part(session, &mut out, &mut shape)?;
+            self.add_cluster(session, &mut versions)?;
         }
-        if session.ui.format() == Format::Json { session.ui.result_json(&shape) } else { session.ui.result(&out) }
+        session.ui.answer(&versions)
     }
 }
 
 impl Version {
-    fn cluster_part(&self, session: &Session, out: &mut String, shape: &mut Json) -> Result<()> {
-        let kubectl = session.kubectl()?;
-        let versions = kubectl.versions()?;
-        let server = versions.server.map_or_else(|| "does not answer".to_owned(), |version| version.to_string());
-        let _ = writeln!(out, "kubectl {}\nserver {server}", versions.client);
-        shape["kubectl"] = json!(versions.client.to_string());
-        shape["server"] = json!(server);
-        let Ok(app) = session.app() else { return Ok(()) };
-        if versions.server.is_some() {
-            let mut running = Vec::new();
-            for (name, image) in look::images(&kubectl, &look::selector(&app.appname, app.release()))? {
-                let _ = writeln!(out, "{name}: {image}");
-                running.push(json!({"name": name, "image": image}));
-            }
-            shape["running"] = json!(running);
+    fn add_cluster(&self, session: &Session, versions: &mut Versions) -> Result<()> {
+        let found = session.kubectl()?.versions()?;
+        let server = found.server.map_or_else(|| "does not answer".to_owned(), |version| version.to_string());
+        versions.cluster = Some(Cluster { kubectl: found.client.to_string(), server });
+        if session.app().is_err() {
+            return Ok(());
+        }
+        if found.server.is_some() {
+            versions.running = Some(versions::running(session)?);
         }
         match session.repository().and_then(|repository| tags::newest(session, &repository, self.count)) {
             Ok(tags) => {
-                for tag in &tags {
-                    let _ = writeln!(out, "lain deploy --set imageTag={tag}");
-                }
-                shape["tags"] = json!(tags);
+                versions.versions = versions::known(session, &tags, versions.running.as_deref().unwrap_or_default());
+                versions.tags = Some(tags);
             }
             Err(error) => session.ui.warn(&error.to_string()),
         }
         Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Versions {
+    version: u32,
+    lain: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    helm: Option<String>,
+    /// With a chosen cluster.
+    #[serde(flatten)]
+    cluster: Option<Cluster>,
+    /// In an app, when the server answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<Vec<Running>>,
+    /// In an app, when the registry answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Vec<String>>,
+    /// What is known of these tags.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    versions: Vec<Known>,
+}
+
+#[derive(Serialize)]
+struct Cluster {
+    kubectl: String,
+    /// Its version, or that it does not answer.
+    server: String,
+}
+
+impl Answer for Versions {
+    fn text(&self) -> String {
+        let mut out = format!("lain {}\n", self.lain);
+        if let Some(helm) = &self.helm {
+            let _ = writeln!(out, "helm {helm}");
+        }
+        if let Some(cluster) = &self.cluster {
+            let _ = writeln!(out, "kubectl {}\nserver {}", cluster.kubectl, cluster.server);
+        }
+        for Running { name, image } in self.running.iter().flatten() {
+            let _ = writeln!(out, "{}: {}", printable(name), printable(image));
+        }
+        out + &versions::lines(&self.versions)
     }
 }

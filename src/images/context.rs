@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::files;
 use crate::render::dockerignore::{Ignore, Place};
 use crate::session::Session;
 use crate::tools::git::Git;
@@ -18,7 +19,7 @@ use crate::ui::Ui;
 /// A `.gitignore` cannot be read; git is missing where there is a repository.
 pub(crate) fn ignore(session: &Session) -> Result<Ignore> {
     let mut found = Found { ui: &session.ui, top: &session.dir, ignore: Ignore::default(), kept: vec![], ignored: vec![] };
-    let in_git = session.dir.ancestors().any(|folder| folder.join(".git").exists());
+    let in_git = files::repository_of(&session.dir).is_some();
     let asked = in_git && found.repository("")?;
     found.folder("")?;
     if asked {

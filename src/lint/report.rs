@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::catalogue::CHECKS;
 use super::{Problem, Severity};
 
+use crate::files;
 use crate::model::hex::hex;
 
 /// A report of problems.
@@ -45,7 +46,7 @@ struct Repository<'p> {
 
 impl<'p> Repository<'p> {
     fn around(dir: &'p Path) -> Self {
-        Self { top: dir.ancestors().find(|folder| folder.join(".git").exists()), dir }
+        Self { top: files::repository_of(dir), dir }
     }
 
     /// A path from the app's folder as one from the top; as it is where there is no repository, or the file is outside.

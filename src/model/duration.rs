@@ -16,6 +16,17 @@ const UNITS: [(&str, u64); 7] = [
     ("ms", 1),
 ];
 
+/// How long ago, as kubectl's columns have it: `90s`, `5m`, `3h`, `12d`; nothing is in the future.
+pub(crate) fn age(seconds: i64) -> String {
+    match seconds {
+        ..0 => "0s".to_owned(),
+        0..=119 => format!("{seconds}s"),
+        120..=7199 => format!("{}m", seconds / 60),
+        7200..=172_799 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
 /// Reads a duration.
 ///
 /// # Errors

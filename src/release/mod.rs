@@ -17,3 +17,4 @@ pub(crate) mod rollout;
 pub(crate) mod secret_data;
 pub(crate) mod secret_text;
 pub(crate) mod secrets;
+pub(crate) mod versions;

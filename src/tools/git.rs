@@ -1,11 +1,11 @@
 //! git, through its command line.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::call::{Call, Captured};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::model::tag::{NO_GIT_TAG, commit_tag};
 use crate::model::text::bounded;
 use crate::ui::{Ui, printable};
@@ -62,6 +62,9 @@ pub(crate) struct Place {
     pub exclude: PathBuf,
 }
 
+/// What [`commit_in`] reads.
+const COMMIT: &str = "--format=%H%x00%ct%x00%an%x00%s";
+
 /// What the hooks of a commit may take: they are the repository's own programs.
 const HOOKS: Duration = Duration::from_secs(15 * 60);
 
@@ -73,7 +76,7 @@ impl<'a> Git<'a> {
 
     fn call(&self) -> Call<'a> {
         let call = Call::new(self.ui, "git").dir(self.dir).env("LC_ALL", "C");
-        let is_in_another = self.dir.ancestors().any(|folder| folder.join(".git").exists());
+        let is_in_another = files::repository_of(self.dir).is_some();
         let settings = QUIET.into_iter().chain(is_in_another.then_some(NOT_INSIDE));
         let call = settings.fold(call, Call::setting);
         call.install_hint("apt-get install git # or your system's package").lookup()
@@ -86,7 +89,7 @@ impl<'a> Git<'a> {
     pub(crate) fn head(&self) -> Result<Head> {
         let out = self.log("HEAD")?;
         if out.ok() {
-            return Ok(Head::Commit(commit_in(&out)));
+            return Ok(Head::Commit(commit_in(&out.text())));
         }
         // Without LC_ALL=C these words would be translated.
         if out.stderr.contains("bad revision 'HEAD'") {
@@ -104,13 +107,25 @@ impl<'a> Git<'a> {
     /// git is missing.
     pub(crate) fn commit(&self, revision: &str) -> Result<Option<Commit>> {
         let out = self.log(revision)?;
-        Ok(out.ok().then(|| commit_in(&out)))
+        Ok(out.ok().then(|| commit_in(&out.text())))
+    }
+
+    /// Of these commits the ones that this clone has, in any order.
+    ///
+    /// # Errors
+    /// git is missing, or cannot read the repository.
+    pub(crate) fn commits(&self, shas: &[&str]) -> Result<Vec<Commit>> {
+        let which = ["--no-replace-objects", "log", "--no-walk=unsorted", "--ignore-missing", "--no-show-signature", COMMIT, "--stdin"];
+        let out = self.call().args(which).stdin(shas.join("\n")).capture()?;
+        if !out.ok() {
+            return Err(self.explain(&out.stderr));
+        }
+        Ok(out.text().lines().map(commit_in).collect())
     }
 
     /// `git log -1`, as the commit was made: a `git replace` of one clone and a signature's check do not belong to it.
     fn log(&self, revision: &str) -> Result<Captured> {
-        let format = "--format=%H%x00%ct%x00%an%x00%s";
-        self.call().args(["--no-replace-objects", "log", "-1", "--no-show-signature", format]).operand(revision).end_of_options().capture()
+        self.call().args(["--no-replace-objects", "log", "-1", "--no-show-signature", COMMIT]).operand(revision).end_of_options().capture()
     }
 
     /// The tag for HEAD's images: `<commit unix time>-<sha>`, `latest` outside git and before the first commit.
@@ -209,7 +224,7 @@ impl<'a> Git<'a> {
 
     /// A `.git` here or above that git passes over, because it is no repository.
     fn broken_above(&self) -> Option<Error> {
-        let folder = self.dir.ancestors().find(|folder| fs::symlink_metadata(folder.join(".git")).is_ok())?;
+        let folder = files::repository_of(self.dir)?;
         let place = folder.join(".git");
         // git may have been told not to look this far up (GIT_CEILING_DIRECTORIES, another file system): then there is none.
         let answers = Git::new(self.ui, folder).call().args(["rev-parse", "--git-dir"]).capture();
@@ -236,9 +251,8 @@ impl<'a> Git<'a> {
     }
 }
 
-fn commit_in(out: &Captured) -> Commit {
-    let text = out.text();
-    let mut parts = text.splitn(4, '\0').map(str::to_owned);
+fn commit_in(line: &str) -> Commit {
+    let mut parts = line.splitn(4, '\0').map(str::to_owned);
     let mut part = || parts.next().unwrap_or_default();
     Commit { sha: part(), time: part(), author: shortened(&part()), subject: shortened(&part()) }
 }

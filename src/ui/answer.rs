@@ -16,6 +16,11 @@ pub trait Answer: Serialize {
     /// For people.
     fn text(&self) -> String;
 
+    /// For people, with colours by [`Ui::emphasis`]; all else in it is printable.
+    fn styled(&self, _ui: &Ui) -> Option<String> {
+        None
+    }
+
     /// `NAME=value` lines.
     fn dotenv(&self) -> Option<String> {
         None
@@ -35,7 +40,10 @@ impl Ui {
     pub fn answer<A: Answer>(&self, answer: &A) -> Result<()> {
         let none = || Error::usage(format!("this result does not come as {}", self.format.name()));
         match self.format {
-            Format::Text => self.result(&answer.text()),
+            Format::Text => match answer.styled(self) {
+                Some(text) => self.styled_result(&text),
+                None => self.result(&answer.text()),
+            },
             Format::Json => self.result_json(answer),
             Format::Dotenv => self.result(&answer.dotenv().ok_or_else(none)?),
             Format::Yaml => self.result(&answer.yaml().ok_or_else(none)?),

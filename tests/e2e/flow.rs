@@ -1,5 +1,7 @@
 //! The seed document's walk-through, with every helm.
 
+use serde_json::Value as Json;
+
 use crate::support::Place;
 
 /// init, lint, build, push, deploy, look, change a secret, roll back.
@@ -44,11 +46,32 @@ fn walk(helm: &str) {
     let pushed = place.lain(&["push", "-o", "dotenv"]).ok().stdout;
     assert!(pushed.contains(&format!("LAIN_IMAGE={image}\n")) && pushed.contains("LAIN_IMAGE_DIGEST=sha256:"), "{pushed}");
     let tag = image.rsplit_once(':').expect("a tag").1;
-    assert_eq!(place.lain(&["tags"]).ok().stdout, format!("lain deploy --set imageTag={tag}\nlain deploy --set imageTag=latest\n"));
+    // Each line deploys its tag when it is pasted; behind it stands what that is.
+    let said = place.lain(&["tags"]).ok().stdout;
+    let lines: Vec<(&str, &str)> = said.lines().map(|line| line.split_once("  # ").unwrap_or((line, ""))).collect();
+    let deploys = |tag: &str| format!("lain deploy --set imageTag={tag}");
+    assert_eq!(lines.iter().map(|line| line.0).collect::<Vec<_>>(), [deploys(tag), deploys("latest")], "{said}");
+    assert!(lines[0].1.contains("Tester") && lines[1].1.is_empty(), "{said}");
 
     place.lain(&["deploy", "--wait"]).ok().says("helm upgrade --install").says("url: http://");
     place.answers(&release("web"), tag);
     place.answers(&release("web"), "BAR");
+
+    // What runs is known by its tag, for people and for programs.
+    let said = place.lain(&["tags"]).ok().stdout;
+    assert!(said.lines().next().expect("a line").contains(&format!("[runs: {}]", release("web"))), "{said}");
+    let version: Json = serde_json::from_str(&place.lain(&["version", "-o", "json"]).ok().stdout).expect("one document");
+    assert_eq!(
+        (&version["versions"][0]["tag"], &version["versions"][0]["runs"][0]),
+        (&Json::from(tag), &Json::from(release("web"))),
+        "{version}"
+    );
+
+    // A build that deploys answers with one document, too.
+    if helm == "4.3.1" {
+        let built: Json = serde_json::from_str(&place.lain(&["build", "--deploy", "-o", "json"]).ok().stdout).expect("one document");
+        assert_eq!((&built["imageTag"], &built["images"][0]["image"]), (&Json::from(tag), &Json::from(image.clone())), "{built}");
+    }
 
     // The audit question of the seed.
     let values = place.helm(&["get", "values", &app]).ok().stdout;
