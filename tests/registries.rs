@@ -49,8 +49,8 @@ fn thousands_of_tags() {
     expected.sort_by_key(|tag| std::cmp::Reverse(tag[..10].parse::<i64>().expect("a time")));
     let app = app(&registry.host(), "");
     let ten = expected[..10].iter().map(|tag| line(tag)).collect::<Vec<_>>().join("\n");
-    app.run(&["tags"]).exits(0).prints(&ten).says("10 of 5001 tags").changed_nothing();
-    app.run(&["tags", "-n", "1"]).exits(0).prints(&line(&expected[0]));
+    app.run(&["tags"]).exits(0).prints_commands(&ten).says("10 of 5001 tags").changed_nothing();
+    app.run(&["tags", "-n", "1"]).exits(0).prints_commands(&line(&expected[0]));
     let all = app.run(&["tags", "-n", "9999"]).exits(0).never_says("prepare");
     assert_eq!(all.stdout.lines().count(), 5001);
     assert_eq!(all.stdout.lines().last(), Some(line("latest").as_str()), "others come after the commits");
@@ -151,7 +151,7 @@ fn a_ca_where_docker_keeps_it() {
     registry.put(REPOSITORY, COMMIT);
     let ca = fs::read_to_string(registry.ca()).expect("a CA");
     let app = app(&registry.host(), "").home_file(&format!(".config/docker/certs.d/{}/ca.crt", registry.host()), &ca);
-    app.run(&["tags"]).exits(0).prints(&line(COMMIT));
+    app.run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_registry_that_wants_a_certificate() {
         .next(&format!("/etc/docker/certs.d/{host}/client.cert"))
         .changed_nothing();
     let app = app.home_file(&place("client.cert"), &file("server.crt")).home_file(&place("client.key"), &file("server.key"));
-    app.run(&["tags"]).exits(0).prints(&line(COMMIT));
+    app.run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
 }
 
 /// A folder that goes again.
@@ -187,7 +187,7 @@ fn a_ca_where_docker_keeps_it_for_the_machine() {
     let folder = Folder(Path::new("/etc/docker/certs.d").join(registry.host()));
     fs::create_dir_all(&folder.0).expect("root runs the rig");
     fs::copy(registry.ca(), folder.0.join("ca.crt")).expect("a file");
-    app(&registry.host(), "").run(&["tags"]).exits(0).prints(&line(COMMIT));
+    app(&registry.host(), "").run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
 }
 
 #[test]
@@ -195,14 +195,14 @@ fn a_ca_of_the_system() {
     let registry = Registry::tls("IP:127.0.0.1");
     registry.put(REPOSITORY, COMMIT);
     let app = app(&registry.host(), "").env("SSL_CERT_FILE", &registry.ca().display().to_string());
-    app.run(&["tags"]).exits(0).prints(&line(COMMIT));
+    app.run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
 }
 
 #[test]
 fn insecure_is_said_by_the_cluster_alone() {
     let registry = Registry::tls("IP:127.0.0.1");
     registry.put(REPOSITORY, COMMIT);
-    app(&registry.host(), "registry_insecure: true\n").run(&["tags"]).exits(0).prints(&line(COMMIT));
+    app(&registry.host(), "registry_insecure: true\n").run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
     // What the cluster says of its registry does not hold for another.
     let (ui, env) = (Ui::default(), Env::default());
     let cluster = Cluster { registry: Some("127.0.0.1:1/team".into()), registry_insecure: Some(true), ..Cluster::default() };
@@ -232,7 +232,7 @@ fn no_proxy_on_the_way_to_this_machine() {
     let registry = Registry::plain();
     registry.put(REPOSITORY, COMMIT);
     let app = app(&registry.host(), "").env("HTTP_PROXY", "http://127.0.0.1:1").env("HTTPS_PROXY", "http://127.0.0.1:1");
-    app.run(&["tags"]).exits(0).prints(&line(COMMIT));
+    app.run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
 }
 
 #[test]
@@ -241,8 +241,8 @@ fn plain_http_beyond_loopback_is_said_by_the_cluster_alone() {
     registry.put(REPOSITORY, COMMIT);
     let host = registry.host();
     app(&host, "").run(&["tags"]).exits(1).reason("cannot be asked").says("does not speak TLS").next("registry_insecure: true");
-    app(&host, "registry_insecure: true\n").run(&["tags"]).exits(0).prints(&line(COMMIT));
-    app(&host, "registry_endpoint_use_https: false\n").run(&["tags"]).exits(0).prints(&line(COMMIT));
+    app(&host, "registry_insecure: true\n").run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
+    app(&host, "registry_endpoint_use_https: false\n").run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
 }
 
 // ---- a password ----
@@ -270,7 +270,7 @@ fn docker_logs_in_pushes_and_lain_reads() {
     build.args(["build", "-q", "--no-cache", "-t", &image]).arg(from.path()).env("DOCKER_BUILDKIT", "0");
     app.run_command(build).exits(0);
     docker(&["push", "-q", &image]).exits(0);
-    app.run(&["tags", "-v"]).exits(0).prints(&line(COMMIT)).never_says(PASSWORD).never_says(&basic());
+    app.run(&["tags", "-v"]).exits(0).prints_commands(&line(COMMIT)).never_says(PASSWORD).never_says(&basic());
     docker(&["rmi", &image]).exits(0);
     docker(&["pull", "-q", &image]).exits(0);
     docker(&["rmi", &image]).exits(0);
@@ -295,7 +295,7 @@ fn docker_pushes_to_a_registry_with_tls() {
         command.args([words, &image]);
         app.run_command(command).exits(0);
     }
-    app.run(&["tags"]).exits(0).prints(&line(COMMIT));
+    app.run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
 }
 
 #[test]
@@ -306,14 +306,14 @@ fn passwords_in_config_json() {
     let auth = format!("{{\"auth\": \"{}\"}}", basic());
     let pair = format!("{{\"username\": \"{USER}\", \"password\": \"{PASSWORD}\"}}");
     for (key, entry) in [(host.clone(), &auth), (format!("https://{host}/v1/"), &auth), (format!("http://{host}"), &pair)] {
-        docker_config(app(&host, ""), &key, entry).run(&["tags", "-v"]).exits(0).prints(&line(COMMIT)).never_says(&basic());
+        docker_config(app(&host, ""), &key, entry).run(&["tags", "-v"]).exits(0).prints_commands(&line(COMMIT)).never_says(&basic());
     }
     let elsewhere = tempfile::tempdir().expect("a folder");
     fs::write(elsewhere.path().join("config.json"), format!("{{\"auths\": {{\"{host}\": {auth}}}}}")).expect("a file");
     let app_there = app(&host, "").env("DOCKER_CONFIG", &elsewhere.path().display().to_string());
-    app_there.run(&["tags"]).exits(0).prints(&line(COMMIT));
+    app_there.run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
     let given = app(&host, "").env("DOCKER_AUTH_CONFIG", &format!("{{\"auths\": {{\"{host}\": {auth}}}}}"));
-    given.run(&["tags"]).exits(0).prints(&line(COMMIT));
+    given.run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
 }
 
 #[test]
@@ -351,13 +351,13 @@ fn helpers_and_stores() {
     let store = "{\"credsStore\": \"vault\", \"auths\": {}}";
     for config in [own.as_str(), store] {
         let app = app(&host, "").home_file(".docker/config.json", config).fake("docker-credential-vault", &script);
-        app.run(&["tags", "-v"]).exits(0).prints(&line(COMMIT)).says("docker-credential-vault get").never_says(PASSWORD);
+        app.run(&["tags", "-v"]).exits(0).prints_commands(&line(COMMIT)).says("docker-credential-vault get").never_says(PASSWORD);
     }
     // A store that does not know it leaves it to the file.
     let config = format!("{{\"credsStore\": \"vault\", \"auths\": {{\"{host}\": {{\"auth\": \"{}\"}}}}}}", basic());
     let unknown = helper("elsewhere", USER, "nothing");
     let app = app(&host, "").home_file(".docker/config.json", &config).fake("docker-credential-vault", &unknown);
-    app.run(&["tags"]).exits(0).prints(&line(COMMIT)).never_says("warning:");
+    app.run(&["tags"]).exits(0).prints_commands(&line(COMMIT)).never_says("warning:");
 }
 
 #[test]
@@ -383,7 +383,7 @@ fn nobody_is_asked_where_no_login_is_wanted() {
     app.fake("docker-credential-vault", "touch asked; exit 1")
         .run(&["tags"])
         .exits(0)
-        .prints(&line(COMMIT))
+        .prints_commands(&line(COMMIT))
         .never_says("touch")
         .changed_nothing();
 }
@@ -399,11 +399,11 @@ fn tokens_for_those_who_log_in() {
     let ran = app(&host, "").run(&["tags"]).exits(1).reason(&format!("registry {host} wants a login to read team/shop"));
     ran.next(&format!("docker login {host}"));
     let known = docker_config(app(&host, ""), &host, &format!("{{\"auth\": \"{}\"}}", basic()));
-    known.run(&["tags", "-v"]).exits(0).prints(&line(COMMIT)).never_says(PASSWORD).never_says("eyJ");
+    known.run(&["tags", "-v"]).exits(0).prints_commands(&line(COMMIT)).never_says(PASSWORD).never_says("eyJ");
     let refreshing = docker_config(app(&host, ""), &host, &format!("{{\"auth\": \"\", \"identitytoken\": \"{REFRESH}\"}}"));
-    refreshing.run(&["tags", "-v"]).exits(0).prints(&line(COMMIT)).never_says(REFRESH);
+    refreshing.run(&["tags", "-v"]).exits(0).prints_commands(&line(COMMIT)).never_says(REFRESH);
     let from_helper = app(&host, "").home_file(".docker/config.json", "{\"credsStore\": \"vault\"}");
-    from_helper.fake("docker-credential-vault", &helper(&host, "<token>", REFRESH)).run(&["tags"]).exits(0).prints(&line(COMMIT));
+    from_helper.fake("docker-credential-vault", &helper(&host, "<token>", REFRESH)).run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
     let posted = login.asked().into_iter().filter(|asked| asked.method == "POST").count();
     assert_eq!(posted, 2, "refresh tokens go into a form");
     assert!(login.asked().iter().all(|asked| asked.field("scope").as_deref() == Some("repository:team/shop:pull")));
@@ -418,7 +418,7 @@ fn tokens_for_what_is_public() {
     let registry = Registry::tokens(&login);
     registry.put(REPOSITORY, COMMIT);
     login.publish(REPOSITORY);
-    app(&registry.host(), "").run(&["tags"]).exits(0).prints(&line(COMMIT));
+    app(&registry.host(), "").run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
     assert_eq!(login.asked().len(), 1, "one token does for the run");
 }
 
@@ -449,7 +449,7 @@ fn a_command_that_fetches_the_token() {
     let keys = "registry_token_fetch_cmd: \"cloud token --region 'north west'\"\nregistry_token_type: Basic\n";
     let script = format!("[ \"$1 $2 $3\" = 'token --region north west' ] || exit 9\necho '{}'", basic());
     let app = app(&host, keys).fake("cloud", &script);
-    let ran = app.run(&["tags", "-v"]).exits(0).prints(&line(COMMIT));
+    let ran = app.run(&["tags", "-v"]).exits(0).prints_commands(&line(COMMIT));
     ran.says("cloud token --region 'north west'").never_says(&basic()).changed_nothing();
     let failing = app.fake("cloud", "echo secret-half; echo 'the session has expired' >&2; exit 4");
     let ran = failing.run(&["tags"]).exits(1).reason("registry_token_fetch_cmd gave no token");
@@ -475,7 +475,7 @@ fn a_token_that_is_ready() {
         _ => server::Answer::json(401, "{}").with("WWW-Authenticate", "Bearer realm=\"https://elsewhere.invalid/\""),
     });
     let app = app(&server.host(), "registry_token_fetch_cmd: cloud token\n").fake("cloud", "echo abc.def");
-    app.run(&["tags"]).exits(0).prints(&line(COMMIT)).never_says("abc.def");
+    app.run(&["tags"]).exits(0).prints_commands(&line(COMMIT)).never_says("abc.def");
 }
 
 #[test]
@@ -485,7 +485,7 @@ fn logins_from_the_environment() {
     let host = registry.host();
     let hub = "registry_type: registry\nsecrets_env:\n  dockerhub_username: HUB_USER\n  dockerhub_password: {env_name: HUB_PASSWORD, hint: ask the team, required: true}\n  access_key_id: KEY\n";
     let ready = app(&host, hub).env("HUB_USER", USER).env("HUB_PASSWORD", PASSWORD);
-    let ran = ready.run(&["tags", "-v"]).exits(0).prints(&line(COMMIT)).never_says(PASSWORD);
+    let ran = ready.run(&["tags", "-v"]).exits(0).prints_commands(&line(COMMIT)).never_says(PASSWORD);
     ran.says("registry_type: registry is not needed any more").says("access_key_id is not used");
     ready.run(&["tags"]).exits(0).never_says("registry_type").never_says("access_key_id");
     let missing = app(&host, hub).env("HUB_USER", USER).run(&["tags"]).exits(1);
@@ -495,11 +495,11 @@ fn logins_from_the_environment() {
     namesake.reason("refuses the login from dockerhub_username and dockerhub_password").never_says("***");
     // Nothing says that it is required: docker's own login is as good.
     let harbor = "registry_type: harbor\nsecrets_env: {harbor_token: HARBOR_TOKEN}\n";
-    app(&host, harbor).env("HARBOR_TOKEN", &basic()).run(&["tags", "-v"]).exits(0).prints(&line(COMMIT)).never_says(&basic());
+    app(&host, harbor).env("HARBOR_TOKEN", &basic()).run(&["tags", "-v"]).exits(0).prints_commands(&line(COMMIT)).never_says(&basic());
     let without = docker_config(app(&host, harbor), &host, &format!("{{\"auth\": \"{}\"}}", basic()));
-    without.run(&["tags", "-v"]).exits(0).prints(&line(COMMIT)).says("HARBOR_TOKEN is not set");
+    without.run(&["tags", "-v"]).exits(0).prints_commands(&line(COMMIT)).says("HARBOR_TOKEN is not set");
     let in_file = format!("dockerhub_username: {USER}\ndockerhub_password: {PASSWORD}\n");
-    app(&host, &in_file).run(&["tags", "-v"]).exits(0).prints(&line(COMMIT)).never_says(PASSWORD);
+    app(&host, &in_file).run(&["tags", "-v"]).exits(0).prints_commands(&line(COMMIT)).never_says(PASSWORD);
     let nameless = app(&host, "secrets_env: {harbor_token: [A]}\n").run(&["tags"]).exits(1);
     nameless.reason("secrets_env.harbor_token").next("secrets_env: {harbor_token: VARIABLE}");
 }
@@ -510,7 +510,7 @@ fn harbor_takes_its_token_to_its_login_server() {
     let registry = Registry::tokens(&login);
     registry.put(REPOSITORY, COMMIT);
     let app = app(&registry.host(), "secrets_env: {harbor_token: HARBOR_TOKEN}\n").env("HARBOR_TOKEN", &basic());
-    app.run(&["tags"]).exits(0).prints(&line(COMMIT));
+    app.run(&["tags"]).exits(0).prints_commands(&line(COMMIT));
 }
 
 #[test]

@@ -50,13 +50,13 @@ fn what_passes_is_waited_for() {
     let busy = Answer::json(429, "{}").with("Retry-After", "1");
     for fault in [busy, Answer::json(500, ""), Answer::json(502, ""), Answer::json(503, ""), Answer::Raw(vec![])] {
         let server = at_first(2, fault.clone());
-        app(&server.host()).run(&["tags"]).exits(0).prints(LINE).never_says("error").within(60);
+        app(&server.host()).run(&["tags"]).exits(0).prints_commands(LINE).never_says("error").within(60);
         assert_eq!(server.asked().len(), 3, "{fault:?}");
     }
     // A body that breaks off half-way.
     let half = Answer::Raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 90\r\n\r\n{\"tags\":[\"a".to_vec());
     let server = at_first(1, half);
-    app(&server.host()).run(&["tags"]).exits(0).prints(LINE).within(60);
+    app(&server.host()).run(&["tags"]).exits(0).prints_commands(LINE).within(60);
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn what_a_registry_says_cannot_drive_the_terminal() {
     let evil = "\\u001b]0;owned\\u0007\\u001b[2J";
     let tags = format!("{{\"tags\":[\"{evil}\",\"a b\",\"$(reboot)\",\"-n\",\"\",\"{COMMIT}\",\"{COMMIT}\"]}}");
     let server = always(Answer::json(200, &tags));
-    app(&server.host()).run(&["tags"]).exits(0).prints(LINE);
+    app(&server.host()).run(&["tags"]).exits(0).prints_commands(LINE);
     let server = always(Answer::json(403, &format!("{{\"errors\":[{{\"message\":\"{evil} no\\nerror: entry\"}}]}}")));
     let ran = app(&server.host()).run(&["tags"]).exits(1).reason("does not let this account at team/shop");
     ran.never_says("\u{1b}").never_says("\u{7}").says("owned").next("docker login");
@@ -235,7 +235,7 @@ fn links_that_run_in_circles() {
         let link = format!("</v2/team/shop/tags/list?page={}>; rel=\"next\"", count.fetch_add(1, Ordering::SeqCst));
         good().with("Link", &link)
     });
-    app(&server.host()).run(&["tags"]).exits(0).prints(LINE).within(60);
+    app(&server.host()).run(&["tags"]).exits(0).prints_commands(LINE).within(60);
     assert!(server.asked().len() < 50, "{}", server.asked().len());
     // Something new each time, for ever.
     let server = Server::new(|asked| {
@@ -267,7 +267,7 @@ fn a_redirect_takes_no_login_along() {
         None => Answer::json(401, "{}").with("WWW-Authenticate", "Basic realm=\"x\""),
         Some(_) => Answer::json(307, "").with("Location", &target),
     });
-    app_with_login(&server.host()).run(&["tags", "-v"]).exits(0).prints(LINE).never_says(SECRET);
+    app_with_login(&server.host()).run(&["tags", "-v"]).exits(0).prints_commands(LINE).never_says(SECRET);
     assert!(saw_a_login(&server) && !elsewhere.asked().is_empty());
     assert!(!saw_a_login(&elsewhere), "{:?}", elsewhere.asked());
     // On the same host it goes along.
@@ -276,7 +276,7 @@ fn a_redirect_takes_no_login_along() {
         (Some(_), false) => Answer::json(302, "").with("Location", "/there"),
         (Some(_), true) => good(),
     });
-    app_with_login(&server.host()).run(&["tags"]).exits(0).prints(LINE);
+    app_with_login(&server.host()).run(&["tags"]).exits(0).prints_commands(LINE);
 }
 
 #[test]

@@ -16,14 +16,15 @@ const UNITS: [(&str, u64); 7] = [
     ("ms", 1),
 ];
 
-/// How long ago, as kubectl's columns have it: `90s`, `5m`, `3h`, `12d`; nothing is in the future.
+/// How long ago, as kubectl's columns have it: `90s`, `5m`, `3h`, `12d`, `3y`; nothing is in the future.
 pub(crate) fn age(seconds: i64) -> String {
     match seconds {
         ..0 => "0s".to_owned(),
         0..=119 => format!("{seconds}s"),
         120..=7199 => format!("{}m", seconds / 60),
         7200..=172_799 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86_400),
+        172_800..=63_071_999 => format!("{}d", seconds / 86_400),
+        _ => format!("{}y", seconds / (365 * 86_400)),
     }
 }
 

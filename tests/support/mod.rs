@@ -335,6 +335,14 @@ impl Ran {
         self
     }
 
+    /// stdout, line by line without the comments at their ends.
+    #[track_caller]
+    pub fn prints_commands(self, text: &str) -> Self {
+        let bare: Vec<&str> = self.stdout.lines().map(|line| line.split_once("  # ").map_or(line, |(line, _)| line)).collect();
+        assert_eq!(bare.join("\n"), text, "stdout\n{}", self.said());
+        self
+    }
+
     /// stderr ends with exactly one error: this reason, then only its place, its causes and what to type next.
     #[track_caller]
     pub fn reason(self, words: &str) -> Self {
