@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
@@ -12,6 +12,18 @@ use crate::error::{Error, Result};
 
 /// Most files of one chart.
 const MOST_FILES: usize = 20_000;
+
+/// Without `.` and `..`, by its words alone: the file may be gone.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut out, part| {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(out.pop()),
+            part => out.push(part),
+        }
+        out
+    })
+}
 
 /// The top of the repository that a folder is in: the nearest with a `.git` of any kind, a broken one too (git stops there and says so).
 pub(crate) fn repository_of(dir: &Path) -> Option<&Path> {

@@ -15,6 +15,9 @@ const HEADING: &str = "Options of every command";
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = HEADING)]
 pub struct Globals {
+    /// As if started in this folder
+    #[arg(short = 'C', global = true, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
     /// Act on this cluster, without touching the ~/.kube/config link
     #[arg(long, global = true, value_name = "NAME", env = "LAIN_CLUSTER", hide_env_values = true)]
     pub cluster: Option<String>,

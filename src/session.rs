@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::env::Env;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::globals::Globals;
 use crate::http::registry::Registry;
 use crate::kubeconfig::{self, Choice};
@@ -36,8 +37,10 @@ pub(crate) struct Session {
     pub env: Env,
     /// The flags of every command.
     pub globals: Globals,
-    /// Where the app is: the folder that holds `chart/`.
+    /// Where the app is: the folder that holds `chart/`. Where lain was started when there is none.
     pub dir: PathBuf,
+    /// Where lain was started: what paths that are typed count from.
+    pub cwd: PathBuf,
     choice: OnceCell<Option<Choice>>,
     cluster_file: OnceCell<Option<Rc<ClusterFile>>>,
     resolved: OnceCell<Resolved>,
@@ -50,11 +53,42 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A run in the current folder.
+    /// A run in the current folder, or for the app that this is a folder of.
     ///
     /// # Errors
     /// The current folder is gone, or a cluster's name is none.
     pub(crate) fn new(ui: Ui, env: Env, globals: Globals) -> Result<Self> {
+        let mut session = Self::here(ui, env, globals)?;
+        if let Some(above) = session.app_above() {
+            session.dir = above.to_path_buf();
+            session.globals.values = session.globals.values.iter().map(|path| session.seen_from_app(path)).collect();
+        }
+        Ok(session)
+    }
+
+    /// The app that the current folder is one of: the nearest above it, in the same repository. None when the folder has a chart of its own,
+    /// and outside a repository: what stands in `/tmp` may be anybody's.
+    pub(crate) fn app_above(&self) -> Option<&Path> {
+        if self.cwd.join("chart").is_dir() {
+            return None;
+        }
+        let top = files::repository_of(&self.cwd)?;
+        let ceilings: Vec<&Path> = self.env.get("GIT_CEILING_DIRECTORIES").unwrap_or_default().split(':').map(Path::new).collect();
+        let is_looked_at = |folder: &&Path| folder.starts_with(top) && (*folder == self.cwd || !ceilings.contains(folder));
+        self.cwd.ancestors().take_while(is_looked_at).find(|folder| folder.join(APP_VALUES).is_file())
+    }
+
+    /// A path that was typed, as one from the app's folder where it is in there.
+    fn seen_from_app(&self, typed: &Path) -> PathBuf {
+        let full = files::plain(&self.cwd.join(typed));
+        full.strip_prefix(&self.dir).map_or_else(|_| full.clone(), Path::to_path_buf)
+    }
+
+    /// A run in the current folder, whatever is above it.
+    ///
+    /// # Errors
+    /// As [`Session::new`].
+    pub(crate) fn here(ui: Ui, env: Env, globals: Globals) -> Result<Self> {
         for name in globals.cluster.iter().chain(&globals.use_cluster) {
             kubeconfig::check_name(name)?;
         }
@@ -63,6 +97,7 @@ impl Session {
             ui,
             env,
             globals,
+            cwd: dir.clone(),
             dir,
             choice: OnceCell::new(),
             cluster_file: OnceCell::new(),
@@ -124,6 +159,9 @@ impl Session {
         get_or_try(&self.resolved, || {
             if let Some(name) = &self.globals.cluster {
                 kubeconfig::check_known(&self.env, name)?;
+            }
+            if self.dir != self.cwd {
+                self.ui.say(&format!("the app of {}", self.dir.display()));
             }
             self.load(self.cluster_name().as_deref(), self.cluster_file()?, asked)
         })

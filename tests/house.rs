@@ -140,7 +140,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("images", &["session", "http", "tools", "resolved", "render", "ui", "model", "values", "files", "interrupt", "error"]),
     ("checks", &["session", "lint", "resolved", "model", "error"]),
-    ("session", &["kubeconfig", "http", "tools", "resolved", "globals", "env", "ui", "model", "error"]),
+    ("session", &["kubeconfig", "http", "tools", "resolved", "globals", "env", "ui", "model", "files", "error"]),
     ("lint", &["cluster", "resolved", "render", "model", "values", "files", "interrupt", "error"]),
     ("kubeconfig", &["resolved", "env", "ui", "model", "files", "error"]),
     ("cluster", &["http", "tools", "model", "interrupt", "error"]),

@@ -8,6 +8,7 @@ pub(crate) mod external;
 mod help;
 pub(crate) mod man;
 
+use std::env::set_current_dir;
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
@@ -16,7 +17,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{self, Command as _};
 use crate::env::Env;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::globals::{self, Globals};
 use crate::interrupt;
 use crate::session::Session;
@@ -40,6 +41,10 @@ macro_rules! commands {
 
             fn formats(&self) -> &'static [Format] {
                 match self { $(Self::$name(args) => args.formats(),)+ }
+            }
+
+            fn is_here(&self) -> bool {
+                match self { $(Self::$name(_) => <$args>::IS_HERE,)+ }
             }
         }
     };
@@ -147,6 +152,17 @@ impl AnyCommand {
         }
     }
 
+    fn is_here(&self) -> bool {
+        match self {
+            Self::Render(command) => command.is_here(),
+            Self::Build(command) => command.is_here(),
+            Self::Deploy(command) => command.is_here(),
+            Self::Notify(command) => command.is_here(),
+            Self::Own(command) => command.is_here(),
+            Self::External(_) => true,
+        }
+    }
+
     fn run(self, session: &Session) -> Result<()> {
         match self {
             Self::Render(command) => command.run(session),
@@ -176,7 +192,12 @@ macro_rules! binary {
 
         /// The binary's main.
         pub fn $main() -> ExitCode {
-            main::<$top>(|top| (top.globals, top.command.formats(), Box::new(|session| top.command.run(session))))
+            main::<$top>(|top| Typed {
+                globals: top.globals,
+                formats: top.command.formats(),
+                is_here: top.command.is_here(),
+                run: Box::new(|session| top.command.run(session)),
+            })
         }
     };
 }
@@ -189,7 +210,15 @@ binary!(LainNotify, NotifyCommand, "lain-notify", "Messages about deploys to web
 
 type Run = Box<dyn FnOnce(&Session) -> Result<()>>;
 
-fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> (Globals, &'static [Format], Run)) -> ExitCode {
+/// What was typed.
+struct Typed {
+    globals: Globals,
+    formats: &'static [Format],
+    is_here: bool,
+    run: Run,
+}
+
+fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> Typed) -> ExitCode {
     private::forbid_cores();
     let env = Env::of_process();
     complete::answer::<T>(&env);
@@ -203,10 +232,12 @@ fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> (Globals, &
         Ok(parsed) => parsed,
         Err(error) => return misread(&error, &env),
     };
-    let (globals, formats, run) = split(top);
+    let Typed { globals, formats, is_here, run } = split(top);
     let ui = ui_of(&env, globals.color, globals.verbosity(), globals.output).stopped_by(interrupt::check);
     let output = globals.check_output(&typed(name, &matches), formats);
-    let outcome = interrupt::install().and_then(|()| Session::new(ui, env, globals));
+    let dir = globals.dir.as_ref().map_or(Ok(()), |dir| set_current_dir(dir).map_err(|error| Error::io("use", dir, &error)));
+    let start = if is_here { Session::here } else { Session::new };
+    let outcome = dir.and_then(|()| interrupt::install()).and_then(|()| start(ui, env, globals));
     let (session, outcome) = match outcome {
         Ok(session) => {
             let outcome = output.and_then(|()| session.begin()).and_then(|()| run(&session));

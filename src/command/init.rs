@@ -13,6 +13,7 @@ use crate::lint::chart::Chart;
 use crate::model::name::{is_label, to_label};
 use crate::render::chart::{self, ChartFile, Language};
 use crate::session::Session;
+use crate::tools::quote::quoted;
 
 /// Write chart/ for this repo
 #[derive(Args, Debug)]
@@ -42,7 +43,10 @@ pub struct Init {
 }
 
 impl Command for Init {
+    const IS_HERE: bool = true;
+
     fn run(self, session: &Session) -> Result<()> {
+        one_app_is_enough(session)?;
         let dir = &session.dir;
         let chart_dir = dir.join("chart");
         let values_path = chart_dir.join("values.yaml");
@@ -119,6 +123,18 @@ impl Init {
         }
         chart::values(appname, self.lang)
     }
+}
+
+/// Somebody who types `init` in a folder of an app may think of the app's own folder.
+fn one_app_is_enough(session: &Session) -> Result<()> {
+    let Some(above) = session.app_above().filter(|_| session.globals.dir.is_none()) else { return Ok(()) };
+    let words = format!("this folder is in the app of {}", above.display());
+    if session.ui.can_ask() && session.ui.ask_no(&format!("{words}; make another app here?"))? {
+        return Ok(());
+    }
+    Err(Error::refused(format!("{words}; nothing was changed"))
+        .hint("lain init -C . # another app, here all the same")
+        .hint(format!("lain init --template-only -C {} # newer templates for that one", quoted(&above.to_string_lossy()))))
 }
 
 /// Puts the files in place all or nothing: they are written beside the chart first. With `clean`, files of an

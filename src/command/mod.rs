@@ -42,6 +42,9 @@ pub(crate) trait Command: Sized {
     /// The shapes that its result has in any of its forms, text first.
     const FORMATS: &'static [Format] = TEXT;
 
+    /// It is about the current folder, not about the app that this may be a folder of.
+    const IS_HERE: bool = false;
+
     /// Those of the form that was typed.
     fn formats(&self) -> &'static [Format] {
         Self::FORMATS

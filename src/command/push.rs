@@ -61,7 +61,7 @@ impl Command for Push {
         };
         let images = match &self.images[..] {
             [] => images::plans(session)?.iter().map(|plan| plan.image(session)).collect::<Result<_>>()?,
-            given => Self::named(&docker, &session.dir, given)?,
+            given => Self::named(&docker, &session.cwd, given)?,
         };
         for image in images {
             let reference = ImageReference::parse(&image)?;

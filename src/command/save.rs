@@ -62,7 +62,7 @@ impl Command for Save {
         let named = ImageReference::parse(&target)?;
         let last = named.repository.rsplit('/').next().unwrap_or(&named.repository);
         let file = format!("{last}_{}.tar.gz", named.tag.as_deref().unwrap_or("latest"));
-        let path = session.dir.join(&self.dir).join(&file);
+        let path = session.cwd.join(&self.dir).join(&file);
         let shown = if self.dir == Path::new(".") { PathBuf::from(&file) } else { self.dir.join(&file) };
         if path.exists() && !self.force {
             return Err(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -51,21 +51,9 @@ impl<'p> Repository<'p> {
 
     /// A path from the app's folder as one from the top; as it is where there is no repository, or the file is outside.
     fn path(&self, path: &Path) -> String {
-        let full = plain(&self.dir.join(path));
+        let full = files::plain(&self.dir.join(path));
         self.top.and_then(|top| full.strip_prefix(top).ok()).unwrap_or(path).display().to_string()
     }
-}
-
-/// Without `.` and `..`, by its words alone: the file may be gone.
-fn plain(path: &Path) -> PathBuf {
-    path.components().fold(PathBuf::new(), |mut out, part| {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(out.pop()),
-            part => out.push(part),
-        }
-        out
-    })
 }
 
 fn pretty(json: &Json) -> String {

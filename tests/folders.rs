@@ -1,0 +1,86 @@
+//! Where lain is started, and which app is meant.
+
+mod support;
+
+use std::path::Path;
+
+use support::{App, Ran};
+
+/// An app in a repository, with folders below it.
+fn shop() -> App {
+    let app = App::new().chart().tools(&["helm"]).cluster("test", "registry: registry.example.com/team\n").using("test");
+    app.file("src/deep/main.py", "").file("deploy/more.yaml", "deployments: {web: {replicaCount: 7}}\n").committed()
+}
+
+#[track_caller]
+fn run_in(app: &App, folder: &str, args: &[&str]) -> Ran {
+    let mut lain = app.command(Path::new(env!("CARGO_BIN_EXE_lain")));
+    lain.current_dir(app.dir().join(folder)).args(args);
+    app.run_command(lain)
+}
+
+#[test]
+fn the_app_of_a_folder_below_is_found_and_said() {
+    let app = shop();
+    let said = format!("the app of {}", app.dir().display());
+    let here = run_in(&app, "", &["values"]).exits(0).never_says("the app of").stdout;
+    for folder in ["chart", "src/deep", "chart/templates"] {
+        let there = run_in(&app, folder, &["values"]).exits(0).says(&said).stdout;
+        assert_eq!(here, there, "{folder}");
+    }
+    // With --silent it is not said, and what needs no values does not say it.
+    run_in(&app, "src", &["values", "--silent"]).exits(0).never_says("the app of");
+    run_in(&app, "src", &["use"]).exits(0).never_says("the app of");
+    for args in [&["lint", "--simple"][..], &["template"], &["dockerfile"], &["image"], &["dockerignore"]] {
+        let here = run_in(&app, "", args).exits(0).stdout;
+        assert_eq!(run_in(&app, "src/deep", args).exits(0).stdout, here, "{args:?}");
+    }
+}
+
+#[test]
+fn what_is_typed_counts_from_where_it_is_typed() {
+    let app = shop();
+    let seven = |ran: Ran| {
+        assert_eq!(
+            ran.exits(0).stdout,
+            "deployments.web.replicaCount: 7\n  from deploy/more.yaml:1:35\n  over chart/values.yaml:4:19 (1)\n"
+        );
+    };
+    let explain = ["values", "--explain", "deployments.web.replicaCount", "-f"];
+    let with = |file: &'static str| [&explain[..], &[file]].concat();
+    seven(run_in(&app, "deploy", &with("more.yaml")));
+    seven(run_in(&app, "src/deep", &with("../../deploy/more.yaml")));
+    seven(run_in(&app, "", &with("deploy/more.yaml")));
+    // As git does, with -C as if started there.
+    seven(run_in(&app, "src", &[&["-C", "../deploy"], &with("more.yaml")[..]].concat()));
+    seven(run_in(&app, "src", &[&with("more.yaml")[..], &["-C", "../deploy"]].concat()));
+    run_in(&app, "src", &["-C", "nosuch", "values"]).exits(1).reason("cannot use nosuch");
+    // helm reads the same file.
+    let rendered = run_in(&app, "deploy", &["template", "-f", "more.yaml"]).exits(0).stdout;
+    assert!(rendered.contains("replicas: 7"), "{rendered}");
+}
+
+#[test]
+fn nothing_is_looked_for_outside_the_repository() {
+    // What lies above may be anybody's.
+    let app = App::new().file("src/main.py", "");
+    run_in(&app, "src", &["values"]).exits(1).reason("no chart/values.yaml in");
+    let app = shop().file("sub/main.py", "");
+    app.git(&["-C", app.dir().join("sub").to_str().expect("text"), "init", "-q"]);
+    run_in(&app, "sub", &["values"]).exits(1).reason("no chart/values.yaml in").next("lain init");
+    // A chart that is not finished is this folder's own.
+    let app = shop().file("other/chart/Chart.yaml", "name: other\n");
+    run_in(&app, "other", &["values"]).exits(1).reason("no chart/values.yaml in");
+}
+
+#[test]
+fn init_below_an_app_asks_first() {
+    let app = shop();
+    let ran = run_in(&app, "src", &["init"])
+        .exits(3)
+        .reason("this folder is in the app of")
+        .next("lain init -C . # another app, here all the same");
+    assert!(!app.dir().join("src/chart").exists(), "{}", ran.stderr);
+    run_in(&app, "src", &["init", "-C", "."]).exits(0);
+    assert!(app.dir().join("src/chart/values.yaml").is_file());
+}
