@@ -30,6 +30,14 @@ fn a_builder_pushes_by_itself_and_keeps_its_cache_in_the_registry() {
     assert_eq!(before, layers(&format!("{repository}:latest")));
     layers(&format!("{repository}:prepare"));
     shop.app.run(&["tags"]).exits(0).never_says("buildcache").never_says("prepare");
+    // It tells of a prepare image that was made from other values, as docker does.
+    let values = shop.app.dir().join("chart/values.yaml");
+    let text = std::fs::read_to_string(&values).expect("values");
+    std::fs::write(&values, text.replace("echo slow", "echo slower")).expect("values");
+    let told = "was made from another `base`, `workdir`, or `prepare` than the values have now";
+    shop.app.run(&["build", "--push"]).exits(0).says(told);
+    std::fs::write(&values, text).expect("values");
+    shop.app.run(&["build", "--push"]).exits(0).never_says(told);
     // A builder that was never here before takes every step out of the registry.
     shop.docker(&["buildx", "prune", "--builder", "far", "--all", "--force"]);
     let ran = shop.app.run(&["build", "--push", "--no-pull"]).exits(0);

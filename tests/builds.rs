@@ -177,6 +177,27 @@ fn the_prepare_image_is_pulled_pushed_or_built() {
 }
 
 #[test]
+fn a_prepare_image_of_other_values_is_told() {
+    let shop = Shop::new(PREPARED);
+    let (app, stale) = (&shop.app, "was made from another `base`, `workdir`, or `prepare` than the values have now");
+    let values = fs::read_to_string(app.dir().join("chart/values.yaml")).expect("values");
+    let write = |text: &str| fs::write(app.dir().join("chart/values.yaml"), text).expect("values");
+    app.run(&["build"]).exits(0).never_says(stale);
+    // What the prepare image is not made from changes nothing.
+    write(&values.replace("cat treasure.txt >", "cat  treasure.txt >"));
+    app.run(&["build"]).exits(0).never_says(stale);
+    write(&values.replace("keep:", "env: {A: b}, keep:"));
+    app.run(&["build"]).exits(0).says(stale).says("next: lain prepare # makes it anew");
+    app.run(&["prepare"]).exits(0);
+    app.run(&["build"]).exits(0).never_says(stale);
+    // One that an older tool made has no label, and is not judged.
+    let prepare = format!("{}:prepare", shop.repository());
+    app.run(&["dockerfile", "--stage", "prepare"]).exits(0);
+    docker(&["tag", "debian:trixie-slim", &prepare]).expect("docker tags");
+    app.run(&["build", "--no-pull"]).never_says(stale);
+}
+
+#[test]
 fn results_for_machines() {
     let shop = Shop::new("build: {base: 'debian:trixie-slim', script: ['echo UNIQUE > built.txt']}\n");
     let (app, image, tag) = (&shop.app, shop.image(), &shop.tag);

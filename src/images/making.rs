@@ -1,13 +1,15 @@
 //! Building: prepare images and the app's own, by docker or by a builder.
 
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 
 use super::engine::{Destination, Engine};
 use super::{ImageResult, Plan, ignore, push_image, secrets};
 use crate::error::{Error, Kind, Result};
 use crate::files::Folder;
 use crate::images::publish::{publish, targets};
-use crate::model::text::csv_field;
+use crate::model::hex::hex;
+use crate::model::text::{EnvMap, Text, csv_field};
 use crate::render::dockerfile::{Dockerfile, Stage};
 use crate::session::Session;
 use crate::tools::call::Call;
@@ -17,6 +19,9 @@ use crate::tools::docker::{Docker, INSTALL_BUILDX};
 const PREPARE_TAG: &str = "prepare";
 /// Tag of a builder's cache in the registry; the prepare stage has its own.
 const CACHE_TAG: &str = "buildcache";
+
+/// The label of a prepare image: what it was made from ([`Plan::prepared_from`]).
+const PREPARED_FROM: &str = "io.lain.prepare";
 
 /// What a build is to do with its image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +137,7 @@ impl Plan<'_> {
         if self.has_prepare() {
             engine.check(docker, to)?;
             self.ensure_prepare(session, docker, engine, &repository, options)?;
+            self.tell_if_stale(session, docker, engine, &repository)?;
         }
         if session.git().is_dirty(session.result_file().as_deref())? {
             session.ui.warn(&format!(
@@ -190,6 +196,33 @@ impl Plan<'_> {
         }
         session.ui.say("there is no prepare image yet: building it");
         self.prepare(session, &options, true).map(|_| ())
+    }
+
+    /// What a prepare image is made from, as one word: another one where the values now say something else. Not the files that its script reads.
+    fn prepared_from(&self) -> Option<String> {
+        let prepare = self.build.prepare.as_ref()?;
+        let env = |env: &Option<EnvMap>| env.iter().flatten().map(|(name, value)| format!("{name}={value:?}")).collect::<Vec<_>>();
+        let list = |list: &Option<Vec<Text>>| list.iter().flatten().map(ToString::to_string).collect::<Vec<_>>();
+        let workdir = self.build.workdir.as_deref().unwrap_or_default();
+        let parts = (&*self.build.base, workdir, env(&prepare.env), list(&prepare.script), list(&prepare.keep));
+        Some(hex(&Sha256::digest(format!("{parts:?}"))[..16]))
+    }
+
+    /// A prepare image stays as it is until it is made anew, and nothing else would say that it is not what the values describe. Images without the label
+    /// (an older tool's) are not judged.
+    fn tell_if_stale(&self, session: &Session, docker: &Docker<'_>, engine: &Engine, repository: &str) -> Result<()> {
+        let image = format!("{repository}:{PREPARE_TAG}");
+        let label = match engine {
+            Engine::Docker => docker.label(&image, PREPARED_FROM)?,
+            Engine::Builder(builder) => docker.label_in_registry(builder, &image, PREPARED_FROM)?,
+        };
+        if label.is_some() && label != self.prepared_from() {
+            session.ui.warn(&format!(
+                "{image} was made from another `base`, `workdir`, or `prepare` than the values have now, and this build starts from it as it is"
+            ));
+            session.ui.hint("lain prepare # makes it anew");
+        }
+        Ok(())
     }
 
     /// Returns the digest where the registry has it by then.
@@ -291,6 +324,9 @@ impl Plan<'_> {
         }
         if !given.platforms.is_empty() {
             call = call.option("--platform", given.platforms.join(","));
+        }
+        if let Some(from) = self.prepared_from().filter(|_| order.stage == Stage::Prepare) {
+            call = call.option("--label", format!("{PREPARED_FROM}={from}"));
         }
         for secret in &given.secrets {
             call = call.option("--secret", secret);

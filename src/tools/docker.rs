@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde_json::Value as Json;
 
 use super::call::Call;
 use crate::env::Patience;
@@ -132,6 +133,26 @@ impl<'a> Docker<'a> {
         Ok(out.ok())
     }
 
+    /// A label of an image in the daemon's own store; none when it has no such label.
+    ///
+    /// # Errors
+    /// docker is missing.
+    pub(crate) fn label(&self, image: &str, name: &str) -> Result<Option<String>> {
+        let out = self.inspect("{{json .Config.Labels}}", image).capture()?;
+        Ok(if out.ok() { label_in(&out.stdout, name) } else { None })
+    }
+
+    /// A label of an image in a registry, as a builder sees it; none when it has no such label, and when the builder cannot tell (buildx before 0.10).
+    ///
+    /// # Errors
+    /// docker is missing.
+    pub(crate) fn label_in_registry(&self, builder: &str, image: &str, name: &str) -> Result<Option<String>> {
+        let words = ["buildx", "imagetools", "inspect", "--format", "{{json .Image}}"];
+        let call = self.call().lookup().args(words).option("--builder", builder).operand(image).timeout(Duration::from_secs(60));
+        let out = call.capture()?;
+        Ok(if out.ok() { label_in(&out.stdout, name) } else { None })
+    }
+
     fn inspect(&self, format: &'static str, image: &str) -> Call<'a> {
         self.call().lookup().args(["image", "inspect", "--format", format]).operand(image).timeout(Duration::from_secs(60))
     }
@@ -252,6 +273,20 @@ impl<'a> Docker<'a> {
         let hint = "docker info # does the daemon work? LAIN_BUILD_TIMEOUT=3h gives silent steps more time";
         build.standstill(self.patience.build, hint.to_owned())
     }
+}
+
+/// The first value of a key, however deep: several platforms have a config each.
+fn label_in(json: &[u8], name: &str) -> Option<String> {
+    fn find(json: &Json, name: &str) -> Option<String> {
+        match json {
+            Json::Object(map) => {
+                map.get(name).and_then(Json::as_str).map(str::to_owned).or_else(|| map.values().find_map(|value| find(value, name)))
+            }
+            Json::Array(items) => items.iter().find_map(|item| find(item, name)),
+            _ => None,
+        }
+    }
+    find(&serde_json::from_slice(json).ok()?, name)
 }
 
 /// Of `TAG: digest: sha256:... size: 1150`, docker's last line of a push.
