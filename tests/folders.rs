@@ -84,3 +84,26 @@ fn init_below_an_app_asks_first() {
     run_in(&app, "src", &["init", "-C", "."]).exits(0);
     assert!(app.dir().join("src/chart/values.yaml").is_file());
 }
+
+#[test]
+fn a_new_app_is_named_and_explained() {
+    // Comments in the language of the one who types, unless told.
+    let chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    for (variables, args, is_chinese) in [
+        (&[("LC_ALL", "zh_CN.UTF-8")][..], &["init"][..], true),
+        (&[("LC_ALL", ""), ("LC_MESSAGES", "zh_TW.UTF-8"), ("LANG", "en_US.UTF-8")], &["init"], true),
+        (&[("LC_ALL", ""), ("LANG", "zh_CN.UTF-8")], &["init", "--lang", "en"], false),
+        (&[("LC_ALL", "de_DE.UTF-8"), ("LANG", "zh_CN.UTF-8")], &["init"], false),
+        (&[("LC_ALL", "")], &["init"], false),
+    ] {
+        let app = variables.iter().fold(App::empty().tools(&["helm"]), |app, (name, value)| app.env(name, value));
+        app.run(args).exits(0);
+        let values = std::fs::read_to_string(app.dir().join("chart/values.yaml")).expect("values");
+        assert_eq!(chinese(&values), is_chinese, "{variables:?} {args:?}");
+    }
+    // A folder that gives no name is asked about, not called `app`.
+    let app = App::empty().tools(&["helm"]).file("商城/README", "");
+    run_in(&app, "商城", &["init"]).exits(2).reason("`商城` has no Latin letter or digit").next("lain init --appname NAME");
+    assert!(!app.dir().join("商城/chart").exists());
+    run_in(&app, "商城", &["init", "--appname", "shop"]).exits(0);
+}

@@ -126,6 +126,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tools",
             "resolved",
             "render",
+            "env",
             "ui",
             "model",
             "values",

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::Command;
 use crate::checks;
+use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::files::{Folder, all_stays_inside};
 use crate::lint::chart::Chart;
@@ -33,9 +34,9 @@ pub struct Init {
     /// Commit chart/ without its values, and nothing else
     #[arg(long)]
     commit: bool,
-    /// The language of the comments in values.yaml
-    #[arg(long, value_enum, default_value_t)]
-    lang: Language,
+    /// The language of the comments in values.yaml; without it, that of the locale
+    #[arg(long, value_enum)]
+    lang: Option<Language>,
     // `-f` has meant --force here since the older tool; the global flag keeps its long name.
     /// Extra values, merged last; may be repeated
     #[arg(id = "values", long = "values", value_name = "FILE")]
@@ -63,7 +64,7 @@ impl Command for Init {
         let appname = self.appname(session)?;
         let mut files = chart::without_values(&appname, self.values_from(&chart_dir).as_deref())?;
         if !self.template_only {
-            files.push(ChartFile { path: "values.yaml".into(), bytes: self.values(&chart_dir, &appname)?.into_bytes() });
+            files.push(ChartFile { path: "values.yaml".into(), bytes: self.values(session, &chart_dir, &appname)?.into_bytes() });
         }
         replace(&chart_dir, &files, self.force)?;
         session.ui.done(&format!("wrote chart/ for {appname} ({} files)", files.len()));
@@ -105,6 +106,10 @@ impl Init {
             return Ok(app.appname.to_string());
         }
         let folder = session.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !folder.contains(|c: char| c.is_ascii_alphanumeric()) {
+            return Err(Error::usage(format!("the folder's name `{folder}` has no Latin letter or digit to make a Kubernetes name of"))
+                .hint("lain init --appname NAME # lower case letters, digits and `-`"));
+        }
         let name = to_label(&folder);
         if name != folder {
             session
@@ -115,14 +120,20 @@ impl Init {
     }
 
     /// A team's own `chart/values.yaml.j2` wins over ours.
-    fn values(&self, chart_dir: &Path, appname: &str) -> Result<String> {
+    fn values(&self, session: &Session, chart_dir: &Path, appname: &str) -> Result<String> {
         let house = chart_dir.join("values.yaml.j2");
         if house.is_file() {
             let template = fs::read_to_string(&house).map_err(|error| Error::io("read", &house, &error))?;
             return chart::fill("chart/values.yaml.j2", &template, appname);
         }
-        chart::values(appname, self.lang)
+        chart::values(appname, self.lang.unwrap_or_else(|| language(&session.env)))
     }
+}
+
+/// As POSIX has it for messages: the first of these that is set.
+fn language(env: &Env) -> Language {
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| env.get(name)).unwrap_or_default();
+    if locale.starts_with("zh") { Language::Zh } else { Language::En }
 }
 
 /// Somebody who types `init` in a folder of an app may think of the app's own folder.

@@ -13,10 +13,9 @@ static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/chart_template");
 pub const CHART_VERSION: &str = "5.0.0";
 
 /// The language of the comments in values.yaml.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Language {
     /// English.
-    #[default]
     En,
     /// Chinese.
     Zh,
