@@ -220,14 +220,14 @@ fn run_is_what_runs() {
     );
     let app = &shop.app;
     app.run(&["build"]).exits(0);
-    app.run(&["run", "--", "cat", "hello.txt"]).exits(0).prints("hello").says("docker run -i ");
+    app.run(&["run", "--", "cat", "hello.txt"]).exits(0).prints("hello").says("docker run --rm -i ");
     app.run(&["run", "--proc", "web"]).exits(0).prints("hello");
     app.run(&["run", "-u", "1001", "--", "id", "-u"]).exits(0).prints("1001");
     app.run(&["run", "--", "sh", "-c", "exit 42"]).exits(42);
     // There is no bash in this image, and nothing comes from stdin: sh ends at once.
-    app.run(&["run"]).exits(0).says(&format!("docker run -i {} sh", shop.image()));
+    app.run(&["run"]).exits(0).says(&format!("docker run --rm -i {} sh", shop.image()));
     // Somebody else's image is that proc's.
-    app.run(&["run", "--proc", "other"]).exits(9).says("docker run -i debian:trixie-slim bash");
+    app.run(&["run", "--proc", "other"]).exits(9).says("docker run --rm -i debian:trixie-slim bash");
 }
 
 #[test]

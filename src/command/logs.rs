@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::Command;
 use crate::cluster::look;
+use crate::cluster::objects::Pod;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::model::app::ProcKind;
@@ -94,13 +95,26 @@ impl Logs {
     /// Pod by pod: before kubectl 1.21 one pod that is going ends `kubectl logs -l` for all, whatever `--ignore-errors` says.
     fn once(&self, session: &Session, kubectl: &Kubectl<'_>, selector: &str) -> Result<()> {
         let found = look::pods(kubectl, selector)?;
-        let pods: Vec<&str> = found.iter().filter(|pod| !pod.metadata.is_leaving()).map(|pod| pod.metadata.name.as_str()).collect();
+        let pods: Vec<&Pod> = found.iter().filter(|pod| !pod.metadata.is_leaving()).collect();
         if pods.is_empty() {
             return Err(Error::failed("there are no pods to read logs of").hint("lain status -s"));
         }
+        let calls: Vec<Call<'_>> = if self.previous {
+            // kubectl ends at the first container that has none.
+            let ended = |pod: &&Pod| {
+                pod.status.container_statuses.iter().filter(|it| it.restart_count > 0).map(|it| it.name.clone()).collect::<Vec<_>>()
+            };
+            let ended: Vec<(&str, String)> =
+                pods.iter().flat_map(|pod| ended(pod).into_iter().map(|container| (pod.metadata.name.as_str(), container))).collect();
+            ended.iter().map(|(pod, container)| kubectl.previous_log(pod, container, self.tail, ended.len() > 1)).collect()
+        } else {
+            pods.iter().map(|pod| kubectl.pod_log(&pod.metadata.name, self.tail, pods.len() > 1)).collect()
+        };
+        if calls.is_empty() {
+            return Err(Error::failed("no container has ended and been started again: there is no earlier log").hint("lain logs"));
+        }
         let mut outcome = 0;
-        for pod in &pods {
-            let call = kubectl.pod_log(pod, self.tail, self.previous, pods.len() > 1);
+        for call in calls {
             match watched(session, kubectl, &call)? {
                 0 => {}
                 code => outcome = code,

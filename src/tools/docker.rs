@@ -249,12 +249,12 @@ impl<'a> Docker<'a> {
         self.run_explained(self.call().arg("tag").operands([from, to]))
     }
 
-    /// `docker run` of the user's own words, with the terminal where there is one: the command's exit code.
+    /// `docker run` of the user's own words, with the terminal where there is one: the command's exit code. Its container goes with it.
     ///
     /// # Errors
     /// docker is missing.
     pub(crate) fn run(&self, image: &str, user: Option<&str>, has_terminal: bool, words: &[String]) -> Result<i32> {
-        let call = self.call().arg("run").arg(if has_terminal { "-it" } else { "-i" });
+        let call = self.call().args(["run", "--rm"]).arg(if has_terminal { "-it" } else { "-i" });
         let call = user.iter().fold(call, |call, user| call.option("--user", user));
         call.operand(image).command(words).interact()
     }

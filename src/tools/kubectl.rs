@@ -293,9 +293,14 @@ impl<'a> Kubectl<'a> {
     }
 
     /// The last `tail` lines of a pod's log, or of its containers before their last restart.
-    pub(crate) fn pod_log(&self, pod: &str, tail: u64, previous: bool, prefix: bool) -> Call<'a> {
+    pub(crate) fn pod_log(&self, pod: &str, tail: u64, prefix: bool) -> Call<'a> {
         let call = self.call(["logs", "--all-containers"]).operand(pod).option("--tail", tail.to_string());
-        let call = if previous { call.arg("--previous") } else { call };
+        if prefix { call.arg("--prefix") } else { call }
+    }
+
+    /// What a container said before it was last started again.
+    pub(crate) fn previous_log(&self, pod: &str, container: &str, tail: u64, prefix: bool) -> Call<'a> {
+        let call = self.call(["logs", "--previous"]).operand(pod).option("--container", container).option("--tail", tail.to_string());
         if prefix { call.arg("--prefix") } else { call }
     }
 

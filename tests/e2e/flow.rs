@@ -27,7 +27,7 @@ fn walk(helm: &str) {
     assert!(built.stderr.contains("docker build --force-rm --tag"), "every command is echoed");
     let treasure = place.lain(&["run", "--", "cat", "treasure.txt"]).ok();
     assert_eq!(treasure.stdout, "treasure\n");
-    assert!(treasure.stderr.contains(&format!("docker run -i {image} cat treasure.txt")), "{}", treasure.stderr);
+    assert!(treasure.stderr.contains(&format!("docker run --rm -i {image} cat treasure.txt")), "{}", treasure.stderr);
     place.lain(&["run", "--", "sh", "-c", "exit 7"]).exits(7);
 
     // A result written into the working tree is neither a change nor part of the image.

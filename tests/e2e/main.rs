@@ -4,6 +4,7 @@ mod chart;
 mod faults;
 mod flow;
 mod get_values;
+mod logs;
 mod notify;
 mod support;
 mod upgrade;
