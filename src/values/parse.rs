@@ -39,7 +39,7 @@ pub fn read_file_as(full: &Path, path: &Path) -> Result<Node> {
             "{} is no ordinary file, and values are read more than once: by lain, and by helm",
             path.display()
         ))
-        .hint("cat it > values-more.yaml && lain -f values-more.yaml ..."));
+        .hint("cat it > values-more.yaml && lain deploy -f values-more.yaml"));
     }
     let size = meta.len();
     if size > MAX_BYTES as u64 {
