@@ -2,11 +2,13 @@
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::{Arg, Args, Command, ValueEnum};
 
 use crate::error::{Error, Result};
+use crate::model::duration;
 use crate::ui::{Color, Format, Verbosity};
 
 const HEADING: &str = "Options of every command";
@@ -86,6 +88,15 @@ impl TypedValueParser for Shapes {
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         Some(Box::new(self.0.iter().filter_map(ValueEnum::to_possible_value)))
     }
+}
+
+/// Reads `--timeout`: `10m` as helm takes it, `600` in seconds as the older tool did.
+pub(crate) fn timeout(text: &str) -> std::result::Result<Duration, String> {
+    let found = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => duration::parse(text)?,
+    };
+    if found.is_zero() { Err("nothing is done in no time, write 10m or 600".to_owned()) } else { Ok(found) }
 }
 
 impl Globals {

@@ -527,3 +527,14 @@ fn ctrl_c_ends_with_130() {
         app.run(&["lint"]).exits(130).reason("interrupted").within(10).changed_nothing();
     }
 }
+
+#[test]
+fn a_time_that_is_none() {
+    let app = App::new();
+    for typed in ["10", "10m", "1h30m"] {
+        app.run(&["wait", "--timeout", typed]).exits(2).reason("no cluster is chosen"); // the time was read
+    }
+    for (typed, why) in [("soon", "is no duration"), ("0", "no time"), ("-1", "unexpected argument"), ("10 m", "`10 m`")] {
+        app.run(&["wait", "--timeout", typed]).exits(2).says(why).changed_nothing();
+    }
+}

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::Command;
 use crate::error::{Error, Result};
+use crate::globals;
 use crate::model::app::ProcKind;
 use crate::model::image::ImageReference;
 use crate::release::deploy::{self, Deployed, Wanted, Which};
@@ -37,9 +38,9 @@ pub struct Deploy {
     /// Return to the last good release when the deploy fails
     #[arg(long)]
     rollback_on_failure: bool,
-    /// Longest time for helm and for the rollout, in seconds
-    #[arg(long, value_name = "SECONDS")]
-    timeout: Option<u64>,
+    /// Longest time for helm and for the rollout: 10m, 1h30m, or seconds; without it, that of the longest job, 5m at least
+    #[arg(long, value_name = "TIME", value_parser = globals::timeout)]
+    timeout: Option<Duration>,
 }
 
 impl Command for Deploy {
@@ -69,10 +70,12 @@ impl Deploy {
             build: self.build,
             wait: self.wait,
             rollback_on_failure: self.rollback_on_failure,
-            timeout: self.timeout.map(Duration::from_secs),
+            timeout: self.timeout,
         };
         if self.dry_run {
-            return session.ui.result(&deploy::preview(session, &wanted)?);
+            session.ui.result(&deploy::preview(session, &wanted)?)?;
+            session.ui.say("nothing was changed; lain deploy without --dry-run does it");
+            return Ok(());
         }
         let deployed = deploy::deploy(session, &wanted)?;
         if session.ui.format() != Format::Text {

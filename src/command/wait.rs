@@ -7,6 +7,7 @@ use clap::Args;
 use super::Command;
 use crate::cluster::look;
 use crate::error::{Error, Result};
+use crate::globals;
 use crate::model::name::nearest;
 use crate::release::rollout;
 use crate::session::Session;
@@ -23,9 +24,9 @@ pub struct Wait {
     /// Only what this selects, on top
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     selector: Option<String>,
-    /// Longest time, in seconds
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
-    timeout: u64,
+    /// Longest time: 10m, 1h30m, or seconds
+    #[arg(long, default_value = "5m", value_name = "TIME", value_parser = globals::timeout)]
+    timeout: Duration,
 }
 
 impl Command for Wait {
@@ -38,7 +39,7 @@ impl Command for Wait {
             selector = format!("{selector},{more}");
         }
         let kubectl = session.kubectl()?;
-        let view = rollout::follow(&session.ui, &kubectl, &selector, Duration::from_secs(self.timeout))?;
+        let view = rollout::follow(&session.ui, &kubectl, &selector, self.timeout)?;
         if view.is_empty() && !look::has_cron_jobs(&kubectl, &selector)? {
             return Err(self.nothing(session, &kubectl, &selector)?);
         }

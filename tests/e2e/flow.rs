@@ -15,7 +15,7 @@ fn walk(helm: &str) {
     assert!(image.starts_with(&format!("{}/{app}:", Place::registry())), "{image}");
 
     // A dry run shows objects and creates none, not even the Secret that a deploy would make.
-    assert!(place.lain(&["deploy", "--dry-run"]).ok().stdout.contains("kind: Deployment"));
+    assert!(place.lain(&["deploy", "--dry-run"]).ok().says("nothing was changed").stdout.contains("kind: Deployment"));
     let names = place.kubectl(&["get", "secrets,deployments", "-o", "name"]).ok().stdout;
     assert!(!names.contains("-env") && !names.contains("deployment"), "{names}");
 
