@@ -64,6 +64,10 @@ pub(crate) fn look(session: &Session, advice: Advice) -> Result<Found> {
     };
     let mut problems = lint::check(layers, &surroundings);
     if advice != Advice::None {
+        let has_prometheus = layers.canonical().get("prometheus").and_then(|it| it.as_str()).is_some_and(|base| !base.trim().is_empty());
+        if !has_prometheus && session.cluster_name().is_some() {
+            session.ui.say("no advice on resources: the cluster values name no `prometheus`");
+        }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let found = lint::advice::check(layers, &dirs, now)?;
         problems.extend(if advice == Advice::Written {
@@ -101,14 +105,19 @@ impl Found {
     /// # Errors
     /// One of the problems is an error, or the chart could not be looked at.
     pub(crate) fn verdict(self, session: &Session) -> Result<()> {
-        match self.problems.iter().filter(|problem| problem.severity == Severity::Error).count() {
-            0 => {
+        let count = |severity| self.problems.iter().filter(|problem| problem.severity == severity).count();
+        let worded = |count: usize, what: &str| if count == 1 { format!("one {what}") } else { format!("{count} {what}s") };
+        match (count(Severity::Error), count(Severity::Warning)) {
+            (0, warnings) => {
                 self.broken.map_or(Ok(()), Err)?;
-                session.ui.done("lint: values and chart are fine");
+                session.ui.done(&match warnings {
+                    0 => "lint: values and chart are fine".to_owned(),
+                    warnings => format!("lint: no error, {}", worded(warnings, "warning")),
+                });
                 Ok(())
             }
-            errors => {
-                let what = if errors == 1 { "one error".to_owned() } else { format!("{errors} errors") };
+            (errors, _) => {
+                let what = worded(errors, "error");
                 Err(Error::refused(format!("lint found {what}"))
                     .hint("mend them, or put `# lain:ignore ID` at the end of the line")
                     .hint("lain lint --explain ID # what a check is about"))

@@ -39,7 +39,13 @@ pub(super) fn check(input: &mut Input<'_>) {
             input.push("L013", severity, &span, message, format!("readinessProbe: {{tcpSocket: {{port: {port}}}}}"));
         } else if runs_on && !probed {
             let message = format!("`{map}.{name}` has no probe: nobody notices when it hangs");
-            input.warning("L041", &own, message, "livenessProbe: {exec: {command: [\"test\", \"-f\", \"/tmp/alive\"]}, periodSeconds: 30}");
+            // No probe can be pasted: one that looks for what the process does not do restarts it for ever.
+            input.warning(
+                "L041",
+                &own,
+                message,
+                "lain lint --explain L041 # how; at first leave it out: `# lain:ignore L041` at the end of the line",
+            );
         }
         if let Some(hpa) = &proc.hpa {
             if !hpa["targetCPUUtilizationPercentage"].is_null() {
