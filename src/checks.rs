@@ -65,7 +65,7 @@ pub(crate) fn look(session: &Session, advice: Advice) -> Result<Found> {
     let mut problems = lint::check(layers, &surroundings);
     if advice != Advice::None {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let found = lint::advice::check(layers, &dirs, now)?;
+        let found = lint::advice::check(layers, &dirs, now, |record, processes| record.ask(&session.proxies(), processes))?;
         problems.extend(if advice == Advice::Written {
             write_advice(session, layers, found)?
         } else {
