@@ -9,7 +9,7 @@ use crate::lint::api_versions::{self, objects};
 use crate::lint::chart::{self, CHART_FILE, Chart};
 use crate::lint::fix::{self, Finding};
 use crate::lint::layers::cluster_of;
-use crate::lint::{self, Problem, Severity, Surroundings};
+use crate::lint::{self, Problem, Severity, Surroundings, server};
 use crate::model::name::is_harmless;
 use crate::resolved::clusters::known_clusters;
 use crate::resolved::layers::Layers;
@@ -69,7 +69,7 @@ pub(crate) fn look(session: &Session, advice: Advice) -> Result<Found> {
             session.ui.say("no advice on resources: the cluster values name no `prometheus`");
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let found = lint::advice::check(layers, &dirs, now)?;
+        let found = lint::advice::check(layers, &dirs, now, |record, processes| record.ask(&session.proxies(), processes))?;
         problems.extend(if advice == Advice::Written {
             write_advice(session, layers, found)?
         } else {
@@ -185,5 +185,8 @@ fn check_chart(session: &Session, layers: &Layers) -> Result<Vec<Problem>> {
     if objects.is_empty() {
         return Ok(vec![chart::renders_nothing()]);
     }
-    Ok(api_versions::check(&objects, server, |template| read(&Path::new("chart").join(template))))
+    let read = |template: &str| read(&Path::new("chart").join(template));
+    let mut problems = api_versions::check(&objects, server, read);
+    problems.extend(server::check(&objects, layers, server, read));
+    Ok(problems)
 }

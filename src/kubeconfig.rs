@@ -1,10 +1,10 @@
 //! Which cluster: the `~/.kube/config` link, `~/.kube/kubeconfig-CLUSTER`, and what CI brings.
 
+mod text;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-
-use base64::Engine;
 
 use crate::env::Env;
 use crate::error::{Error, Result};
@@ -31,10 +31,14 @@ pub(crate) fn choose(ui: &Ui, env: &Env, named: Option<&str>) -> Result<Option<C
     if let Some(name) = named {
         check_known(env, name)?;
         let kubeconfig = find(ui, env, name)?;
-        return Ok(Some(Choice { name: name.to_owned(), kubeconfig: Some(kubeconfig) }));
+        return Ok(Some(Choice { name: name.to_owned(), kubeconfig: Some(text::home_of(&kubeconfig)) }));
     }
     // The link wins over an inherited KUBECONFIG only by being passed on; both tools would read the variable first.
-    Ok(linked_cluster(env).map(|name| Choice { kubeconfig: link(env).filter(|_| env.get("KUBECONFIG").is_some()), name }))
+    let passed_on = link(env).and_then(|link| {
+        let home = text::home_of(&link);
+        (env.get("KUBECONFIG").is_some() || home != link).then_some(home)
+    });
+    Ok(linked_cluster(env).map(|name| Choice { kubeconfig: passed_on, name }))
 }
 
 fn kube_dir(env: &Env) -> Option<PathBuf> {
@@ -51,35 +55,72 @@ pub(crate) fn linked_cluster(env: &Env) -> Option<String> {
     Some(target.file_name()?.to_str()?.strip_prefix(PREFIX)?.to_owned())
 }
 
-/// The kubeconfig of a cluster: `KUBECONFIG_NAME` (a path or base64), `~/.kube/kubeconfig-NAME`, or in CI `KUBECONFIG`.
+/// The kubeconfig of a cluster, as an absolute path: `KUBECONFIG_NAME` (a path, several with `:` between them, or base64), `~/.kube/kubeconfig-NAME`, or
+/// in CI `KUBECONFIG`.
 ///
 /// # Errors
-/// There is none; the error says where to put it.
+/// There is none, or it is a link to nothing; the error says where to put it.
 pub(crate) fn find(ui: &Ui, env: &Env, name: &str) -> Result<PathBuf> {
     let home = kube_dir(env).ok_or_else(|| Error::failed("HOME is not set, so ~/.kube cannot be found"))?;
     let path = home.join(format!("{PREFIX}{name}"));
     let variable = format!("KUBECONFIG_{}", name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
     if let Some(value) = env.get(&variable) {
-        if Path::new(value).is_file() {
-            return Ok(PathBuf::from(value));
+        if let Some(found) = of_paths(&home, name, &path, value)? {
+            return Ok(found);
         }
         ui.hide(value);
-        let text: String = value.split_whitespace().collect();
-        let bytes = base64::engine::general_purpose::STANDARD.decode(text).map_err(|_| {
-            Error::failed(format!("{variable} is neither a file nor base64"))
+        let bytes = text::of_base64(value).ok_or_else(|| {
+            Error::failed(format!("{variable} is neither a file that is there nor base64 of a kubeconfig"))
                 .hint("base64 -w0 < kubeconfig # and store that, masked, as the variable")
         })?;
-        write_private(&path, &bytes)?;
-        return Ok(path);
+        return keep(&home, name, &path, &bytes);
     }
     if path.is_file() {
         return Ok(path);
     }
-    if let Some(given) = env.get("KUBECONFIG").filter(|given| env.is_ci() && Path::new(given).is_file()) {
-        return Ok(PathBuf::from(given));
+    if let Some(given) = env.get("KUBECONFIG").filter(|_| env.is_ci())
+        && let Some(found) = of_paths(&home, name, &path, given)?
+    {
+        return Ok(found);
+    }
+    if let Ok(target) = fs::read_link(&path) {
+        return Err(Error::failed(format!(
+            "cluster {name} has no kubeconfig: {} is a link to {}, which is not there",
+            path.display(),
+            target.display()
+        ))
+        .hint(format!("ln -sfn YOUR_KUBECONFIG {} # in CI: a file variable {variable}", path.display())));
     }
     Err(Error::failed(format!("cluster {name} has no kubeconfig: {} does not exist", path.display()))
         .hint(format!("install -m 600 -D YOUR_KUBECONFIG {} # in CI: a file variable {variable}", path.display())))
+}
+
+/// The file of a variable that holds a path, or the files of several made one as kubectl merges them; none for what names no file.
+fn of_paths(home: &Path, name: &str, own: &Path, value: &str) -> Result<Option<PathBuf>> {
+    let absolute = |path: &Path| std::path::absolute(path).map_err(|error| Error::io("find", path, &error));
+    if Path::new(value).is_file() {
+        return absolute(Path::new(value)).map(Some);
+    }
+    let paths = std::env::split_paths(value).filter(|path| path.is_file()).map(|path| absolute(&path)).collect::<Result<Vec<_>>>()?;
+    match &paths[..] {
+        [] => Ok(None),
+        [one] => Ok(Some(one.clone())),
+        several => keep(home, name, own, text::merged(several)?.as_bytes()).map(Some),
+    }
+}
+
+/// Writes a kubeconfig that CI brought: at the cluster's usual place, or beside it where a file of the user's own is.
+fn keep(home: &Path, name: &str, own: &Path, bytes: &[u8]) -> Result<PathBuf> {
+    let is_free =
+        fs::symlink_metadata(own).map_or(true, |meta| meta.file_type().is_symlink()) || fs::read(own).is_ok_and(|old| old == bytes);
+    let path = if is_free { own.to_path_buf() } else { beside(home, name) };
+    write_private(&path, bytes)?;
+    Ok(path)
+}
+
+/// Where the kubeconfig of a variable, or a link to it, is kept while a file of the user's own has the usual place.
+fn beside(home: &Path, name: &str) -> PathBuf {
+    home.join("lain").join(format!("{PREFIX}{name}"))
 }
 
 /// Refuses a cluster's name that would lead to other folders: it is part of file names.
@@ -130,18 +171,31 @@ pub(crate) fn switch(ui: &Ui, env: &Env, name: &str) -> Result<()> {
     let dir = kube_dir(env).ok_or_else(|| Error::failed("HOME is not set, so ~/.kube cannot be found"))?;
     fs::create_dir_all(&dir).map_err(|error| Error::io("create", &dir, &error))?;
     let own = dir.join(format!("{PREFIX}{name}"));
-    if found != own {
-        // A kubeconfig that CI brought: a link under the cluster's name makes the next command know which one it is.
-        replace_link(&found, &own)?;
-    }
     let link = dir.join("config");
+    let is_same = |one: &Path, other: &Path| fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other));
+    let mut found = found;
     if fs::symlink_metadata(&link).is_ok_and(|meta| !meta.file_type().is_symlink()) {
         let kept = free_name(&dir.join("config.before-lain"));
+        let was_it = is_same(&found, &link);
         fs::rename(&link, &kept).map_err(|error| Error::io("move", &link, &error))?;
         ui.say(&format!("{} was a file of yours; it is now {}", link.display(), kept.display()));
+        if was_it {
+            found = kept;
+        }
     }
-    replace_link(&own, &link)?;
-    ui.done(&format!("using cluster {name}: {} -> {}", link.display(), own.display()));
+    // A kubeconfig that CI brought: a link under the cluster's name makes the next command know which one it is.
+    let named = if found.file_name() == own.file_name() && found.starts_with(&dir) || is_same(&found, &own) {
+        if found == beside(&dir, name) { found } else { own }
+    } else {
+        let is_file = fs::symlink_metadata(&own).is_ok_and(|meta| !meta.file_type().is_symlink());
+        let place = if is_file { beside(&dir, name) } else { own };
+        let target = if is_same(&found, &link) { fs::canonicalize(&found).unwrap_or(found) } else { found };
+        fs::create_dir_all(place.parent().unwrap_or(&dir)).map_err(|error| Error::io("create", &place, &error))?;
+        replace_link(&target, &place)?;
+        place
+    };
+    replace_link(&named, &link)?;
+    ui.done(&format!("using cluster {name}: {} -> {}", link.display(), named.display()));
     Ok(())
 }
 
@@ -152,6 +206,9 @@ fn free_name(path: &Path) -> PathBuf {
 
 /// Makes `link` point to `target` in one step: another process sees the old link or the new one, never none.
 fn replace_link(target: &Path, link: &Path) -> Result<()> {
+    if let Err(error) = fs::metadata(target) {
+        return Err(Error::io("link to", target, &error));
+    }
     if fs::symlink_metadata(link).is_ok_and(|meta| !meta.file_type().is_symlink()) {
         return Err(Error::failed(format!("{} is a file, not a link; it is left alone", link.display())));
     }

@@ -12,6 +12,7 @@ use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::globals::Globals;
+use crate::http::proxy::Proxies;
 use crate::http::registry::Registry;
 use crate::kubeconfig::{self, Choice};
 use crate::model::app::App;
@@ -369,6 +370,11 @@ impl Session {
             .ok_or_else(|| Error::usage("--remote-docker, but the cluster values have no `remote_docker`").hint("remote_docker: HOST"))?;
         let host = if host.contains("://") { host.to_owned() } else { format!("tcp://{host}:2375") };
         Ok(Docker::new(&self.ui, Some(&host), &self.docker_answer).with(self.env.patience()?))
+    }
+
+    /// Which proxy an address is asked by.
+    pub(crate) fn proxies(&self) -> Proxies {
+        Proxies::of(&self.env)
     }
 
     /// A repository of a registry. What is said of the cluster's own registry, its logins above all, is the administrator's word alone.

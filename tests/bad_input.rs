@@ -498,6 +498,40 @@ fn an_added_secret_is_named_not_shown() {
 }
 
 #[test]
+fn a_file_of_variables_arrives_as_compose_reads_it() {
+    let object = r#"{"apiVersion":"v1","kind":"Secret","type":"Opaque","metadata":{"name":"shop-env","namespace":"default"},"data":{}}"#;
+    let kubectl = format!("case \"$*\" in *get*) echo '{object}';; *) /bin/cat >\"$HOME/sent\"; echo '{object}';; esac");
+    let app = App::new().cluster("test", REGISTRY).using("test").fake("kubectl", &kubectl);
+    let text = "\u{feff}KEY=\"-----BEGIN KEY-----\nabc\n-----END KEY-----\" # of the bank\nUSER=me # not you\r\nUSER=me\nDOLLAR='a$$b'\n";
+    let app = app.file("my.env", text);
+    app.run(&["env", "addfile", "my.env"]).exits(0).says("shop-env: added DOLLAR, KEY, USER");
+    let sent: serde_json::Value = serde_json::from_str(&fs::read_to_string(app.home().join("sent")).expect("sent")).expect("JSON");
+    let value = |name: &str| {
+        let encoded = sent["data"][name].as_str().expect(name);
+        String::from_utf8(base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded).expect("base64")).expect("UTF-8")
+    };
+    assert_eq!(value("KEY"), "-----BEGIN KEY-----\nabc\n-----END KEY-----");
+    assert_eq!((value("USER"), value("DOLLAR")), ("me".to_owned(), "a$$b".to_owned()));
+}
+
+#[test]
+fn variables_that_cannot_be_are_refused_before_anything_is_sent() {
+    // No server answers: whoever asks it fails in another way.
+    let app = App::new().cluster("test", REGISTRY).using("test").tools(&["kubectl"]);
+    app.run(&["env", "add", "1BAD=x"]).exits(2).reason("this name starts with a digit").changed_nothing().within(5);
+    app.run(&["env", "add", "A=1", "A=2"]).exits(2).reason("A stands there twice, with two values").changed_nothing().within(5);
+    for (text, why) in [
+        ("A=1\n1BAD=x\n", "my.env:2:1: this name starts with a digit"),
+        ("A=1\nB=2\nA=3\n", "my.env:3:1: this name stands in line 1 already, with another value"),
+        ("A='x\nB=2\n", "my.env:1:1: this quote is never closed"),
+        ("A='x'y\n", "my.env:1:1: something stands behind the closing quote"),
+    ] {
+        let app = App::new().cluster("test", REGISTRY).using("test").tools(&["kubectl"]).file("my.env", text);
+        app.run(&["env", "addfile", "my.env"]).exits(1).reason(why).changed_nothing().within(5);
+    }
+}
+
+#[test]
 fn a_word_without_a_name_is_not_repeated() {
     let app = App::new().cluster("test", REGISTRY).using("test").tools(&["kubectl"]);
     app.run(&["env", "add", "hunter2hunter2"])

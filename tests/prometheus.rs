@@ -515,6 +515,24 @@ fn whatever_goes_wrong_is_one_warning() {
         .never_says("Prometheus");
 }
 
+/// A pod that went away leaves NaN, a broken exporter worse: the other processes still get their advice.
+#[test]
+fn one_that_lies_hides_nobody() {
+    for lie in ["NaN", "-5", "+Inf"] {
+        let server = Server::start(move |request| {
+            let value = match (request.contains("worker"), request.contains("query_range")) {
+                (false, _) => lie,
+                (true, true) => "100",
+                (true, false) => "300000000",
+            };
+            let result = format!("[{{\"value\":[1,\"{value}\"]}}]");
+            reply("200 OK", &format!("{{\"status\":\"success\",\"data\":{{\"resultType\":\"vector\",\"result\":{result}}}}}"))
+        });
+        let ran = two_procs(&server.address).run(&["lint"]).says("no resource advice from Prometheus: web: `");
+        ran.says("worker memory requests: current 80Mi, suggestion 287Mi").never_says("web memory");
+    }
+}
+
 #[test]
 fn what_never_ends_is_given_up() {
     let silent = Server::serve(|stream, _| {
@@ -546,7 +564,7 @@ fn what_never_ends_is_given_up() {
             (&dribbling, "no answer within 20 s"),
             (&slow_head, "no answer within 20 s"),
             (&endless, "more than 4194304 bytes"),
-            (&redirects, "too many redirects"),
+            (&redirects, "it redirects without end"),
         ] {
             scope.spawn(move || one_warning(two_procs(&server.address).run(&["lint"])).says(words).changed_nothing());
         }

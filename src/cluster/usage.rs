@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::prometheus::{self, Query, Series};
+use crate::http::proxy::Proxies;
 use crate::model::app::ProcKind;
 use crate::model::name::is_label;
 use crate::tools::kubectl::Kubectl;
@@ -65,20 +66,22 @@ pub(crate) struct Used {
 }
 
 /// What is known of one process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// What it used.
     pub used: Used,
     /// There is a record of its CPU, to be trusted or not.
     pub has_cpu: bool,
+    /// What was answered that nothing can have used; the other processes' answers stand.
+    pub lie: Option<String>,
 }
 
 impl Record<'_> {
     /// What these processes used, in their order.
     ///
     /// # Errors
-    /// Not all of it was answered in time, or an answer cannot be; or Ctrl-C.
-    pub(crate) fn ask(&self, processes: &[Process<'_>]) -> Result<Vec<Seen>> {
+    /// Not all of it was answered in time, or Ctrl-C.
+    pub(crate) fn ask(&self, proxies: &Proxies, processes: &[Process<'_>]) -> Result<Vec<Seen>> {
         let step = Duration::from_secs((self.length.as_secs() / STEPS).max(1));
         let mut queries = vec![];
         for process in processes {
@@ -86,8 +89,8 @@ impl Record<'_> {
             queries.push(Query::Over { expression, start: self.now.saturating_sub(self.length), end: self.now, step });
             queries.push(Query::Now(self.own(self.memory, process).unwrap_or_else(|| self.usual_memory(process, step))));
         }
-        let answers = prometheus::ask(self.base, queries, PATIENCE)?;
-        processes.iter().zip(answers.chunks(2)).map(|(process, answers)| seen(process, answers)).collect()
+        let answers = prometheus::ask(proxies, self.base, queries, PATIENCE)?;
+        Ok(processes.iter().zip(answers.chunks(2)).map(|(process, answers)| seen(process, answers)).collect())
     }
 
     /// The cluster's own query for a process.
@@ -134,11 +137,12 @@ impl Record<'_> {
     }
 }
 
-fn seen(process: &Process<'_>, answers: &[Vec<Series>]) -> Result<Seen> {
-    let [cpu, memory] = answers else { return Ok(Seen::default()) };
-    let lie = |why: String| Error::failed(format!("{}: {why}", process.name));
-    let used = Used { cpu: cpu_percentile(cpu).map_err(lie)?, memory: memory_top(memory).map_err(lie)? };
-    Ok(Seen { used, has_cpu: !cpu.is_empty() })
+fn seen(process: &Process<'_>, answers: &[Vec<Series>]) -> Seen {
+    let [cpu_series, memory_series] = answers else { return Seen::default() };
+    let (cpu, memory) = (cpu_percentile(cpu_series), memory_top(memory_series));
+    let lies = cpu.as_ref().err().or(memory.as_ref().err()).map(|why| format!("{}: {why}", process.name));
+    let used = Used { cpu: cpu.unwrap_or_default(), memory: memory.unwrap_or_default() };
+    Seen { used, has_cpu: !cpu_series.is_empty(), lie: lies }
 }
 
 /// The 95th percentile of CPU samples in thousandths of a core, interpolated as Prometheus does. Where there are several
@@ -160,10 +164,13 @@ fn cpu_percentile(series: &[Series]) -> Result<Option<u64>, String> {
     Ok(Some(to_whole(percentile(&samples, 0.95).round()).max(CPU_FLOOR)))
 }
 
-/// The memory quantile in bytes: the highest of the answer's values. None without any.
+/// The memory quantile in bytes: the highest of the answer's values. None without any. A series that is NaN, as of a pod that has gone, counts only
+/// where there is no other.
 fn memory_top(series: &[Series]) -> Result<Option<u64>, String> {
     let mut top: Option<u64> = None;
-    for (_, value) in series.iter().flatten() {
+    let is_measured = |value: f64| !value.is_nan();
+    let some_are = series.iter().flatten().any(|(_, value)| is_measured(*value));
+    for (_, value) in series.iter().flatten().filter(|(_, value)| !some_are || is_measured(*value)) {
         sane(*value, 1e18, "memory")?;
         top = top.max(Some(to_whole(value.ceil())));
     }
@@ -251,6 +258,7 @@ mod tests {
             assert!(cpu_percentile(&series(&[lie])).is_err() && memory_top(&series(&[lie])).is_err(), "{lie}");
         }
         assert!(memory_top(&series(&[f64::NAN])).is_err());
+        assert_eq!(memory_top(&[vec![(1.0, f64::NAN)], vec![(1.0, 7.2)]]), Ok(Some(8)));
         assert_eq!(memory_top(&[vec![(1.0, 5.0)], vec![(1.0, 7.2)]]), Ok(Some(8)));
         assert_eq!((memory_top(&[]), memory_top(&series(&[0.0]))), (Ok(None), Ok(None)));
     }

@@ -1,5 +1,6 @@
 //! `lain env`: environment variables that do not belong in a repo.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use super::Command;
 use crate::command::secret::{self, Apply, BackupList, Store};
 use crate::error::{Error, Result};
 use crate::model::dotenv::{self, Variable};
-use crate::release::secret_text::{KEY_RULE, check_key};
+use crate::release::secret_text::{VARIABLE_RULE, check_variable};
 use crate::release::secrets::Purpose;
 use crate::session::Session;
 use crate::tools::editor;
@@ -81,7 +82,7 @@ impl Command for EnvCommand {
             Verb::Show { reveal } => open()?.show(reveal),
             Verb::Edit => open()?.edit(),
             Verb::Add { pairs } => {
-                let pairs = pairs.iter().map(|pair| split(pair)).collect::<Result<Vec<_>>>()?;
+                let pairs = pairs_of_words(&pairs)?;
                 pairs.iter().for_each(|(_, value)| secret::hide(session, value));
                 open()?.add(pairs, true)
             }
@@ -118,21 +119,36 @@ fn split(pair: &str) -> Result<(String, Zeroizing<Vec<u8>>)> {
     let Some((name, value)) = pair.split_once('=') else {
         return Err(Error::usage("expected NAME=VALUE").hint("lain env add NAME=VALUE"));
     };
-    if let Err(why) = check_key(name) {
-        return Err(Error::usage(format!("expected NAME=VALUE, and this name {why}: {KEY_RULE}")).hint("lain env add NAME=VALUE"));
+    if let Err(why) = check_variable(name) {
+        return Err(Error::usage(format!("expected NAME=VALUE, and this name {why}: {VARIABLE_RULE}")).hint("lain env add NAME=VALUE"));
     }
     Ok((name.to_owned(), Zeroizing::new(value.as_bytes().to_vec())))
 }
 
+/// The variables of the command line.
+fn pairs_of_words(words: &[String]) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>> {
+    let pairs = words.iter().map(|pair| split(pair)).collect::<Result<Vec<_>>>()?;
+    match pairs.iter().enumerate().find(|(at, (name, value))| pairs[..*at].iter().any(|(other, old)| other == name && old != value)) {
+        Some((_, (name, _))) => Err(Error::usage(format!("{name} stands there twice, with two values")).hint("lain env add NAME=VALUE")),
+        None => Ok(pairs),
+    }
+}
+
 /// The variables of a file.
 fn pairs_of(path: &Path, text: &str) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>> {
-    let pair = |variable: Result<Variable<'_>>| {
-        let Variable { line, name, value } = variable?;
-        check_key(name).map_err(|why| {
-            // Nor is the name repeated: it may be a part of a value that went on behind its line.
-            Error::failed(format!("{}:{line}:1: this name {why}", path.display())).hint(KEY_RULE)
-        })?;
-        Ok((name.to_owned(), Zeroizing::new(value.as_bytes().to_vec())))
-    };
-    dotenv::read(path, text).map(pair).collect()
+    let mut first: HashMap<&str, (usize, Zeroizing<String>)> = HashMap::new();
+    let variables = dotenv::read(path, text)?;
+    for Variable { line, name, value } in &variables {
+        // Nor is the name repeated: it may be a part of a value that went on behind its line.
+        let wrong = |why: String| Error::failed(format!("{}:{line}:1: this name {why}", path.display()));
+        check_variable(name).map_err(|why| wrong(why.to_owned()).hint(VARIABLE_RULE))?;
+        match first.get(name) {
+            Some((earlier, old)) if old != value => {
+                return Err(wrong(format!("stands in line {earlier} already, with another value")).hint("keep one of the two"));
+            }
+            Some(_) => {}
+            None => drop(first.insert(name, (*line, value.clone()))),
+        }
+    }
+    Ok(variables.into_iter().map(|one| (one.name.to_owned(), Zeroizing::new(one.value.as_bytes().to_vec()))).collect())
 }

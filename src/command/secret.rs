@@ -17,8 +17,8 @@ use crate::kubeconfig;
 use crate::release::announce;
 use crate::release::backups;
 use crate::release::secret_data::Data;
-use crate::release::secret_text::{KEY_RULE, SecretText, check_key, fingerprints, merged, no_variables};
-use crate::release::secrets::{self, AppSecret, Changes, Purpose};
+use crate::release::secret_text::{KEY_RULE, SecretText, VARIABLE_RULE, check_key, fingerprints, merged, no_variables};
+use crate::release::secrets::{self, AppSecret, Purpose};
 use crate::session::Session;
 use crate::tools::editor;
 use crate::tools::kubectl::Kubectl;
@@ -336,23 +336,17 @@ impl<'a> Store<'a> {
             ui.say("nothing changed");
             return Ok(());
         }
+        let no_names: Vec<&str> =
+            no_variables(data, self.purpose).into_iter().filter(|key| changes.added.iter().any(|new| new == key)).collect();
+        if !no_names.is_empty() {
+            return Err(Error::refused(format!("{} cannot be a variable; nothing was changed", no_names.join(", "))).hint(VARIABLE_RULE));
+        }
         self.secret.apply(ui, &self.kubectl, data, &self.session.env.executor())?;
         ui.done(&format!("{name}: {}", changes.summary()));
-        self.warn_of_names(data, &changes);
         let text = format!("{name} on cluster {}: {}\nexecutor: {}", self.cluster, changes.summary(), self.session.env.executor());
         announce::send(self.session, &text, false)?;
         ui.hint("running containers keep the old values: lain redeploy (or lain restart)");
         Ok(())
-    }
-
-    fn warn_of_names(&self, data: &Data, changes: &Changes) {
-        let names: Vec<&str> =
-            no_variables(data, self.purpose).into_iter().filter(|key| changes.added.iter().any(|added| added == key)).collect();
-        if !names.is_empty() {
-            let text =
-                format!("{}: a name that starts with a digit is left out of the environment before Kubernetes 1.34", names.join(", "));
-            self.session.ui.warn(&text);
-        }
     }
 
     /// Prints the backups, newest first: keys only.

@@ -41,10 +41,19 @@ impl Command for Status {
         let cluster = session.cluster()?;
         let selector = look::selector(&app.appname, release);
         let urls = links::urls(app, cluster);
+        let proxies = session.proxies();
         // One round trip deep: everything is asked at once.
         let (pods, usage, reachable) = std::thread::scope(|scope| {
             let usage = scope.spawn(|| usage::top(&kubectl, &selector));
-            let urls: Vec<_> = urls.iter().map(|url| scope.spawn(move || (url.clone(), probe(url)))).collect();
+            let urls: Vec<_> = urls
+                .iter()
+                .map(|url| {
+                    scope.spawn({
+                        let proxies = &proxies;
+                        move || (url.clone(), probe(proxies, url))
+                    })
+                })
+                .collect();
             let pods = look::pods(&kubectl, &selector);
             let urls: Vec<(String, Reach)> = urls.into_iter().filter_map(|handle| handle.join().ok()).collect();
             (pods, usage.join(), urls)

@@ -4,12 +4,21 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use ureq::Agent;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ureq::config::AutoHeaderValue;
-use ureq::http::{self, Request};
+use ureq::http::header::PROXY_AUTHORIZATION;
+use ureq::http::uri::Scheme;
+use ureq::http::{self, HeaderValue, Request, Response, StatusCode};
 use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector, SocksConnector, TcpConnector};
+use ureq::{Agent, AsSendBody, Body, ProxyProtocol};
 
 use super::failure::{Failure, Trouble};
+use super::plain_proxy::PlainProxyConnector;
+use super::proxy::Proxies;
+use super::redirect::{MAX_HOPS, next_hop};
 use super::reply::Reply;
 use super::retry::Retry;
 use crate::error::Result;
@@ -27,8 +36,8 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// A client. Connections are kept and used again.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    agent: Agent,
-    unbounded: OnceLock<Agent>,
+    line: Line,
+    unbounded: OnceLock<Line>,
     trust: Trust,
     timeout: Duration,
     max_body: u64,
@@ -63,36 +72,66 @@ pub(super) struct Trust {
     pub roots: Vec<Certificate<'static>>,
     /// Shown to servers that ask for a certificate.
     pub identity: Option<ClientCert>,
-    /// Redirects are replies like others, for the caller to judge.
-    pub stay: bool,
-    /// No proxy, whatever the environment says.
-    pub direct: bool,
+}
+
+/// An agent, and the proxies that its requests go by.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    agent: Agent,
+    proxies: Proxies,
+}
+
+impl Line {
+    /// Sends a request, and reads the head of the reply. Redirects are replies like others.
+    ///
+    /// # Errors
+    /// No reply came, or the proxy was in the way.
+    pub(super) fn run(&self, mut request: Request<impl AsSendBody>) -> Result<Response<Body>, Failure> {
+        let Some(chosen) = self.proxies.choose(request.uri()) else {
+            return self.agent.run(request).map_err(|error| Failure::of(&error));
+        };
+        let proxy = chosen.proxy()?;
+        let plain = request.uri().scheme() == Some(&Scheme::HTTP) && matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+        if let Some(user) = proxy.username().filter(|_| plain) {
+            let login = STANDARD.encode(format!("{user}:{}", proxy.password().unwrap_or_default()));
+            let value = HeaderValue::from_str(&format!("Basic {login}")).map_err(|_| chosen.failure("its login is malformed"))?;
+            request.headers_mut().insert(PROXY_AUTHORIZATION, value);
+        }
+        let request = self.agent.configure_request(request).proxy(Some(proxy.clone())).build();
+        let response = self.agent.run(request).map_err(|error| chosen.blame(Failure::of(&error)))?;
+        match response.status() {
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(chosen.failure("it wants a login (407)")),
+            _ => Ok(response),
+        }
+    }
 }
 
 impl Client {
-    /// A client; `timeout` bounds each try, `insecure` skips certificate checks (for registries marked so).
-    pub(crate) fn new(timeout: Duration, tries: u32, pause: Duration, insecure: bool) -> Self {
-        Self::trusting(timeout, tries, pause, Trust { insecure, ..Trust::default() })
+    /// A client that tries once; `timeout` bounds it, `insecure` skips certificate checks.
+    pub(crate) fn new(proxies: &Proxies, timeout: Duration, insecure: bool) -> Self {
+        Self::trusting(proxies, timeout, (1, Duration::ZERO), Trust { insecure, ..Trust::default() })
     }
 
-    /// As [`Client::new`], for those who need it finer.
-    pub(super) fn trusting(timeout: Duration, tries: u32, pause: Duration, trust: Trust) -> Self {
-        Self::with(timeout, timeout.min(CONNECT), MAX_BODY, Retry { tries, pause, total: TOTAL }, trust)
+    /// A client for those who need it finer: `timeout` bounds each try.
+    pub(super) fn trusting(proxies: &Proxies, timeout: Duration, (tries, pause): (u32, Duration), trust: Trust) -> Self {
+        Self::with(proxies, timeout, timeout.min(CONNECT), MAX_BODY, Retry { tries, pause, total: TOTAL }, trust)
     }
 
     /// A client that tries once: `timeout` bounds all of it, `connect` the connection, `max_body` what is read, in bytes.
-    pub(crate) fn once_within(timeout: Duration, connect: Duration, max_body: u64) -> Self {
+    pub(crate) fn once_within(proxies: &Proxies, timeout: Duration, connect: Duration, max_body: u64) -> Self {
         let retry = Retry { tries: 1, pause: Duration::ZERO, total: timeout };
-        Self::with(timeout, connect, max_body, retry, Trust::default())
+        Self::with(proxies, timeout, connect, max_body, retry, Trust::default())
     }
 
-    fn with(timeout: Duration, connect: Duration, max_body: u64, retry: Retry, trust: Trust) -> Self {
-        Self { agent: agent(Some(timeout), connect, trust.clone()), unbounded: OnceLock::new(), trust, timeout, max_body, retry }
+    fn with(proxies: &Proxies, timeout: Duration, connect: Duration, max_body: u64, retry: Retry, trust: Trust) -> Self {
+        let line = Line { agent: agent(Some(timeout), connect, trust.clone()), proxies: proxies.clone() };
+        Self { line, unbounded: OnceLock::new(), trust, timeout, max_body, retry }
     }
 
     /// For bodies of any length, which take their time: whoever uses it sees to it that they move.
-    pub(super) fn unbounded(&self) -> Agent {
-        self.unbounded.get_or_init(|| agent(None, CONNECT, self.trust.clone())).clone()
+    pub(super) fn unbounded(&self) -> Line {
+        let line = || Line { agent: agent(None, CONNECT, self.trust.clone()), proxies: self.line.proxies.clone() };
+        self.unbounded.get_or_init(line).clone()
     }
 
     /// Sends a request, again on 429, 5xx and broken connections.
@@ -126,19 +165,34 @@ impl Client {
             Method::Post => (http::Method::POST, Some("application/octet-stream"), ""),
             Method::Put(kind, body) => (http::Method::PUT, Some(kind), body),
         };
-        let mut request = Request::builder().method(verb).uri(url);
-        for (name, value) in headers.iter().copied().chain(kind.map(|kind| ("Content-Type", kind))) {
-            request = request.header(name, value);
-        }
-        let malformed = |_| Failure::new(Trouble::Other, "the address or a header is malformed");
-        let request = request.body(kind.map(|_| body.to_owned())).map_err(malformed)?;
-        let (agent, max_body) = (self.agent.clone(), self.max_body);
+        let message = Message {
+            verb,
+            url: url.to_owned(),
+            headers: headers.iter().copied().map(owned).collect(),
+            body: kind.map(|kind| (kind.to_owned(), body.to_owned())),
+            is_json_post: matches!(method, Method::PostJson(_)),
+        };
+        let (line, max_body) = (self.line.clone(), self.max_body);
         let (started, limit) = (Instant::now(), self.timeout + Duration::from_secs(1));
         aside(
-            move || exchange(&agent, request, max_body),
+            move || exchange(&line, message, max_body),
             || (started.elapsed() > limit).then(|| Failure::new(Trouble::Timeout, "no answer in time")),
         )
     }
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+/// What is sent to one address, and then maybe to the next.
+struct Message {
+    verb: http::Method,
+    url: String,
+    headers: Vec<(String, String)>,
+    /// Its media type, and itself.
+    body: Option<(String, String)>,
+    is_json_post: bool,
 }
 
 /// Does this on a thread of its own, so that Ctrl-C ends the wait for it, and so does what `late` finds, which is asked at each glance.
@@ -163,28 +217,52 @@ pub(super) fn aside<T: Send + 'static>(
 fn agent(timeout: Option<Duration>, connect: Duration, trust: Trust) -> Agent {
     let roots = if trust.roots.is_empty() { RootCerts::PlatformVerifier } else { RootCerts::Specific(Arc::new(trust.roots)) };
     let tls = TlsConfig::builder().root_certs(roots).client_cert(trust.identity).disable_verification(trust.insecure).build();
-    let mut config = Agent::config_builder()
+    let config = Agent::config_builder()
         .timeout_global(timeout)
         .timeout_connect(Some(connect))
         .http_status_as_error(false)
+        .max_redirects(0) // each address has its own proxy
+        .max_redirects_will_error(false)
+        .proxy(None) // chosen for each address
         .tls_config(tls)
-        .user_agent(AutoHeaderValue::from(concat!("lain/", env!("CARGO_PKG_VERSION"))));
-    if trust.stay {
-        config = config.max_redirects(0).max_redirects_will_error(false);
-    }
-    if trust.direct {
-        config = config.proxy(None);
-    }
-    config.build().into()
+        .user_agent(AutoHeaderValue::from(concat!("lain/", env!("CARGO_PKG_VERSION"))))
+        .build();
+    let connector =
+        ().chain(SocksConnector::default())
+            .chain(PlainProxyConnector)
+            .chain(ConnectProxyConnector::default())
+            .chain(TcpConnector::default())
+            .chain(RustlsConnector::default());
+    Agent::with_parts(config, connector, DefaultResolver::default())
 }
 
-fn exchange(agent: &Agent, request: Request<Option<String>>, max_body: u64) -> Result<Reply, Failure> {
-    let (parts, body) = request.into_parts();
-    let outcome = match body {
-        Some(body) => agent.run(Request::from_parts(parts, body)),
-        None => agent.run(Request::from_parts(parts, ())),
-    };
-    let mut response = outcome.map_err(|error| Failure::of(&error))?;
-    let body = response.body_mut().with_config().limit(max_body).read_to_vec().map_err(|error| Failure::of(&error))?;
-    Ok(Reply { status: response.status(), headers: response.headers().clone(), body })
+/// Sends it and follows redirects: a login goes to no other host, and nothing goes from https to http. What is posted to a webhook that then sends on
+/// to a page has arrived: the page is the reply.
+fn exchange(line: &Line, mut message: Message, max_body: u64) -> Result<Reply, Failure> {
+    for _ in 0..=MAX_HOPS {
+        let mut request = Request::builder().method(&message.verb).uri(&message.url);
+        let kind = message.body.as_ref().map(|(kind, _)| ("Content-Type", kind.as_str()));
+        for (name, value) in message.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(kind) {
+            request = request.header(name, value);
+        }
+        let malformed = |_| Failure::new(Trouble::Other, "the address or a header is malformed");
+        let mut response = match &message.body {
+            Some((_, body)) => line.run(request.body(body.as_str()).map_err(malformed)?)?,
+            None => line.run(request.body(()).map_err(malformed)?)?,
+        };
+        let status = response.status();
+        let reads = matches!(message.verb, http::Method::GET | http::Method::HEAD);
+        let becomes_get = message.is_json_post && matches!(status.as_u16(), 301..=303);
+        let location = response.headers().get("location").and_then(|value| value.to_str().ok()).filter(|_| reads || becomes_get);
+        if let Some(next) = next_hop(&message.url, status, location, &mut message.headers)? {
+            message.url = next;
+            if becomes_get {
+                (message.verb, message.body, message.is_json_post) = (http::Method::GET, None, false);
+            }
+            continue;
+        }
+        let body = response.body_mut().with_config().limit(max_body).read_to_vec().map_err(|error| Failure::of(&error))?;
+        return Ok(Reply { status, headers: response.headers().clone(), body });
+    }
+    Err(Failure::new(Trouble::Other, "it redirects without end"))
 }

@@ -21,6 +21,8 @@ pub(super) enum Trouble {
     Certificate,
     /// The server wants to see a certificate of ours, or another one.
     ClientCertificate,
+    /// The proxy on the way to it.
+    Proxy,
     /// The server does not speak TLS.
     NoTls,
     /// What came is no HTTP.
@@ -63,6 +65,11 @@ impl Failure {
             }
             ureq::Error::LargeResponseHeader(..) => Self::new(Trouble::NoHttp, "its answer has a header that is too large"),
             ureq::Error::Decompress(..) => Self::new(Trouble::NoHttp, "the answer cannot be unpacked"),
+            // "proxy server responded 403/403"
+            ureq::Error::ConnectProxyFailed(why) => {
+                let status = why.rsplit('/').next().filter(|status| status.len() == 3);
+                Self::new(Trouble::Proxy, status.map_or("it does not answer".to_owned(), |status| format!("it refuses ({status})")))
+            }
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => Self::new(Trouble::Other, "the address or a header is malformed"),
             other => Self::new(Trouble::Other, other.to_string()),
         }
@@ -116,6 +123,8 @@ impl Failure {
     pub(super) fn into_error(self, url: &str) -> Error {
         match self.trouble {
             Trouble::Interrupted => Error::interrupted(),
+            Trouble::Proxy => Error::failed(format!("{}: {}", host_of(url), self.words))
+                .hint(format!("export NO_PROXY=\"$NO_PROXY,{}\" # where it is reached without a proxy", host_of(url))),
             _ => Error::failed(format!("{}: {}", host_of(url), self.words)),
         }
     }

@@ -3,8 +3,11 @@
 pub(crate) mod client;
 pub(crate) mod credentials;
 mod failure;
+mod plain_proxy;
 pub(crate) mod probe;
 pub(crate) mod prometheus;
+pub(crate) mod proxy;
+mod redirect;
 pub mod registry;
 mod reply;
 mod retry;

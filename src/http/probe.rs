@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::client::{Client, Method};
+use super::proxy::Proxies;
 
 /// The longest that it may take.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -33,8 +34,8 @@ impl std::fmt::Display for Reach {
 }
 
 /// Asks an address once. Its certificate is not checked: whether it answers is the question.
-pub(crate) fn probe(url: &str) -> Reach {
-    match Client::new(TIMEOUT, 1, Duration::ZERO, true).try_send(Method::Get, url, &[]) {
+pub(crate) fn probe(proxies: &Proxies, url: &str) -> Reach {
+    match Client::new(proxies, TIMEOUT, true).try_send(Method::Get, url, &[]) {
         Ok(reply) => Reach::Answered(reply.status.as_u16()),
         Err(failure) => Reach::Unreachable(failure.words),
     }
@@ -56,10 +57,10 @@ mod tests {
             let _ = stream.read(&mut [0; 1024]);
             stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").expect("a reply");
         });
-        let reach = probe(&url);
+        let reach = probe(&Proxies::default(), &url);
         server.join().expect("the server ends");
         assert!(reach == Reach::Answered(404) && !reach.is_good() && reach.to_string() == "404");
-        assert_eq!(probe(&url), Reach::Unreachable("connection refused".into())); // the port is closed now
+        assert_eq!(probe(&Proxies::default(), &url), Reach::Unreachable("connection refused".into())); // the port is closed now
         assert!(Reach::Answered(200).is_good() && Reach::Answered(302).is_good());
     }
 }

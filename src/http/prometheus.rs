@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 
 use super::client::{Client, Method};
-use super::registry::encode;
+use super::proxy::Proxies;
 use super::reply::Reply;
-use super::url::host_of;
+use super::url::{encode, host_of};
 use crate::error::{Error, Result};
 use crate::interrupt;
 
@@ -45,11 +45,17 @@ pub(crate) type Series = Vec<(f64, f64)>;
 ///
 /// # Errors
 /// Not all of it was answered within the time: the first reason, in plain words. Or Ctrl-C.
-pub(crate) fn ask(base: &str, queries: Vec<Query>, within: Duration) -> Result<Vec<Vec<Series>>> {
+pub(crate) fn ask(proxies: &Proxies, base: &str, queries: Vec<Query>, within: Duration) -> Result<Vec<Vec<Series>>> {
     let deadline = Instant::now() + within;
     let count = queries.len();
     let base = if base.contains("://") { base.to_owned() } else { format!("http://{base}") };
-    let asker = Arc::new(Asker { base: base.trim_end_matches('/').to_owned(), queries, next: AtomicUsize::new(0), deadline });
+    let asker = Arc::new(Asker {
+        proxies: proxies.clone(),
+        base: base.trim_end_matches('/').to_owned(),
+        queries,
+        next: AtomicUsize::new(0),
+        deadline,
+    });
     let (sender, answers) = mpsc::channel();
     // Not scoped: a server that keeps a thread waiting must not keep the run waiting.
     for _ in 0..count.min(AT_ONCE) {
@@ -81,6 +87,7 @@ pub(crate) fn ask(base: &str, queries: Vec<Query>, within: Duration) -> Result<V
 }
 
 struct Asker {
+    proxies: Proxies,
     base: String,
     queries: Vec<Query>,
     /// Which question is asked next.
@@ -102,7 +109,7 @@ impl Asker {
     fn one(&self, query: &Query) -> Result<Vec<Series>> {
         let left = self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         // Whoever asked ends the wait, in words of its own.
-        let client = Client::once_within(left + Duration::from_secs(1), CONNECT, MAX_BODY);
+        let client = Client::once_within(&self.proxies, left + Duration::from_secs(1), CONNECT, MAX_BODY);
         let seconds = |time: Duration| format!("{:.3}", time.as_secs_f64());
         let parameters = match query {
             Query::Now(expression) => format!("query?query={}", encode(expression)),
@@ -126,6 +133,7 @@ fn read(reply: &Reply) -> Result<Vec<Series>, String> {
     match status.as_u16() {
         200..=299 => {}
         401 | 403 => return Err(format!("it wants a login ({status})")),
+        300..=399 => return Err(format!("it redirects to no location that can be followed ({status})")),
         404 => return Err("no Prometheus answers under this address (404)".to_owned()),
         _ => return Err(format!("it answered {status}")),
     }

@@ -6,6 +6,7 @@ use ureq::http::StatusCode;
 
 use super::failure::{Failure, Trouble};
 use super::reply::Reply;
+use crate::error::Error;
 use crate::interrupt;
 
 /// The longest wait that a server may ask for with `Retry-After`; who wants more gets no second try.
@@ -39,18 +40,37 @@ impl Retry {
     }
 }
 
-/// For what must arrive if it can: so many tries, so far apart, whatever stood in the way; the last error.
+/// What stood in the way of one try.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// In words.
+    pub error: Error,
+    /// True for what another try may find gone.
+    pub passes: bool,
+}
+
+impl Fault {
+    /// A request without a reply.
+    pub(super) fn of(failure: Failure, url: &str) -> Self {
+        let passes =
+            matches!(failure.trouble, Trouble::NoSuchHost | Trouble::Refused | Trouble::Timeout | Trouble::Broken | Trouble::Proxy);
+        Self { error: failure.into_error(url), passes }
+    }
+}
+
+/// For what must arrive if it can: so many tries, so far apart, while what stands in the way may pass; the last error.
 ///
 /// # Errors
-/// Every try failed, or Ctrl-C came.
-pub(super) fn persist<T>((tries, pause): (u32, Duration), mut attempt: impl FnMut() -> crate::error::Result<T>) -> crate::error::Result<T> {
+/// Every try failed, one for good, or Ctrl-C came.
+pub(super) fn persist<T>((tries, pause): (u32, Duration), mut attempt: impl FnMut() -> Result<T, Fault>) -> crate::error::Result<T> {
     for _ in 1..tries {
-        if let Ok(done) = attempt() {
-            return Ok(done);
+        match attempt() {
+            Ok(done) => return Ok(done),
+            Err(fault) if !fault.passes => return Err(fault.error),
+            Err(_) => interrupt::sleep(pause)?,
         }
-        interrupt::sleep(pause)?;
     }
-    attempt()
+    attempt().map_err(|fault| fault.error)
 }
 
 /// Statuses that a server may get over by itself.
@@ -116,15 +136,16 @@ mod tests {
     #[test]
     fn what_must_arrive_is_tried_so_often() {
         let mut tries = 0;
-        let mut until = |good: u32| {
+        let mut until = |good: u32, most: u32| {
             tries = 0;
             let attempt = || {
                 tries += 1;
-                if tries == good { Ok(tries) } else { Err(crate::error::Error::failed(format!("try {tries}"))) }
+                if tries == good { Ok(tries) } else { Err(Fault { error: Error::failed(format!("try {tries}")), passes: tries != 5 }) }
             };
-            persist((3, Duration::ZERO), attempt).map_err(|error| error.to_string())
+            persist((most, Duration::ZERO), attempt).map_err(|error| error.to_string())
         };
-        assert_eq!([until(1), until(3), until(4)], [Ok(1), Ok(3), Err("try 3".to_owned())]);
+        assert_eq!([until(1, 3), until(3, 3), until(4, 3)], [Ok(1), Ok(3), Err("try 3".to_owned())]);
+        assert_eq!(until(7, 9), Err("try 5".to_owned()), "what is for good is not tried again");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::fix::{Finding, Fix};
 use super::sizing::{self, Declared, Part};
 use super::{Problem, Severity};
-use crate::cluster::usage::{Process, Record, Used};
+use crate::cluster::usage::{Process, Record, Seen, Used};
 use crate::error::Result;
 use crate::model::aliases::{ALIASES, canonical};
 use crate::model::app::{App, ProcKind};
@@ -23,11 +23,16 @@ use crate::values::node::{Node, Span};
 /// What is looked at when `prometheus_query_range` does not say.
 const RANGE: &str = "7d";
 /// Asks Prometheus, where the cluster has one, and compares. `now` is the time since 1970; files in the folders
-/// `protected` are the administrators', so that there is no [`Fix`] for them.
+/// `protected` are the administrators', so that there is no [`Fix`] for them. `ask` is [`Record::ask`]: this room has no way to the network.
 ///
 /// # Errors
 /// Ctrl-C alone; everything else that goes wrong becomes one warning.
-pub(crate) fn check(layers: &Layers, protected: &[PathBuf], now: Duration) -> Result<Vec<Finding>> {
+pub(crate) fn check(
+    layers: &Layers,
+    protected: &[PathBuf],
+    now: Duration,
+    ask: impl Fn(&Record<'_>, &[Process<'_>]) -> Result<Vec<Seen>>,
+) -> Result<Vec<Finding>> {
     let root = canonical(&layers.merged);
     let Some(base) = root.get("prometheus").and_then(Node::as_str).filter(|base| !base.trim().is_empty()) else { return Ok(vec![]) };
     let (app, _) = super::types::check(&root);
@@ -51,19 +56,26 @@ pub(crate) fn check(layers: &Layers, protected: &[PathBuf], now: Duration) -> Re
         length,
         now,
     };
-    let seen = match record.ask(&processes) {
+    let seen = match ask(&record, &processes) {
         Ok(seen) => seen,
         Err(error) if crate::interrupt::received() => return Err(error),
         Err(error) => return Ok(warn(&error.to_string())),
     };
     let mut problems = vec![];
-    let mut unknown = vec![];
+    let (mut unknown, mut lies) = (vec![], vec![]);
     for (proc, seen) in procs.iter().zip(seen) {
+        if let Some(lie) = seen.lie {
+            lies.push(lie);
+            continue;
+        }
         let expected = proc.kind != ProcKind::CronJob && proc.proc.replica_count != Some(0);
         if expected && (seen.used.memory.is_none() || !seen.has_cpu) {
             unknown.push(proc.name);
         }
         problems.extend(advisor.advise(proc, seen.used));
+    }
+    if !lies.is_empty() {
+        problems.extend(warn(&lies.join("; ")));
     }
     if !unknown.is_empty() {
         problems.extend(warn(&format!("no usage of {} in the last {range}", unknown.join(", "))));

@@ -11,7 +11,7 @@ use crate::model::manifest;
 use crate::model::version::Version;
 
 /// One object of a rendered chart.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rendered {
     /// The template, below the chart: `templates/cronjob.yaml`.
     pub template: String,
@@ -19,6 +19,8 @@ pub(crate) struct Rendered {
     pub api_version: String,
     /// `CronJob`.
     pub kind: String,
+    /// All of it.
+    pub object: manifest::Object,
 }
 
 /// The objects in what `helm template` printed. Lint says by itself what helm cannot read.
@@ -28,10 +30,11 @@ pub(crate) fn objects(manifest: &str) -> Vec<Rendered> {
     for document in manifest::documents(manifest) {
         template = document.template().unwrap_or(template);
         let objects = manifest::objects(document.text).unwrap_or_default();
-        found.extend(objects.iter().filter(|object| !object.kind().is_empty()).map(|object| Rendered {
+        found.extend(objects.into_iter().filter(|object| !object.kind().is_empty()).map(|object| Rendered {
             template: template.to_owned(),
             api_version: object.api_version().to_owned(),
             kind: object.kind().to_owned(),
+            object,
         }));
     }
     found

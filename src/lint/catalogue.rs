@@ -72,6 +72,7 @@ pub const CHECKS: &[Check] = &[
     check("L062", "memory request", "far from what is used, it wastes the node or gets the pod evicted"),
     check("L063", "memory limit", "too near to what is used the process is killed, too far a leak takes the node down"),
     check("L069", "no advice", "resource advice needs an answer from Prometheus"),
+    check("L070", "refused by Kubernetes", "the API server takes no such object, or the pods of it never come"),
 ];
 
 /// The check of an id.

@@ -12,10 +12,12 @@ pub(crate) mod fix;
 mod ingress;
 pub(crate) mod layers;
 mod names;
+mod place;
 mod procs;
 pub(crate) mod report;
 mod resources;
 mod secrets;
+pub(crate) mod server;
 pub(crate) mod sizing;
 mod types;
 

@@ -2,6 +2,7 @@
 
 use super::{Input, Problem, Severity, is_ignored};
 use crate::model::app::ProcKind;
+use crate::model::expansion::refers;
 use crate::values::node::Node;
 
 /// Endings of names that hold secrets.
@@ -97,7 +98,7 @@ fn is_secret(key: &str, text: &str) -> bool {
 fn is_literal(text: &str) -> bool {
     text.len() >= 6
         && !text.contains("${")
-        && !text.contains("$(")
+        && !refers(text)
         && !text.starts_with(['/', '<', '{'])
         && !text.contains("://")
         && !text.contains(char::is_whitespace)

@@ -88,6 +88,11 @@ impl Object {
         self.0["metadata"]["annotations"][key].as_str()
     }
 
+    /// Its `metadata`.
+    pub(crate) fn metadata(&self) -> &Json {
+        &self.0["metadata"]
+    }
+
     /// Its `spec`.
     pub(crate) fn spec(&self) -> &Json {
         &self.0["spec"]

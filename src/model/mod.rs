@@ -7,6 +7,7 @@ pub(crate) mod build_secret;
 pub mod cluster;
 pub mod dotenv;
 pub mod duration;
+pub(crate) mod expansion;
 pub(crate) mod hex;
 pub mod image;
 pub(crate) mod kubernetes;

@@ -92,7 +92,7 @@ fn send_words(session: &Session, words: impl FnOnce() -> Result<String>, strict:
             if webhook.fitted(&text) != text {
                 session.ui.warn("the message is longer than the webhook's provider takes: it is cut");
             }
-            webhook.send(&text).map(|()| true)
+            webhook.send(&session.proxies(), &text).map(|()| true)
         }
         None => Ok(false),
     });

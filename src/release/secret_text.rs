@@ -148,6 +148,18 @@ pub(crate) fn check_key(key: &str) -> std::result::Result<(), &'static str> {
     }
 }
 
+/// What may be the name of a variable, in a few words.
+pub(crate) const VARIABLE_RULE: &str = "a name has letters, digits, `-`, `_` and `.` alone, 253 at most, and starts with no digit, which containers before Kubernetes 1.34 would not get";
+
+/// As [`check_key`], for a name that is to become an environment variable on every cluster.
+///
+/// # Errors
+/// The server would refuse it, or kubelet leave it out.
+pub(crate) fn check_variable(name: &str) -> std::result::Result<(), &'static str> {
+    check_key(name)?;
+    if name.starts_with(|c: char| c.is_ascii_digit()) { Err("starts with a digit") } else { Ok(()) }
+}
+
 /// Keys that give no environment variable on every cluster: before Kubernetes 1.34 kubelet leaves out those that start with a digit
 /// (`IsEnvVarName`; KEP-4369).
 pub(crate) fn no_variables(data: &Data, purpose: Purpose) -> Vec<&str> {

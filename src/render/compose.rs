@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::fill::fill;
 use crate::error::Result;
 use crate::model::app::{App, WORKDIR};
+use crate::model::expansion::expand;
 use crate::model::proc::Proc;
 use crate::model::text::EnvMap;
 
@@ -40,7 +41,7 @@ pub(crate) fn render(app: &App, repository: &str) -> Result<String> {
 }
 
 fn service<'a>(app: &App, repository: &str, name: &'a str, proc: &'a Proc) -> Service<'a> {
-    let environment = merged(app.env.as_ref(), proc.env.as_ref());
+    let environment = expanded(merged(app.env.as_ref(), proc.env.as_ref()));
     Service {
         name,
         image: match (&proc.image, &proc.image_tag) {
@@ -48,8 +49,8 @@ fn service<'a>(app: &App, repository: &str, name: &'a str, proc: &'a Proc) -> Se
             (None, tag) => format!("{repository}:{}", tag.as_deref().unwrap_or("latest")),
         },
         is_latest: proc.image.is_none() && proc.image_tag.is_none(),
-        command: proc.command.iter().flatten().map(|word| for_compose(&word.0)).collect(),
-        environment: environment.into_iter().map(|(name, value)| (name, for_compose(&value))).collect(),
+        command: proc.command.iter().flatten().map(|word| for_compose(&word.0, |name| value_of(&environment, name))).collect(),
+        environment: environment.iter().map(|(name, value)| (name.clone(), escaped(value))).collect(),
         working_dir: proc.working_dir.as_deref().unwrap_or(WORKDIR),
     }
 }
@@ -63,8 +64,28 @@ fn merged(global: Option<&EnvMap>, own: Option<&EnvMap>) -> Vec<(String, String)
     env.into_iter().filter_map(|(key, value)| Some((key, value?.0))).collect()
 }
 
-/// Compose replaces `$NAME`; `$$` is one dollar.
-fn for_compose(text: &str) -> String {
+/// What a container gets of each: a variable may refer to those that the chart lists before it, by name.
+fn expanded(mut environment: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut order: Vec<usize> = (0..environment.len()).collect();
+    order.sort_by(|a, b| environment[*a].0.cmp(&environment[*b].0));
+    for (place, at) in order.iter().enumerate() {
+        let known =
+            |name: &str| order[..place].iter().map(|at| &environment[*at]).find(|(other, _)| other == name).map(|(_, value)| value.clone());
+        environment[*at].1 = expand(&environment[*at].1, known);
+    }
+    environment
+}
+
+fn value_of(environment: &[(String, String)], name: &str) -> Option<String> {
+    environment.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
+}
+
+/// What Kubernetes makes of a text, as compose writes it: compose replaces `$NAME`, and `$$` is one dollar.
+fn for_compose(text: &str, known: impl Fn(&str) -> Option<String>) -> String {
+    escaped(&expand(text, known))
+}
+
+fn escaped(text: &str) -> String {
     text.replace('$', "$$")
 }
 
@@ -79,6 +100,24 @@ mod tests {
         }))
         .expect("an app");
         insta::assert_snapshot!(render(&app, "ccr.ccs.tencentyun.com/yashi/dummy").expect("renders"));
+    }
+
+    /// The second column is what the container gets by Kubernetes' rules, and by compose's from this file.
+    #[test]
+    fn dollars_mean_what_they_mean_to_kubernetes() {
+        let app: App = serde_json::from_value(serde_json::json!({
+            "appname": "d", "env": {"A": "pa$$word", "B": "$(A)-$(NOT)", "AA": "$(B)", "C": "$A ${A} $$(A)"},
+            "deployments": {"w": {"image": "redis:7", "command": ["sh", "-c", "echo $(A) $$HOME $(B) $HOME"]}}
+        }))
+        .expect("an app");
+        let text = render(&app, "r/d").expect("renders");
+        let service = serde_yaml::from_str::<serde_json::Value>(&text).expect("YAML")["services"]["w"].clone();
+        let env = |name: &str| service["environment"][name].as_str().expect(name).replace("$$", "$");
+        assert_eq!([env("A"), env("B"), env("AA"), env("C")], ["pa$word", "pa$word-$(NOT)", "$(B)", "$A ${A} $(A)"], "{text}");
+        assert_eq!(
+            service["command"][2].as_str().map(|word| word.replace("$$", "$")).as_deref(),
+            Some("echo pa$word $HOME pa$word-$(NOT) $HOME")
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::http::client::Method;
 use crate::http::credentials::{Credentials, Login};
 use crate::http::failure::Trouble;
 use crate::http::reply::Reply;
+use crate::http::url::encode;
 
 /// How lain names itself to login servers.
 const CLIENT: &str = "lain";
@@ -64,6 +65,7 @@ impl Registry<'_> {
         let name = self.place.name();
         let reply = sent.map_err(|failure| match failure.trouble {
             Trouble::Interrupted => Error::interrupted(),
+            Trouble::Proxy => failure.into_error(&server.base()),
             _ => Error::failed(format!("{}: {}", server.host(), failure.words))
                 .context(format!("the login server of registry {name} cannot be asked"))
                 .hint(format!("curl -v {} # is it up?", server.base())),
@@ -121,17 +123,4 @@ impl Registry<'_> {
             _ => error.hint(if name == "docker.io" { "docker login".to_owned() } else { format!("docker login {name}") }),
         }
     }
-}
-
-/// A text as part of a query or a form.
-pub(in crate::http) fn encode(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b':' | b'/' | b',') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

@@ -8,10 +8,10 @@ use serde_json::Value as Json;
 use ureq::http::StatusCode;
 
 use super::transfer::{End, pass_on};
-use super::{Action, MANIFESTS, Registry, digest_of, encode, is_digest};
+use super::{Action, MANIFESTS, Registry, digest_of, is_digest};
 use crate::error::{Error, Result};
 use crate::http::client::Method;
-use crate::http::url::host_of;
+use crate::http::url::{encode, host_of};
 
 /// Indexes hold images, not indexes of indexes of indexes.
 const DEPTH: usize = 3;
@@ -80,8 +80,8 @@ impl Registry<'_> {
         };
         let from = format!("{}{here}", self.reach.base());
         let url = format!("{upload}{}digest={}", if upload.contains('?') { '&' } else { '?' }, encode(digest));
-        let source = End { agent: self.reach.client_in_use().unbounded(), headers: login(self, &from, Action::Pull), url: from };
-        let target = End { agent: to.reach.client_in_use().unbounded(), headers: login(to, &url, Action::Push), url };
+        let source = End { line: self.reach.client_in_use().unbounded(), headers: login(self, &from, Action::Pull), url: from };
+        let target = End { line: to.reach.client_in_use().unbounded(), headers: login(to, &url, Action::Push), url };
         let status = pass_on(source, target, size, still).map_err(|failure| to.unreachable(failure))?;
         if status == StatusCode::CREATED {
             return Ok(());

@@ -18,13 +18,13 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use ureq::http::StatusCode;
 
-pub(super) use self::auth::encode;
 use self::challenge::challenges;
 use self::reach::{Place, Reach};
 use super::client::Method;
 use super::credentials::Credentials;
 use super::failure::{Failure, Trouble};
 use super::reply::Reply;
+use super::url::encode;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::model::cluster::Cluster;

@@ -1,19 +1,19 @@
 //! How a registry is reached: http or https, whose certificates count, and where a redirect may lead.
 
 use std::cell::{Cell, OnceCell};
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ureq::http::{StatusCode, Uri};
+use ureq::http::StatusCode;
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, parse_pem};
 
 use crate::env::Env;
 use crate::error::Result;
 use crate::http::client::{Client, Method, Trust};
 use crate::http::failure::{Failure, Trouble};
+use crate::http::proxy::Proxies;
 use crate::http::reply::Reply;
-use crate::http::url::host_of;
+use crate::http::url::{host_of, is_loopback, resolve};
 use crate::model::cluster::Cluster;
 use crate::model::image::{ImageReference, repository_in};
 
@@ -22,8 +22,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Tries on 429, 5xx and broken connections, and the wait before the second; it doubles.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
-/// Redirects that are followed.
-pub(super) const MAX_HOPS: usize = 5;
 /// Docker Hub's registry.
 pub(super) const HUB: &str = "registry-1.docker.io";
 
@@ -79,6 +77,7 @@ struct Way {
 pub(super) struct Reach {
     host: String,
     verified: bool,
+    proxies: Proxies,
     /// Where docker keeps what it trusts and shows there.
     certificates: Vec<PathBuf>,
     ways: Vec<Way>,
@@ -99,6 +98,7 @@ impl Reach {
         Self {
             host: place.host.clone(),
             verified: !insecure,
+            proxies: Proxies::of(env),
             certificates: certificate_folders(env, &place.host),
             ways: https.into_iter().map(|https| Way { https, client: OnceCell::new() }).collect(),
             chosen: Cell::new(None),
@@ -110,6 +110,7 @@ impl Reach {
         Self {
             host: host.to_owned(),
             verified: self.verified || name_of(host) != name_of(&self.host),
+            proxies: self.proxies.clone(),
             certificates: certificate_folders(env, host),
             ways: vec![Way { https, client: OnceCell::new() }],
             chosen: Cell::new(Some(0)),
@@ -181,14 +182,13 @@ impl Reach {
     fn by(&self, index: usize, method: Method<'_>, path: &str, headers: &[(&str, &str)]) -> Result<Reply, Failure> {
         let way = &self.ways[index];
         let client = way.client.get_or_init(|| self.client());
-        follow(client, method, &format!("{}://{}{path}", if way.https { "https" } else { "http" }, self.host), headers)
+        client.try_send(method, &format!("{}://{}{path}", if way.https { "https" } else { "http" }, self.host), headers)
     }
 
     fn client(&self) -> Client {
         let roots = if self.verified { extra_roots(&self.certificates) } else { vec![] };
-        let trust =
-            Trust { insecure: !self.verified, roots, identity: identity(&self.certificates), stay: true, direct: is_loopback(&self.host) };
-        Client::trusting(TIMEOUT, TRIES, PAUSE, trust)
+        let trust = Trust { insecure: !self.verified, roots, identity: identity(&self.certificates) };
+        Client::trusting(&self.proxies, TIMEOUT, (TRIES, PAUSE), trust)
     }
 }
 
@@ -197,72 +197,12 @@ fn may_be_plain(failure: &Failure) -> bool {
     matches!(failure.trouble, Trouble::NoTls | Trouble::Refused | Trouble::Broken)
 }
 
-/// Follows redirects itself: a login goes to no other host, and nothing goes from https to http.
-fn follow(client: &Client, method: Method<'_>, url: &str, headers: &[(&str, &str)]) -> Result<Reply, Failure> {
-    let mut url = url.to_owned();
-    let mut headers = headers.to_vec();
-    for _ in 0..=MAX_HOPS {
-        let reply = client.try_send(method, &url, &headers)?;
-        let moved = matches!(method, Method::Get | Method::Head);
-        let location = reply.header("location").filter(|_| moved);
-        let Some(next) = next_hop(&url, reply.status, location, &mut headers)? else { return Ok(reply) };
-        url = next;
-    }
-    Err(Failure::new(Trouble::Other, "it redirects without end"))
-}
-
-/// Where a reply sends a reader on to, if anywhere; without the login, once it is another host.
-pub(super) fn next_hop<T: AsRef<str>>(
-    url: &str,
-    status: StatusCode,
-    location: Option<&str>,
-    headers: &mut Vec<(T, T)>,
-) -> Result<Option<String>, Failure> {
-    let moved = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
-    let Some(next) = location.filter(|_| moved).and_then(|location| resolve(url, location)) else { return Ok(None) };
-    if url.starts_with("https://") && !next.starts_with("https://") {
-        return Err(Failure::new(Trouble::Other, "it redirects from https to http, which is not followed"));
-    }
-    if host_of(&next) != host_of(url) {
-        headers.retain(|(name, _)| !name.as_ref().eq_ignore_ascii_case("authorization"));
-    }
-    Ok(Some(next))
-}
-
-/// The address a `Location` means; none for what is no address of http.
-fn resolve(url: &str, location: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://")?;
-    let next = if location.starts_with("//") {
-        format!("{scheme}:{location}")
-    } else if location.starts_with('/') {
-        format!("{scheme}://{}{location}", host_of(url))
-    } else if location.contains("://") {
-        location.to_owned()
-    } else {
-        let path = rest.split(['?', '#']).next()?;
-        format!("{scheme}://{}/{location}", path.rsplit_once('/')?.0)
-    };
-    let uri: Uri = next.parse().ok()?; // as the client will read it
-    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    Some(format!("{scheme}://{}{path}", host_of(uri.authority()?.as_str())))
-}
-
 /// The host without its port.
 pub(super) fn name_of(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.ends_with(':') && !port.is_empty() => name,
         _ => host,
     }
-}
-
-/// localhost, 127.0.0.0/8 and `[::1]`: nobody can listen in on the way there.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let name = name_of(host);
-    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
-    name == "localhost"
-        || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-        || bare.is_some_and(|bare| bare.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback()))
 }
 
 /// Where docker keeps a registry's CA and its own certificate for it, with and without root (<https://docs.docker.com/engine/security/certificates/>).
@@ -312,28 +252,6 @@ fn identity(folders: &[PathBuf]) -> Option<ClientCert> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn loopback_is_an_address_not_a_beginning() {
-        for host in ["localhost", "localhost:5000", "127.0.0.1:5000", "127.3.2.1", "[::1]", "[::1]:5000"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in ["127.evil.com", "127.0.0.1.evil.com:5000", "localhost.evil.com", "10.0.0.1", "[::2]:5000", "1270.0.0.1", ""] {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
-
-    #[test]
-    fn redirects_resolve_as_browsers_do() {
-        let resolve = |location| resolve("https://a.example.com:5000/v2/x/tags/list?n=1", location);
-        assert_eq!(resolve("/y?z=1").as_deref(), Some("https://a.example.com:5000/y?z=1"));
-        assert_eq!(resolve("//b.example.com/y").as_deref(), Some("https://b.example.com/y"));
-        assert_eq!(resolve("http://b.example.com").as_deref(), Some("http://b.example.com/"));
-        assert_eq!(resolve("more").as_deref(), Some("https://a.example.com:5000/v2/x/tags/more"));
-        assert_eq!(resolve("https://me:secret@b.example.com/y").as_deref(), Some("https://b.example.com/y"));
-        assert_eq!(resolve("file:///etc/passwd"), None);
-        assert_eq!(resolve("https://a b/"), None);
-    }
 
     #[test]
     fn the_cluster_speaks_of_its_own_registry() {

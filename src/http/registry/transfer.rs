@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use ureq::SendBody;
 use ureq::http::{Request, StatusCode};
-use ureq::{Agent, SendBody};
 
-use super::reach::{MAX_HOPS, next_hop};
-use crate::http::client::aside;
+use crate::http::client::{Line, aside};
 use crate::http::failure::{Failure, Trouble};
+use crate::http::redirect::{MAX_HOPS, next_hop};
 
 /// Where a body comes from, or goes to.
 pub(super) struct End {
-    pub agent: Agent,
+    pub line: Line,
     pub url: String,
     pub headers: Vec<(String, String)>,
 }
@@ -47,7 +47,7 @@ fn transfer(from: End, to: &End, size: u64, moved: Arc<AtomicU64>) -> Result<Sta
         request = request.header(name, value);
     }
     let request = request.body(SendBody::from_owned_reader(body)).map_err(malformed)?;
-    let response = to.agent.run(request).map_err(|error| Failure::of(&error))?;
+    let response = to.line.run(request)?;
     Ok(response.status())
 }
 
@@ -59,7 +59,7 @@ fn open(mut from: End) -> Result<impl Read + Send + 'static, Failure> {
             request = request.header(name, value);
         }
         let request = request.body(()).map_err(|_| Failure::new(Trouble::Other, "the address or a header is malformed"))?;
-        let response = from.agent.run(request).map_err(|error| Failure::of(&error))?;
+        let response = from.line.run(request)?;
         let location = response.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
         match next_hop(&from.url, response.status(), location.as_deref(), &mut from.headers)? {
             Some(next) => from.url = next,

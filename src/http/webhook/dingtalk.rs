@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::{Dialect, Webhook, judge_code, signature};
-use crate::error::Result;
+use super::super::url::encode;
+use super::{Dialect, Fault, Webhook, judge_code, signature};
 
 pub(super) struct Dingtalk;
 
@@ -32,11 +32,12 @@ impl Dialect for Dingtalk {
         let Some(secret) = &webhook.secret else { return webhook.url.clone() };
         let time = now.as_millis();
         let sign = signature(secret, &format!("{time}\n{secret}"));
-        let sign = sign.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
-        format!("{}&timestamp={time}&sign={sign}", webhook.url)
+        let start = if webhook.url.contains('?') { '&' } else { '?' };
+        format!("{}{start}timestamp={time}&sign={}", webhook.url, encode(&sign))
     }
 
-    fn judge(&self, reply: &Json) -> Result<()> {
-        judge_code(reply["errcode"].as_i64(), reply)
+    /// -1 is "system busy", 130101 "sent too fast": <https://open.dingtalk.com/document/orgapp/custom-robots-send-group-messages>.
+    fn judge(&self, reply: &Json) -> Result<(), Fault> {
+        judge_code(reply["errcode"].as_i64(), reply, &[-1, 130_101])
     }
 }

@@ -2,8 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Dialect, Webhook, judge_code, signature};
-use crate::error::Result;
+use super::{Dialect, Fault, Webhook, judge_code, signature};
 
 pub(super) struct Feishu;
 
@@ -31,8 +30,9 @@ impl Dialect for Feishu {
         body
     }
 
-    fn judge(&self, reply: &Json) -> Result<()> {
-        judge_code(reply["code"].as_i64().or(reply["StatusCode"].as_i64()), reply)
+    /// 11232 is "too many messages": <https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot>.
+    fn judge(&self, reply: &Json) -> Result<(), Fault> {
+        judge_code(reply["code"].as_i64().or(reply["StatusCode"].as_i64()), reply, &[11232])
     }
 }
 

@@ -16,10 +16,12 @@ use serde_json::Value as Json;
 use sha2::Sha256;
 
 use super::client::{Client, Method};
+use super::proxy::Proxies;
 use super::reply::Reply;
-use super::retry;
+use super::retry::{self, Fault, is_passing};
 use super::url::host_of;
 use crate::error::{Error, Kind, Result};
+use crate::ui::printable;
 
 /// The longest that one try may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,7 +78,7 @@ trait Dialect {
     }
 
     /// Whether it took the message, by the body of a reply of status 200.
-    fn judge(&self, _reply: &Json) -> Result<()> {
+    fn judge(&self, _reply: &Json) -> Result<(), Fault> {
         Ok(())
     }
 }
@@ -107,6 +109,7 @@ impl Provider {
                 .ok_or_else(|| Error::failed(format!("`webhook.type`: `{kind}` is none of {}", names())));
         }
         let host = host_of(url);
+        let host = host.split(':').next().unwrap_or(&host);
         let is = |domain: &&str| host == *domain || host.ends_with(&format!(".{domain}"));
         Ok(ALL.into_iter().find(|provider| provider.dialect().domains().iter().any(is)).unwrap_or(Self::Generic))
     }
@@ -129,16 +132,19 @@ impl Webhook {
         Cow::Owned(shorter(most.checked_sub(1).map_or(0, |last| ends[last])))
     }
 
-    /// Sends a text, as far as the provider takes it: six tries, two seconds apart.
+    /// Sends a text, as far as the provider takes it: up to six tries, two seconds apart, while what is in the way may pass.
     ///
     /// # Errors
     /// The webhook stays down or says no.
-    pub(crate) fn send(&self, text: &str) -> Result<()> {
+    pub(crate) fn send(&self, proxies: &Proxies, text: &str) -> Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let url = self.provider.dialect().address(self, now);
         let body = self.body(&self.fitted(text), now.as_secs()).to_string();
-        let client = Client::new(TIMEOUT, 1, Duration::ZERO, false);
-        let sent = retry::persist(TRIES, || client.send(Method::PostJson(&body), &url, &[]).and_then(|reply| self.judge(&reply)));
+        let client = Client::new(proxies, TIMEOUT, false);
+        let sent = retry::persist(TRIES, || {
+            let reply = client.try_send(Method::PostJson(&body), &url, &[]).map_err(|failure| Fault::of(failure, &url))?;
+            self.judge(&reply)
+        });
         sent.map_err(|error| match error.kind() {
             Kind::Interrupted => error,
             _ => error.context(format!("the webhook at {} did not take the message", host_of(&self.url))),
@@ -149,22 +155,23 @@ impl Webhook {
         self.provider.dialect().body(self, text, seconds)
     }
 
-    fn judge(&self, reply: &Reply) -> Result<()> {
+    fn judge(&self, reply: &Reply) -> Result<(), Fault> {
         if !reply.status.is_success() {
-            return Err(Error::failed(format!("it answered {}", reply.status)));
+            return Err(Fault { error: Error::failed(format!("it answered {}", reply.status)), passes: is_passing(reply.status) });
         }
         self.provider.dialect().judge(&serde_json::from_slice(&reply.body).unwrap_or(Json::Null))
     }
 }
 
-/// Some answer 200 with an error code in the body, and words about it in `msg` or `errmsg`.
-fn judge_code(code: Option<i64>, body: &Json) -> Result<()> {
+/// Some answer 200 with an error code in the body, and words about it in `msg` or `errmsg`. `passing` are the codes for "later"; all others are for good.
+fn judge_code(code: Option<i64>, body: &Json, passing: &[i64]) -> Result<(), Fault> {
     match code {
         Some(0) => Ok(()),
-        None => Err(Error::failed("it answered something that is no reply of such a webhook")),
+        None => Err(Fault { error: Error::failed("it answered something that is no reply of such a webhook"), passes: false }),
         Some(code) => {
             let words = body["msg"].as_str().or(body["errmsg"].as_str()).unwrap_or_default();
-            Err(Error::failed(format!("it answered code {code} {words}")))
+            let words: String = printable(words).chars().take(200).collect();
+            Err(Fault { error: Error::failed(format!("it answered code {code} {words}")), passes: passing.contains(&code) })
         }
     }
 }

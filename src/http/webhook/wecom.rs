@@ -2,8 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Dialect, Webhook, judge_code};
-use crate::error::Result;
+use super::{Dialect, Fault, Webhook, judge_code};
 
 pub(super) struct Wecom;
 
@@ -25,7 +24,8 @@ impl Dialect for Wecom {
         json!({"msgtype": "text", "text": {"content": text}})
     }
 
-    fn judge(&self, reply: &Json) -> Result<()> {
-        judge_code(reply["errcode"].as_i64(), reply)
+    /// -1 is "system busy", 45009 "too many calls": <https://developer.work.weixin.qq.com/document/path/90313>.
+    fn judge(&self, reply: &Json) -> Result<(), Fault> {
+        judge_code(reply["errcode"].as_i64(), reply, &[-1, 45009])
     }
 }
