@@ -19,7 +19,7 @@ const HEADING: &str = "Options of every command";
 pub struct Globals {
     /// As if started in this folder
     #[arg(short = 'C', global = true, value_name = "DIR")]
-    pub dir: Option<PathBuf>,
+    pub start: Option<PathBuf>,
     /// Act on this cluster, without touching the ~/.kube/config link
     #[arg(long, global = true, value_name = "NAME", env = "LAIN_CLUSTER", hide_env_values = true)]
     pub cluster: Option<String>,

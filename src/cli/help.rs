@@ -86,6 +86,25 @@ mod tests {
         assert_eq!(top.get_subcommands().map(Command::get_name).collect::<BTreeSet<_>>(), unique);
     }
 
+    /// An argument of a command that is called as a flag of every command takes its value: `-C` and `--dir` once did.
+    #[test]
+    fn no_argument_takes_the_name_of_a_flag_of_every_command() {
+        // These stand in for it, on purpose: `-o` with its shapes, `-f` and `-s` in the older tool's sense.
+        let known = ["output", "values", "silent"];
+        let top = Lain::command();
+        let global: BTreeSet<_> = top.get_arguments().filter(|arg| arg.is_global_set()).map(|arg| arg.get_id().clone()).collect();
+        let mut commands: Vec<&Command> = top.get_subcommands().collect();
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands());
+            let taken: Vec<_> = command
+                .get_arguments()
+                .map(|arg| arg.get_id())
+                .filter(|id| global.contains(*id) && !known.contains(&id.as_str()))
+                .collect();
+            assert!(taken.is_empty(), "{}: {taken:?}", command.get_name());
+        }
+    }
+
     #[test]
     fn fits_a_narrow_terminal() {
         for columns in [60, 80, 120] {

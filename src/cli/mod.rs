@@ -235,7 +235,7 @@ fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> Typed) -> E
     let Typed { globals, formats, is_here, run } = split(top);
     let ui = ui_of(&env, globals.color, globals.verbosity(), globals.output).stopped_by(interrupt::check);
     let output = globals.check_output(&typed(name, &matches), formats);
-    let dir = globals.dir.as_ref().map_or(Ok(()), |dir| set_current_dir(dir).map_err(|error| Error::io("use", dir, &error)));
+    let dir = globals.start.as_ref().map_or(Ok(()), |dir| set_current_dir(dir).map_err(|error| Error::io("use", dir, &error)));
     let start = if is_here { Session::here } else { Session::new };
     let outcome = dir.and_then(|()| interrupt::install()).and_then(|()| start(ui, env, globals));
     let (session, outcome) = match outcome {

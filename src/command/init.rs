@@ -138,7 +138,7 @@ fn language(env: &Env) -> Language {
 
 /// Somebody who types `init` in a folder of an app may think of the app's own folder.
 fn one_app_is_enough(session: &Session) -> Result<()> {
-    let Some(above) = session.app_above().filter(|_| session.globals.dir.is_none()) else { return Ok(()) };
+    let Some(above) = session.app_above().filter(|_| session.globals.start.is_none()) else { return Ok(()) };
     let words = format!("this folder is in the app of {}", above.display());
     if session.ui.can_ask() && session.ui.ask_no(&format!("{words}; make another app here?"))? {
         return Ok(());
