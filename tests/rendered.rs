@@ -125,6 +125,45 @@ fn init_template_only_leaves_values_and_commits_nothing_else() {
     app.run(&["init", "--template-only", "--commit"]).exits(0).says("nothing to commit");
 }
 
+/// The older tool's files render what ours render; a team's own templates stay, and what they use.
+#[test]
+fn templates_over_an_older_chart_take_its_files_away() {
+    let older = [
+        "index.yaml",
+        "templates/_helpers.tpl",
+        "templates/externalIngress.yaml",
+        "templates/networkPolicy.yaml",
+        "templates/statefulSet.yaml",
+    ];
+    let policy = "{{- with .Values.networkPolicy -}}\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: {{ $.Release.Name }}\nspec:\n  {{- toYaml .spec | nindent 2 }}\n{{- end }}\n";
+    let app = || {
+        let app = App::new().tools(&["helm"]).chart();
+        let values =
+            fs::read_to_string(app.dir().join("chart/values.yaml")).expect("values") + "networkPolicy: {spec: {podSelector: {}}}\n";
+        let mut app = app.values(&values);
+        for path in older {
+            app = app.file(&format!("chart/{path}"), if path.ends_with("networkPolicy.yaml") { policy } else { "# older\n" });
+        }
+        app.file("chart/templates/_helpers.tpl", "{{- define \"chart.labels\" }}a: b{{ end -}}\n")
+            .home_file(".gitconfig", "[user]\n\tname = Tester\n\temail = tester@example.com\n")
+    };
+    let twice = app();
+    twice.run(&["lint"]).exits(3).says("the chart renders NetworkPolicy shop twice").says("[L055]").next("lain init --template-only");
+
+    let app = app().file("chart/templates/own.yaml", "# own\n").committed();
+    app.run(&["init", "--template-only", "--commit"]).exits(0).says("removed chart/templates/statefulSet.yaml");
+    let left = |app: &App, path: &str| app.dir().join("chart").join(path).exists();
+    assert!(older.iter().all(|path| !left(&app, path)) && left(&app, "templates/own.yaml"));
+    assert_eq!(app.git(&["status", "--porcelain"]), "");
+
+    // Files that git does not know are no part of its commit.
+    let app = twice.file("chart/templates/own.yaml", "# {{ include \"chart.labels\" . }}\n");
+    app.run(&["init", "--template-only"])
+        .exits(0)
+        .says("chart/templates/_helpers.tpl stays: chart/templates/own.yaml uses `chart.labels` of it");
+    assert!(older.iter().all(|path| left(&app, path) == path.ends_with("_helpers.tpl")));
+}
+
 #[test]
 fn a_flattened_link_means_the_file_it_names() {
     let app = dummy().file("chart/values-prod.yaml", "values-test.yaml").cluster("prod", CLUSTER);

@@ -17,6 +17,7 @@ pub(crate) mod report;
 mod resources;
 mod secrets;
 pub(crate) mod sizing;
+pub(crate) mod twice;
 mod types;
 
 use std::collections::HashSet;

@@ -12,6 +12,26 @@ static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/chart_template");
 /// Version of the built-in chart. Larger than any the older tool wrote (0.1.x); lint compares charts with it.
 pub const CHART_VERSION: &str = "5.0.0";
 
+/// Files that charts of the older tool had and ours has not: beside ours they render the same objects again.
+pub const OLDER_FILES: [&str; 5] = [
+    "index.yaml",
+    "templates/_helpers.tpl",
+    "templates/externalIngress.yaml",
+    "templates/networkPolicy.yaml",
+    "templates/statefulSet.yaml",
+];
+
+/// True for a file of the built-in chart.
+pub(crate) fn is_ours(path: &str) -> bool {
+    TEMPLATE.get_file(path).is_some()
+}
+
+/// The names that a template defines: of `{{- define "chart.image" -}}`, `chart.image`.
+pub fn defined(template: &str) -> Vec<&str> {
+    let starts = template.match_indices("define \"").map(|(at, word)| at + word.len());
+    starts.filter_map(|at| template[at..].split_once('"').map(|(name, _)| name)).collect()
+}
+
 /// The language of the comments in values.yaml.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Language {
