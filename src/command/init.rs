@@ -74,7 +74,9 @@ impl Command for Init {
             let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
             session.git().commit_only(&paths, &format!("chart: lain {} templates", env!("CARGO_PKG_VERSION")))?;
         }
-        checks::require(session)?;
+        if !session.globals.ignore_lint {
+            checks::require(session)?;
+        }
         if !self.template_only {
             session.ui.hint("look through chart/values.yaml, then: lain use CLUSTER && lain deploy --build");
         }
