@@ -105,6 +105,18 @@ fn init_force_keeps_the_house_template_and_cluster_values() {
     assert!(!app.dir().join("chart/templates/old.yaml").exists());
 }
 
+/// As in the older tool: an unknown variable is empty. It is told.
+#[test]
+fn a_house_template_may_name_what_nobody_knows() {
+    let template = "# {{ team }} {{ team.mail }} {{ owner | default('nobody') }}\nappname: {{ appname }}\ndeployments:\n  web:\n    image: nginx:1.29\n    replicaCount: 1\n    resources: {requests: {cpu: 1m, memory: 9Mi}, limits: {cpu: 1, memory: 9Mi}}\n{% for x in range(1) %}# {{ x }}\n{% endfor %}";
+    let app = App::empty().tools(&["helm"]).file("chart/values.yaml.j2", template);
+    app.run(&["init", "--appname", "shop"]).exits(0).says("warning: chart/values.yaml.j2: nobody knows owner, team, which is empty then\n");
+    let values = fs::read_to_string(app.dir().join("chart/values.yaml")).expect("values");
+    assert!(values.starts_with("#   nobody\nappname: shop\n") && values.contains("# 0\n"), "{values}");
+    let broken = App::empty().tools(&["helm"]).file("chart/values.yaml.j2", "a: {{ x\n");
+    broken.run(&["init", "--appname", "shop"]).exits(1).reason("chart/values.yaml.j2:1").next("a template knows");
+}
+
 #[test]
 fn init_template_only_leaves_values_and_commits_nothing_else() {
     let app = App::new().tools(&["helm"]).committed();

@@ -59,7 +59,7 @@ impl Command for Init {
         let appname = self.appname(session)?;
         let mut files = chart::without_values(&appname, self.values_from(&chart_dir).as_deref())?;
         if !self.template_only {
-            files.push(ChartFile { path: "values.yaml".into(), bytes: self.values(&chart_dir, &appname)?.into_bytes() });
+            files.push(ChartFile { path: "values.yaml".into(), bytes: self.values(session, &chart_dir, &appname)?.into_bytes() });
         }
         let gone = if self.template_only { older_files(session, &files)? } else { vec![] };
         replace(&chart_dir, &files, self.force, &gone)?;
@@ -118,11 +118,16 @@ impl Init {
     }
 
     /// A team's own `chart/values.yaml.j2` wins over ours.
-    fn values(&self, chart_dir: &Path, appname: &str) -> Result<String> {
+    fn values(&self, session: &Session, chart_dir: &Path, appname: &str) -> Result<String> {
         let house = chart_dir.join("values.yaml.j2");
         if house.is_file() {
             let template = fs::read_to_string(&house).map_err(|error| Error::io("read", &house, &error))?;
-            return chart::fill("chart/values.yaml.j2", &template, appname);
+            let (text, unknown) = chart::fill("chart/values.yaml.j2", &template, appname)?;
+            if !unknown.is_empty() {
+                session.ui.warn(&format!("chart/values.yaml.j2: nobody knows {}, which is empty then", unknown.join(", ")));
+                session.ui.hint("a template knows appname, chart_name, chart_version and lain_version");
+            }
+            return Ok(text);
         }
         chart::values(appname, self.lang)
     }

@@ -92,15 +92,25 @@ pub fn values(appname: &str, language: Language) -> Result<String> {
         Language::Zh => "values.zh.yaml.j2",
     };
     let template = TEMPLATE.get_file(name).and_then(File::contents_utf8).unwrap_or_default();
-    fill(name, template, appname)
+    fill_with(name, template, variables(appname))
 }
 
-/// Fills a template; a team's own `chart/values.yaml.j2` goes through here too. Templates can read neither files nor environment.
+/// Fills a team's own template, and tells the variables in it that nobody knows: they are empty, as for the older tool. Templates can read neither files nor
+/// environment.
 ///
 /// # Errors
-/// The template is broken or asks for an unknown variable; the error names the line.
-pub fn fill(name: &str, template: &str, appname: &str) -> Result<String> {
-    fill_with(name, template, variables(appname))
+/// The template is broken; the error names the line.
+pub fn fill(name: &str, template: &str, appname: &str) -> Result<(String, Vec<String>)> {
+    let vars = variables(appname);
+    let mut environment = environment(name)?;
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    let template = environment.template_from_named_str(name, template).map_err(|error| broken(name, &error))?;
+    let knows = |name: &String| {
+        vars.get_attr(name).is_ok_and(|value| !value.is_undefined()) || environment.globals().any(|(global, _)| global == name)
+    };
+    let mut unknown: Vec<String> = template.undeclared_variables(false).into_iter().filter(|name| !knows(name)).collect();
+    unknown.sort_unstable();
+    Ok((template.render(&vars).map_err(|error| broken(name, &error))?, unknown))
 }
 
 fn variables(appname: &str) -> minijinja::Value {
@@ -108,14 +118,21 @@ fn variables(appname: &str) -> minijinja::Value {
 }
 
 fn fill_with(name: &str, template: &str, vars: minijinja::Value) -> Result<String> {
-    let mut environment = Environment::new();
+    let mut environment = environment(name)?;
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.render_named_str(name, template, vars).map_err(|error| broken(name, &error))
+}
+
+fn environment(name: &str) -> Result<Environment<'static>> {
+    let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
     environment.set_syntax(syntax.map_err(|error| Error::failed(format!("{name}: {error}")))?);
-    environment.render_named_str(name, template, vars).map_err(|error| {
-        let line = error.line().map_or_else(String::new, |line| format!(":{line}"));
-        Error::failed(format!("{name}{line}: {error}")).hint("a template knows appname, chart_version and lain_version")
-    })
+    Ok(environment)
+}
+
+fn broken(name: &str, error: &minijinja::Error) -> Error {
+    let line = error.line().map_or_else(String::new, |line| format!(":{line}"));
+    Error::failed(format!("{name}{line}: {error}")).hint("a template knows appname, chart_name, chart_version and lain_version")
 }
 
 fn collect<'a>(dir: &'a Dir<'a>, files: &mut Vec<&'a File<'a>>) {
