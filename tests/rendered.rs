@@ -118,6 +118,19 @@ fn a_house_template_may_name_what_nobody_knows() {
 }
 
 #[test]
+fn init_writes_through_no_link() {
+    for path in ["chart", "chart/templates"] {
+        let app = App::new().tools(&["helm"]).file("shared/templates/own.yaml", "# own\n").file("shared/values.yaml", "appname: shop\n");
+        let target = if path == "chart" { "shared" } else { "../shared/templates" };
+        if path == "chart" {
+            fs::remove_dir_all(app.dir().join("chart")).expect("the chart goes");
+        }
+        std::os::unix::fs::symlink(target, app.dir().join(path)).expect("a link");
+        app.run(&["init", "--template-only"]).exits(3).reason(&format!("{path} is a link")).next("cp -rL").changed_nothing();
+    }
+}
+
+#[test]
 fn init_template_only_leaves_values_and_commits_nothing_else() {
     let app = App::new().tools(&["helm"]).committed();
     let values = fs::read(app.dir().join("chart/values.yaml")).expect("values");

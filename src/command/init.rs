@@ -51,6 +51,14 @@ impl Command for Init {
                 .hint("mv chart chart.old && lain init"));
         }
         all_stays_inside(dir, Path::new("chart"), &session.env.cluster_values_dirs())?;
+        // Files are put in place all or nothing, and a link would be written through, or replaced.
+        for path in ["chart", "chart/templates"] {
+            if dir.join(path).is_symlink() {
+                return Err(Error::refused(format!("{path} is a link, and lain writes its files into folders; nothing was changed")).hint(
+                    format!("cp -rL {path} {path}.real && rm {path} && mv {path}.real {path} # the folder itself in the link's place"),
+                ));
+            }
+        }
         if values_path.exists() && !self.force && !self.template_only {
             return Err(Error::failed("chart/values.yaml is there already; nothing was changed")
                 .hint("lain init --template-only # newer templates, your values stay")
@@ -139,15 +147,15 @@ fn older_files(session: &Session, ours: &[ChartFile]) -> Result<Vec<&'static str
     let mut gone: Vec<&str> =
         chart::OLDER_FILES.into_iter().filter(|path| fs::symlink_metadata(chart_dir.join(path)).is_ok_and(|meta| !meta.is_dir())).collect();
     let is_own = |path: &Path| !gone.iter().copied().chain(ours.iter().map(|file| file.path.as_str())).any(|name| path == Path::new(name));
-    let mut users = Vec::new();
+    let mut own = Vec::new();
     for (relative, path) in existing(&chart_dir)?.into_iter().filter(|(relative, _)| relative.starts_with("templates") && is_own(relative))
     {
-        users.extend(fs::read_to_string(&path).ok().map(|text| (relative, text))); // helm says more of one that cannot be read
+        own.extend(fs::read_to_string(&path).ok().map(|text| (relative, text))); // helm says more of one that cannot be read
     }
     gone.retain(|path| {
         let text = fs::read_to_string(chart_dir.join(path)).unwrap_or_default();
-        let uses = |name: &str| users.iter().find(|(_, text)| text.contains(&format!("\"{name}\"")));
-        let Some((name, user)) = chart::defined(&text).into_iter().find_map(|name| Some((name, &uses(name)?.0))) else { return true };
+        let user_of = |name: &str| own.iter().find(|(_, text)| text.contains(&format!("\"{name}\"")));
+        let Some((name, user)) = chart::defined(&text).into_iter().find_map(|name| Some((name, &user_of(name)?.0))) else { return true };
         session.ui.say(&format!("chart/{path} stays: chart/{} uses `{name}` of it", user.display()));
         false
     });

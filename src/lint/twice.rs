@@ -44,10 +44,10 @@ fn of_values(root: &Node, object: &Rendered) -> Option<Location> {
         .filter(|_| object.kind == "Ingress")
         .filter_map(|list| if let Value::Seq(items) = &list.value { Some(items) } else { None })
         .flatten();
-    let hosts = items
+    let mut hosts = items
         .filter_map(|item| item.get("host"))
         .filter(|host| host.as_str().is_some_and(|host| !host.is_empty() && object.name.starts_with(&host.replace('.', "-"))));
-    hosts.last().map(|host| host.span.location())
+    hosts.next_back().map(|host| host.span.location())
 }
 
 /// The line that names the kind, in the template that is the team's own.

@@ -72,7 +72,7 @@ pub(crate) fn render(stage: Stage, build: &Build, release: Option<&Release>, fac
 
 fn prepare_stage(file: &mut Dockerfile, build: &Build, prepare: &Prepare) -> Result<()> {
     let workdir = build.workdir.as_deref().unwrap_or(WORKDIR);
-    file.line(&format!("FROM {} AS prepare", word(&build.base, "build.base")?));
+    file.line(&format!("FROM {} AS prepare", base_image(&build.base, "build.base")?));
     file.line(&format!("WORKDIR {}", path(workdir)?));
     file.env(prepare.env.as_ref(), "PREPARE")?;
     file.line(&format!("ADD --chown={OWNER} . {}", path(workdir)?));
@@ -85,7 +85,7 @@ fn build_stage(file: &mut Dockerfile, build: &Build, facts: Facts<'_>) -> Result
     let workdir = build.workdir.as_deref().unwrap_or(WORKDIR);
     match build.prepare {
         Some(_) => file.line(&format!("FROM {}:prepare AS build", facts.repository)),
-        None => file.line(&format!("FROM {} AS build", word(&build.base, "build.base")?)),
+        None => file.line(&format!("FROM {} AS build", base_image(&build.base, "build.base")?)),
     }
     file.line(&format!("WORKDIR {}", path(workdir)?));
     file.env(build.env.as_ref(), "BUILD")?;
@@ -98,7 +98,7 @@ fn build_stage(file: &mut Dockerfile, build: &Build, facts: Facts<'_>) -> Result
 fn release_stage(file: &mut Dockerfile, build: &Build, release: &Release, facts: Facts<'_>) -> Result<()> {
     let build_dir = build.workdir.as_deref().unwrap_or(WORKDIR);
     let base = release.dest_base.as_deref().unwrap_or(&build.base);
-    file.line(&format!("FROM {} AS release", word(base, "release.dest_base")?));
+    file.line(&format!("FROM {} AS release", base_image(base, "release.dest_base")?));
     file.line(&format!("WORKDIR {}", path(release.workdir.as_deref().unwrap_or(WORKDIR))?));
     file.env(release.env.as_ref(), "RELEASE")?;
     file.line(&format!("ENV LAIN_META={}", facts.meta));
@@ -370,18 +370,31 @@ fn one_line(text: &str) -> Result<&str> {
     if text.contains(['\n', '\r']) { Err(Error::failed(format!("`{}`: a path has no line break", text.escape_debug()))) } else { Ok(text) }
 }
 
-fn word<'a>(text: &'a str, key: &str) -> Result<&'a str> {
-    if text.is_empty() || text.contains(char::is_whitespace) {
-        return Err(Error::failed(format!("`{key}`: `{}` is no image", text.escape_debug())));
+/// An image to start from. `--platform=X IMAGE` goes on as docker reads it behind `FROM`.
+fn base_image(text: &str, key: &str) -> Result<String> {
+    let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+    let is_platform = |word: &str| {
+        word.strip_prefix("--platform=").is_some_and(|name| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '$' | '{' | '}'))
+        })
+    };
+    match words[..] {
+        [image] | [_, image] if image.starts_with('-') || image.contains(char::is_whitespace) => {}
+        [image] => return Ok(image.to_owned()),
+        [platform, image] if is_platform(platform) => return Ok(format!("{platform} {image}")),
+        _ => {}
     }
-    Ok(text)
+    Err(Error::failed(format!("`{key}`: `{}` is no image", text.escape_debug()))
+        .hint("base: python:3.13-slim # or: --platform=linux/amd64 IMAGE"))
 }
 
 fn path(text: &str) -> Result<&str> {
     if text.starts_with('/') && !text.contains(char::is_whitespace) {
         Ok(text)
     } else {
-        Err(Error::failed(format!("`workdir`: `{}` must be an absolute path without spaces", text.escape_debug())))
+        Err(Error::failed(format!("`workdir`: `{}` must be an absolute path without spaces", text.escape_debug())).hint(format!(
+            "workdir: {WORKDIR} # where it is when nothing is said; a relative one would count from wherever the base image is"
+        )))
     }
 }
 
@@ -476,6 +489,19 @@ mod tests {
         "#);
         assert_eq!(file.args, ["NPM_TOKEN"]);
         assert_eq!(file.values, [("LAIN_BUILD_C".to_owned(), "two\nlines".to_owned())]);
+    }
+
+    #[test]
+    fn bases_as_docker_takes_them() {
+        let first = |base: &str| {
+            let file = render(Stage::Build, &build(serde_json::json!({"base": base})), None, FACTS);
+            file.map(|file| file.text.lines().next().unwrap_or_default().to_owned()).map_err(|error| error.hints().join(" "))
+        };
+        assert_eq!(first("--platform=linux/amd64 python:3.11").as_deref(), Ok("FROM --platform=linux/amd64 python:3.11 AS build"));
+        assert_eq!(first("--platform=$BUILDPLATFORM python:3.11").as_deref(), Ok("FROM --platform=$BUILDPLATFORM python:3.11 AS build"));
+        for bad in ["", "a b", "--platform=x", "--platform= a", "--other=x a", "a AS b", "a\nRUN x", "--platform=x a\nRUN y", "-x"] {
+            assert!(first(bad).is_err_and(|hint| hint.contains("base: ")), "{bad}");
+        }
     }
 
     #[test]

@@ -128,7 +128,7 @@ impl<'t> Scan<'t> {
         (self.line, self.line_start) = (self.line + 1, self.at);
     }
 
-    fn to_line_end(&mut self) {
+    fn skip_line(&mut self) {
         while self.byte().is_some_and(|byte| !matches!(byte, b'\n' | b'\r')) {
             self.at += 1;
         }
@@ -163,7 +163,7 @@ impl<'t> Scan<'t> {
                     continue;
                 }
                 _ if self.is_comment() => {
-                    self.to_line_end();
+                    self.skip_line();
                     continue;
                 }
                 _ => {}
@@ -258,7 +258,7 @@ impl<'t> Scan<'t> {
     /// `|` or `>`, and the lines below it that belong to it.
     fn block_text(&mut self) {
         let header = self.at;
-        self.to_line_end();
+        self.skip_line();
         let depth = self.bytes[header + 1..self.at].iter().take(2).find(|byte| byte.is_ascii_digit());
         let around = self.indents.last().copied();
         let mut indent = depth.map(|digit| around.unwrap_or(0) + usize::from(digit - b'0'));
@@ -277,7 +277,7 @@ impl<'t> Scan<'t> {
                 (self.at, self.line, self.line_start) = before;
                 return;
             }
-            self.to_line_end();
+            self.skip_line();
         }
     }
 
@@ -317,7 +317,7 @@ impl<'t> Scan<'t> {
                     continue;
                 }
                 _ if self.is_comment() => {
-                    self.to_line_end();
+                    self.skip_line();
                     plain = false;
                     continue;
                 }
