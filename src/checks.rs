@@ -9,7 +9,7 @@ use crate::lint::api_versions::{self, objects};
 use crate::lint::chart::{self, CHART_FILE, Chart};
 use crate::lint::fix::{self, Finding};
 use crate::lint::layers::cluster_of;
-use crate::lint::{self, Problem, Severity, Surroundings, server};
+use crate::lint::{self, Problem, Severity, Surroundings, server as refused, twice};
 use crate::model::name::is_harmless;
 use crate::resolved::clusters::known_clusters;
 use crate::resolved::layers::Layers;
@@ -185,8 +185,9 @@ fn check_chart(session: &Session, layers: &Layers) -> Result<Vec<Problem>> {
     if objects.is_empty() {
         return Ok(vec![chart::renders_nothing()]);
     }
-    let read = |template: &str| read(&Path::new("chart").join(template));
-    let mut problems = api_versions::check(&objects, server, read);
-    problems.extend(server::check(&objects, layers, server, read));
+    let template = |template: &str| read(&Path::new("chart").join(template));
+    let mut problems = twice::check(&objects, root, template);
+    problems.extend(api_versions::check(&objects, server, template));
+    problems.extend(refused::check(&objects, layers, server, template));
     Ok(problems)
 }

@@ -321,13 +321,13 @@ impl Session {
         Ok(())
     }
 
-    /// What helm is told of this run's values, the same for `template`, `lint` and `deploy`. Without `tag`, the one that was given with `--set`, else HEAD's.
+    /// What helm is told of this run's values, the same for `template`, `lint` and `deploy`. Without `tag`, the one that was chosen, else HEAD's.
     ///
     /// # Errors
     /// Values cannot be read, or git is missing.
     pub(crate) fn helm_values(&self, tag: Option<&str>) -> Result<HelmValues> {
         let resolved = self.resolved()?;
-        let given = tag.map(str::to_owned).map_or_else(|| resolved.given_tag(), |tag| Ok(Some(tag)))?;
+        let given = tag.map(str::to_owned).map_or_else(|| resolved.chosen_tag(), |tag| Ok(Some(tag)))?;
         self.ask_git(given.is_none())?;
         let tag = given.map_or_else(|| self.image_tag().map(str::to_owned), Ok)?;
         // `helm get values` answers the audit questions: where, who, from which repo, which image.

@@ -215,3 +215,12 @@ fn random_files_change_in_one_place() {
 fn pointer(path: &[String]) -> String {
     path.iter().fold(String::new(), |pointer, key| pointer + "/" + key)
 }
+
+#[test]
+fn lines_left_of_their_key_stay_where_they_are() {
+    let text = "a:\n  b: [\n1,\n\t中\n]\n  c: {\nd: 1,\n  e: 'x\ny'}\n  f: 2\n";
+    assert_eq!(edited(text, "a.c.d", "5"), text.replace("d: 1", "d: 5"));
+    assert_eq!(edited(text, "a.c.e", "z"), text.replace("'x\ny'", "'z'"));
+    assert_eq!(edited(text, "a.f", "3"), text.replace("f: 2", "f: 3"));
+    assert_eq!(edited(text, "a.c.g", "3"), text.replace("y'}", "y', g: 3}"));
+}

@@ -78,7 +78,7 @@ fn treasure_survives_prepare_and_build_extends_it() {
         App::empty().file("run.py", "print(1)\n"),
         "build:\n  base: debian:trixie-slim\n  prepare:\n    env: {PREPARE_BAR: '1'}\n    script:\n      - echo \"treasure $PREPARE_BAR\" > treasure.txt\n      \
          - mkdir -p node_modules/deep other && echo dep > node_modules/deep/index.js && echo x > other/file && echo y > 'with space' && echo z > -dash\n    \
-         keep: [treasure.txt, node_modules/deep]\n  script:\n    - cp treasure.txt seen.txt\n    - echo 'more' >> treasure.txt\n",
+         keep: [treasure.txt, node_modules/deep, node_modules/deep/index.js, yarn.lock, cache/not/there]\n  script:\n    - cp treasure.txt seen.txt\n    - echo 'more' >> treasure.txt\n",
     );
     let image = shop.build();
     // The prepare image has what is kept, and nothing else: not even the sources.
@@ -111,7 +111,7 @@ fn env_survives_whatever_is_in_it() {
     let values = [
         ("SPACES", "  two  words "),
         ("QUOTES", r#"it's "quoted" `so`"#),
-        ("DOLLARS", "$HOME $$ $(id) $1 $"),
+        ("DOLLARS", "$ $$ $(id) $1 $"),
         ("BRACES", "{} { } ${} $ {HOME}"),
         ("BACKSLASH", r"a\b\\c\n"),
         ("HASH", "# no comment"),
@@ -119,10 +119,23 @@ fn env_survives_whatever_is_in_it() {
         ("CHINESE", "中文 和 emoji 😀"),
         ("LINES", "one\ntwo\n\n  three"),
         ("TAB", "a\tb"),
-        ("JSON", r#"{"a": ["b", "$c"], "d": "e\"f"}"#),
+        ("JSON", r#"{"a": ["b", "$1"], "d": "e\"f"}"#),
         ("EMPTY", ""),
     ];
-    let lines: Vec<String> = values.iter().map(|(name, value)| format!("    {name}: {}\n", serde_json::json!(value))).collect();
+    // docker fills references, from what the image has by then; `\$` is none.
+    let filled = [
+        (
+            "PATH",
+            "/lain/app/node_modules/.bin:$PATH",
+            "/lain/app/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ),
+        ("BARE", "<$EQUALS>", "<a=b c=d>"),
+        ("OTHERWISE", r#"${NOBODY_SETS:-it's "x" ${EQUALS} \ }y"#, r#"it's "x" a=b c=d \ y"#),
+        ("WHEN_SET", "${EQUALS:+set}${NOBODY_SETS:+not}", "set"),
+        ("ESCAPED", r"\$EQUALS \${EQUALS}", "$EQUALS ${EQUALS}"),
+    ];
+    let written = values.iter().copied().chain(filled.iter().map(|(name, written, _)| (*name, *written)));
+    let lines: Vec<String> = written.map(|(name, value)| format!("    {name}: {}\n", serde_json::json!(value))).collect();
     let env = lines.concat();
     let shop = Shop::new(&format!(
         "build:\n  base: debian:trixie-slim\n  env:\n{env}  script: ['env -0 > env.txt && chmod a+r env.txt']\nrelease:\n  env:\n{env}  copy: [env.txt]\n  script: ['env -0 > again.txt && chmod a+r again.txt']\n"
@@ -131,7 +144,7 @@ fn env_survives_whatever_is_in_it() {
     for command in [["cat", "env.txt"], ["cat", "again.txt"], ["env", "-0"]] {
         let seen = inside(&image, &command);
         let seen: Vec<(&str, &str)> = seen.split('\0').filter_map(|line| line.split_once('=')).collect();
-        for (name, value) in values {
+        for (name, value) in values.into_iter().chain(filled.iter().map(|(name, _, filled)| (*name, *filled))) {
             let found = seen.iter().find(|(known, _)| *known == name).map(|(_, found)| *found);
             assert_eq!(found, Some(value), "{name} in {command:?}");
         }

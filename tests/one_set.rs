@@ -21,6 +21,37 @@ fn template_renders_the_release_that_set_names() {
     assert!(tagged.stdout.contains("127.0.0.1:1/team/shop:1e3"), "{}", tagged.stdout);
 }
 
+/// Where lain builds no image, the values say which tag runs.
+#[test]
+fn the_tag_of_values_is_kept_where_nothing_is_built() {
+    let values = |tag: &str, more: &str| {
+        let procs = "deployments:\n  web:\n    command: [x]\n    replicaCount: 2\n    resources: {requests: {cpu: 1m, memory: 9Mi}, limits: {cpu: 1, memory: 9Mi}}\n";
+        format!("appname: shop\nimageTag: {tag}\n{procs}{more}")
+    };
+    let app = |tag: &str, more: &str| {
+        App::empty()
+            .tools(&["helm"])
+            .chart()
+            .values(&values(tag, more))
+            .cluster("test", "registry: 127.0.0.1:1/team\n")
+            .using("test")
+            .committed()
+    };
+    let renders = |app: &App, args: &[&str], image: &str| {
+        let out = app.run(&[&["template"], args].concat()).exits(0).stdout;
+        assert!(out.contains(&format!("image: \"127.0.0.1:1/team/{image}\"")), "{image}\n{out}");
+    };
+    let built = "build: {base: \"python:3.13\", script: [make]}\n";
+    renders(&app("v7", ""), &[], "shop:v7");
+    renders(&app("v7", ""), &["--set", "imageTag=v8"], "shop:v8");
+    renders(&app("20190612073634", ""), &[], "shop:20190612073634");
+    let head = app("v7", built);
+    renders(&head, &[], &format!("shop:{}", head.run(&["meta"]).exits(0).stdout.trim()));
+    app("v7", "").run(&["image"]).exits(0).prints("127.0.0.1:1/team/shop:v7");
+    app("no/tag", "").run(&["template"]).exits(2).says("chart/values.yaml:2:11").reason("`no/tag` cannot be an image tag");
+    app("v7", "").file("chart/values-test.yaml", "imageTag: v9\n").run(&["image"]).prints("127.0.0.1:1/team/shop:v9");
+}
+
 #[test]
 fn a_canary_is_named_after_the_app_of_set_and_of_files() {
     let app = app().file("more.yaml", "appname: stall\n");

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -104,6 +105,31 @@ fn init_force_keeps_the_house_template_and_cluster_values() {
     assert!(!app.dir().join("chart/templates/old.yaml").exists());
 }
 
+/// As in the older tool: an unknown variable is empty. It is told.
+#[test]
+fn a_house_template_may_name_what_nobody_knows() {
+    let template = "# {{ team }} {{ team.mail }} {{ owner | default('nobody') }}\nappname: {{ appname }}\ndeployments:\n  web:\n    image: nginx:1.29\n    replicaCount: 1\n    resources: {requests: {cpu: 1m, memory: 9Mi}, limits: {cpu: 1, memory: 9Mi}}\n{% for x in range(1) %}# {{ x }}\n{% endfor %}";
+    let app = App::empty().tools(&["helm"]).file("chart/values.yaml.j2", template);
+    app.run(&["init", "--appname", "shop"]).exits(0).says("warning: chart/values.yaml.j2: nobody knows owner, team, which is empty then\n");
+    let values = fs::read_to_string(app.dir().join("chart/values.yaml")).expect("values");
+    assert!(values.starts_with("#   nobody\nappname: shop\n") && values.contains("# 0\n"), "{values}");
+    let broken = App::empty().tools(&["helm"]).file("chart/values.yaml.j2", "a: {{ x\n");
+    broken.run(&["init", "--appname", "shop"]).exits(1).reason("chart/values.yaml.j2:1").next("a template knows");
+}
+
+#[test]
+fn init_writes_through_no_link() {
+    for path in ["chart", "chart/templates"] {
+        let app = App::new().tools(&["helm"]).file("shared/templates/own.yaml", "# own\n").file("shared/values.yaml", "appname: shop\n");
+        let target = if path == "chart" { "shared" } else { "../shared/templates" };
+        if path == "chart" {
+            fs::remove_dir_all(app.dir().join("chart")).expect("the chart goes");
+        }
+        std::os::unix::fs::symlink(target, app.dir().join(path)).expect("a link");
+        app.run(&["init", "--template-only"]).exits(3).reason(&format!("{path} is a link")).next("cp -rL").changed_nothing();
+    }
+}
+
 #[test]
 fn init_template_only_leaves_values_and_commits_nothing_else() {
     let app = App::new().tools(&["helm"]).committed();
@@ -123,6 +149,108 @@ fn init_template_only_leaves_values_and_commits_nothing_else() {
     assert_eq!(app.git(&["diff", "--cached", "--name-only"]), "staged.txt");
     // Once more: nothing is new.
     app.run(&["init", "--template-only", "--commit"]).exits(0).says("nothing to commit");
+}
+
+/// What the older tool did not look at, and neither helm nor the server refuses, is a warning under its chart; with ours it is an error where what runs would
+/// differ from what is written.
+#[test]
+fn what_deployed_with_the_older_tool_deploys() {
+    let values = "appname: shop
+build: {base: python:3.13-slim, script: [make]}
+test: {mine: 1}
+volume: data
+env: {A: yes, B: on}
+deployments:
+  web:
+    image: nginx:1.27
+    imageTag: x
+    command: [\"nginx -g\"]
+    replicaCount: 2
+    hpa: {}
+    resources: {requests: {cpu: 10m, memory: 32Mi}, limits: {cpu: 1000m, memory: 64Mi}}
+  image:
+    command: [nginx]
+    replicaCount: 2
+    resources: {requests: {cpu: 10m, memory: 32Mi}, limits: {cpu: 1000m, memory: 64Mi}}
+statefulSets:
+  db: {image: \"redis:7\", command: [redis], replicaCount: 1, env: {C: 1, M: 0777}}
+jobs:
+  web: {command: [migrate]}
+tests:
+  simple: {image: \"curl:8\", command: [\"true\"], env: {C: 1}}
+";
+    let app = |version: &str| {
+        App::empty()
+            .tools(&["helm"])
+            .chart()
+            .values(values)
+            .file("chart/Chart.yaml", &format!("apiVersion: v2\nname: shop\nversion: {version}\n"))
+            .file("chart/values-override.yaml", "deployments: {web: {replicaCount: 3}}\n")
+            .file("chart/values-test.yaml", "deployments: {web: {replicaCount: 2}}\n")
+            .cluster("test", "registry: registry.example.com/team\ndomain: example.com\n")
+            .using("test")
+    };
+    let words = |ran: &support::Ran, severity: &str| {
+        let lines = ran.stderr.lines().filter(|line| line.starts_with(severity) && line.ends_with(']'));
+        lines.filter_map(|line| Some(line.rsplit_once(" [")?.1.trim_end_matches(']').to_owned())).collect::<BTreeSet<_>>()
+    };
+    let older = app("0.1.11");
+    let ran = older.run(&["lint"]).exits(0).says("this machine knows no cluster `override`").never_says("git rm");
+    assert_eq!(words(&ran, "error:"), BTreeSet::new());
+    for id in ["L003", "L004", "L005", "L008", "L009", "L010", "L014", "L030"] {
+        assert!(words(&ran, "warning:").contains(id), "{id}\n{}", ran.stderr);
+    }
+    // What the older tool refused is refused: env that is no text to YAML 1.2, a whole key that repeats.
+    older.run(&["lint", "--set", "env.C=1"]).exits(3).says("env `C` is a number").says("[L030]");
+    let repeated = app("0.1.11").file("chart/values-test.yaml", "volume: data\n");
+    repeated.run(&["lint"]).exits(3).says("[L009]");
+    // With our chart, what runs as it is written stays a warning.
+    let ran = app("5.0.0").run(&["lint"]).exits(3);
+    assert_eq!(words(&ran, "error:"), ["L003", "L004", "L005", "L010", "L014", "L030"].map(str::to_owned).into());
+    assert!(words(&ran, "warning:").is_superset(&["L008", "L009"].map(str::to_owned).into()), "{}", ran.stderr);
+    app("5.0.0").run(&["lint", "--set", "env.C=1"]).says("warning: --set:1:").says("env `C` is a number");
+    // What is not asked is not checked.
+    app("5.0.0").run(&["init", "--template-only"]).exits(3);
+    app("5.0.0").run(&["--ignore-lint", "init", "--template-only"]).exits(0);
+}
+
+/// The older tool's files render what ours render; a team's own templates stay, and what they use.
+#[test]
+fn templates_over_an_older_chart_take_its_files_away() {
+    let older = [
+        "index.yaml",
+        "templates/_helpers.tpl",
+        "templates/externalIngress.yaml",
+        "templates/networkPolicy.yaml",
+        "templates/statefulSet.yaml",
+    ];
+    let policy = "{{- with .Values.networkPolicy -}}\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: {{ $.Release.Name }}\nspec:\n  {{- toYaml .spec | nindent 2 }}\n{{- end }}\n";
+    let app = || {
+        let app = App::new().tools(&["helm"]).chart();
+        let values =
+            fs::read_to_string(app.dir().join("chart/values.yaml")).expect("values") + "networkPolicy: {spec: {podSelector: {}}}\n";
+        let mut app = app.values(&values);
+        for path in older {
+            app = app.file(&format!("chart/{path}"), if path.ends_with("networkPolicy.yaml") { policy } else { "# older\n" });
+        }
+        app.file("chart/templates/_helpers.tpl", "{{- define \"chart.labels\" }}a: b{{ end -}}\n")
+            .home_file(".gitconfig", "[user]\n\tname = Tester\n\temail = tester@example.com\n")
+    };
+    let twice = app();
+    twice.run(&["lint"]).exits(3).says("the chart renders NetworkPolicy shop twice").says("[L055]").next("lain init --template-only");
+
+    let app = app().file("chart/templates/own.yaml", "# own\n").committed();
+    app.run(&["init", "--template-only", "--commit"]).exits(0).says("removed chart/templates/statefulSet.yaml");
+    let left = |app: &App, path: &str| app.dir().join("chart").join(path).exists();
+    assert!(older.iter().all(|path| !left(&app, path)) && left(&app, "templates/own.yaml"));
+    assert_eq!(app.git(&["status", "--porcelain"]), "");
+
+    // Files that git does not know are no part of its commit.
+    let app = twice.file("chart/templates/own.yaml", "# {{ include \"chart.labels\" . }}\n");
+    app.run(&["init", "--template-only"])
+        .exits(0)
+        .says("chart/templates/_helpers.tpl stays: chart/templates/own.yaml uses `chart.labels` of it");
+    assert!(older.iter().all(|path| left(&app, path) == path.ends_with("_helpers.tpl")));
 }
 
 #[test]

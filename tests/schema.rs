@@ -87,7 +87,7 @@ fn what_lint_calls_wrong_does_not_fit() {
         ("  base: alpine:3\n", ""),
         ("replicaCount: 1", "replicaCount: 1\n    nodePort: 80"),
         ("replicaCount: 1", "replicaCount: 1\n    concurrencyPolicy: Sometimes"),
-        ("replicaCount: 1", "replicaCount: 1\n    env: {DEBUG: true}"),
+        ("replicaCount: 1", "replicaCount: 1\n    env: {DEBUG: on}"),
     ] {
         let text = VALUES.replace(from, to);
         assert_ne!(text, VALUES);

@@ -96,11 +96,8 @@ mod tests {
         let mut commands: Vec<&Command> = top.get_subcommands().collect();
         while let Some(command) = commands.pop() {
             commands.extend(command.get_subcommands());
-            let taken: Vec<_> = command
-                .get_arguments()
-                .map(|arg| arg.get_id())
-                .filter(|id| global.contains(*id) && !known.contains(&id.as_str()))
-                .collect();
+            let taken: Vec<_> =
+                command.get_arguments().map(clap::Arg::get_id).filter(|id| global.contains(*id) && !known.contains(&id.as_str())).collect();
             assert!(taken.is_empty(), "{}: {taken:?}", command.get_name());
         }
     }

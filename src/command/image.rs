@@ -16,10 +16,14 @@ impl Command for Image {
     const FORMATS: &'static [Format] = Images::FORMATS;
 
     fn run(self, session: &Session) -> Result<()> {
-        let tag = session.image_tag()?;
         let app = session.app()?;
         let results = if app.build.is_none() && app.builds.iter().flatten().next().is_none() {
             // Nothing is built, but the chart asks for this one wherever a proc names none.
+            let chosen = session.resolved()?.chosen_tag()?;
+            let tag = match &chosen {
+                Some(tag) => tag,
+                None => session.image_tag()?,
+            };
             vec![ImageResult {
                 version: 1,
                 build: None,
@@ -28,6 +32,7 @@ impl Command for Image {
                 digest: None,
             }]
         } else {
+            let tag = session.image_tag()?;
             let plans = images::plans(session)?;
             plans.iter().map(|plan| Ok(plan.result(plan.image(session)?, tag, None))).collect::<Result<_>>()?
         };

@@ -56,6 +56,14 @@ impl Command for Init {
                 .hint("mv chart chart.old && lain init"));
         }
         all_stays_inside(dir, Path::new("chart"), &session.env.cluster_values_dirs())?;
+        // Files are put in place all or nothing, and a link would be written through, or replaced.
+        for path in ["chart", "chart/templates"] {
+            if dir.join(path).is_symlink() {
+                return Err(Error::refused(format!("{path} is a link, and lain writes its files into folders; nothing was changed")).hint(
+                    format!("cp -rL {path} {path}.real && rm {path} && mv {path}.real {path} # the folder itself in the link's place"),
+                ));
+            }
+        }
         if values_path.exists() && !self.force && !self.template_only {
             return Err(Error::failed("chart/values.yaml is there already; nothing was changed")
                 .hint("lain init --template-only # newer templates, your values stay")
@@ -66,15 +74,22 @@ impl Command for Init {
         if !self.template_only {
             files.push(ChartFile { path: "values.yaml".into(), bytes: self.values(session, &chart_dir, &appname)?.into_bytes() });
         }
-        replace(&chart_dir, &files, self.force)?;
+        let gone = if self.template_only { older_files(session, &files)? } else { vec![] };
+        replace(&chart_dir, &files, self.force, &gone)?;
+        for path in &gone {
+            session.ui.say(&format!("removed chart/{path}, of the older tool's chart: what it rendered is rendered by the new templates"));
+        }
         session.ui.done(&format!("wrote chart/ for {appname} ({} files)", files.len()));
         if self.commit {
-            let paths: Vec<String> =
-                files.iter().filter(|file| !file.path.starts_with("values")).map(|file| format!("chart/{}", file.path)).collect();
+            let written = files.iter().map(|file| file.path.as_str()).filter(|path| !path.starts_with("values"));
+            let mut paths: Vec<String> = written.map(|path| format!("chart/{path}")).collect();
+            paths.extend(session.git().tracked(&gone.iter().map(|path| format!("chart/{path}")).collect::<Vec<_>>())?);
             let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
             session.git().commit_only(&paths, &format!("chart: lain {} templates", env!("CARGO_PKG_VERSION")))?;
         }
-        checks::require(session)?;
+        if !session.globals.ignore_lint {
+            checks::require(session)?;
+        }
         if !self.template_only {
             session.ui.hint("look through chart/values.yaml, then: lain use CLUSTER && lain deploy --build");
         }
@@ -124,7 +139,12 @@ impl Init {
         let house = chart_dir.join("values.yaml.j2");
         if house.is_file() {
             let template = fs::read_to_string(&house).map_err(|error| Error::io("read", &house, &error))?;
-            return chart::fill("chart/values.yaml.j2", &template, appname);
+            let (text, unknown) = chart::fill("chart/values.yaml.j2", &template, appname)?;
+            if !unknown.is_empty() {
+                session.ui.warn(&format!("chart/values.yaml.j2: nobody knows {}, which is empty then", unknown.join(", ")));
+                session.ui.hint("a template knows appname, chart_name, chart_version and lain_version");
+            }
+            return Ok(text);
         }
         chart::values(appname, self.lang.unwrap_or_else(|| language(&session.env)))
     }
@@ -148,9 +168,30 @@ fn one_app_is_enough(session: &Session) -> Result<()> {
         .hint(format!("lain init --template-only -C {} # newer templates for that one", quoted(&above.to_string_lossy()))))
 }
 
+/// The files of the older tool's chart that are there, less one whose definitions a template of the team's own uses.
+fn older_files(session: &Session, ours: &[ChartFile]) -> Result<Vec<&'static str>> {
+    let chart_dir = session.dir.join("chart");
+    let mut gone: Vec<&str> =
+        chart::OLDER_FILES.into_iter().filter(|path| fs::symlink_metadata(chart_dir.join(path)).is_ok_and(|meta| !meta.is_dir())).collect();
+    let is_own = |path: &Path| !gone.iter().copied().chain(ours.iter().map(|file| file.path.as_str())).any(|name| path == Path::new(name));
+    let mut own = Vec::new();
+    for (relative, path) in existing(&chart_dir)?.into_iter().filter(|(relative, _)| relative.starts_with("templates") && is_own(relative))
+    {
+        own.extend(fs::read_to_string(&path).ok().map(|text| (relative, text))); // helm says more of one that cannot be read
+    }
+    gone.retain(|path| {
+        let text = fs::read_to_string(chart_dir.join(path)).unwrap_or_default();
+        let user_of = |name: &str| own.iter().find(|(_, text)| text.contains(&format!("\"{name}\"")));
+        let Some((name, user)) = chart::defined(&text).into_iter().find_map(|name| Some((name, &user_of(name)?.0))) else { return true };
+        session.ui.say(&format!("chart/{path} stays: chart/{} uses `{name}` of it", user.display()));
+        false
+    });
+    Ok(gone)
+}
+
 /// Puts the files in place all or nothing: they are written beside the chart first. With `clean`, files of an
-/// earlier chart go, but for values files and `values.yaml.j2`.
-fn replace(chart_dir: &Path, files: &[ChartFile], clean: bool) -> Result<()> {
+/// earlier chart go, but for values files and `values.yaml.j2`; otherwise those of `gone` alone.
+fn replace(chart_dir: &Path, files: &[ChartFile], clean: bool, gone: &[&str]) -> Result<()> {
     let staged = Folder::beside(chart_dir, |left| {
         // Killed between taking the old chart away and putting the new one there: the old one is the user's.
         if fs::symlink_metadata(chart_dir).is_err() {
@@ -170,7 +211,7 @@ fn replace(chart_dir: &Path, files: &[ChartFile], clean: bool) -> Result<()> {
         for (relative, path) in existing(chart_dir)? {
             let name = relative.to_string_lossy();
             let is_values = name.starts_with("values") && !name.contains('/');
-            if clean && !is_values {
+            if (clean && !is_values) || gone.contains(&name.as_ref()) {
                 continue;
             }
             if let Ok(target) = fs::read_link(&path) {

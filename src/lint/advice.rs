@@ -35,7 +35,7 @@ pub(crate) fn check(
 ) -> Result<Vec<Finding>> {
     let root = canonical(&layers.merged);
     let Some(base) = root.get("prometheus").and_then(Node::as_str).filter(|base| !base.trim().is_empty()) else { return Ok(vec![]) };
-    let (app, _) = super::types::check(&root);
+    let (app, _) = super::types::check(&root, false);
     let advisor = Advisor { layers, root: &root, app: &app, protected };
     let warn = |why: &str| advisor.no_answer(base, why).into_iter().collect::<Vec<_>>();
     let Some((range, length)) = advisor.range() else { return Ok(vec![]) };

@@ -19,6 +19,10 @@ pub(crate) struct Rendered {
     pub api_version: String,
     /// `CronJob`.
     pub kind: String,
+    /// Its name; empty where the server makes one up.
+    pub name: String,
+    /// Its namespace, where the template says one.
+    pub namespace: String,
     /// All of it.
     pub object: manifest::Object,
 }
@@ -34,6 +38,8 @@ pub(crate) fn objects(manifest: &str) -> Vec<Rendered> {
             template: template.to_owned(),
             api_version: object.api_version().to_owned(),
             kind: object.kind().to_owned(),
+            name: object.name().to_owned(),
+            namespace: object.namespace().to_owned(),
             object,
         }));
     }

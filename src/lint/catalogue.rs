@@ -67,6 +67,7 @@ pub const CHECKS: &[Check] = &[
     check("L052", "chart version", "newer templates know newer Kubernetes versions"),
     check("L053", "removed API", "the cluster's Kubernetes version does not serve it, so the deploy would fail"),
     check("L054", "deprecated API", "a coming Kubernetes version will not serve it"),
+    check("L055", "rendered twice", "of two objects of one kind and name, one replaces the other, or a first install fails"),
     check("L060", "CPU limit", "under one core a start takes long, and CPU that nobody else needs is kept from the process"),
     check("L061", "CPU request", "far from what is used, it wastes the node or starves the process"),
     check("L062", "memory request", "far from what is used, it wastes the node or gets the pod evicted"),

@@ -3,11 +3,17 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::Input;
+use super::{Input, Severity};
 use crate::model::aliases::ALIASES;
 use crate::model::app::ProcKind;
 use crate::model::name::{MAX_LABEL, is_label, to_label};
 use crate::model::schema;
+
+/// What the older tool refused as a name: its fields, of 4.x.
+const RESERVED_BEFORE: &str = "appname base build canaryGroups containerPort copy cronjob cronjobs deploy deployName deployment deployments dest_base domain \
+                               domain_suffix env externalIng externalIngress externalIngresses extra_docs host hostAliases hpa ing ingress ingresses \
+                               initContainers job jobs keep mountPath paths prepare readinessProbe release releaseName replicaCount resources script \
+                               secrets_env statefulSet statefulSets statefulset sts subPath tests volumeMounts workdir";
 
 const KINDS: [ProcKind; 5] = [ProcKind::Deployment, ProcKind::StatefulSet, ProcKind::CronJob, ProcKind::Job, ProcKind::Test];
 
@@ -22,7 +28,7 @@ pub(super) fn check(input: &mut Input<'_>) {
             input.error("L001", &at, message, format!("{key}: {}", to_label(&name)));
         } else if is_reserved(&name) {
             let message = format!("`{name}` is a reserved word and cannot be an app's name");
-            input.error("L005", &at, message, format!("{key}: {name}-app"));
+            input.push("L005", reserved(input, &name), &at, message, format!("{key}: {name}-app"));
         }
     }
     let mut seen: HashMap<String, &str> = HashMap::new();
@@ -38,14 +44,22 @@ pub(super) fn check(input: &mut Input<'_>) {
             input.error("L002", &at, message, format!("{}:", to_label(&name)));
         } else if is_reserved(&name) {
             let message = format!("`{name}` is a reserved word and cannot be a proc's name");
-            input.error("L005", &at, message, format!("{name}-proc:"));
+            input.push("L005", reserved(input, &name), &at, message, format!("{name}-proc:"));
         }
         if let Some(other) = seen.get(&name) {
             let message = format!("`{name}` is also the name of one of `{other}`; both would be called {}-{name}", input.app.release());
-            input.error("L003", &at, message, format!("{name}-2:"));
+            // The older tool compared neither jobs nor tests, and objects of two kinds may share a name.
+            let let_pass = input.surroundings.older_chart && [map, other].iter().any(|map| matches!(*map, "jobs" | "tests"));
+            input.push("L003", if let_pass { Severity::Warning } else { Severity::Error }, &at, message, format!("{name}-2:"));
         }
         seen.insert(name, map);
     }
+}
+
+/// How bad a reserved word is: a name that the older tool took goes on under its chart.
+fn reserved(input: &Input<'_>, name: &str) -> Severity {
+    let took = input.surroundings.older_chart && !RESERVED_BEFORE.split(' ').any(|word| word == name);
+    if took { Severity::Warning } else { Severity::Error }
 }
 
 /// A word that is a key at the top or of a proc, and so names neither an app nor a proc.

@@ -83,6 +83,11 @@ impl Object {
         self.0["metadata"]["name"].as_str().unwrap_or_default()
     }
 
+    /// The namespace that it names; empty where it is the release's.
+    pub(crate) fn namespace(&self) -> &str {
+        self.0["metadata"]["namespace"].as_str().unwrap_or_default()
+    }
+
     /// An annotation.
     pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
         self.0["metadata"]["annotations"][key].as_str()

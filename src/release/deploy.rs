@@ -207,7 +207,7 @@ impl<'s> Run<'s> {
                 Some(reference.tag.clone().or_else(digest).unwrap_or_else(|| "latest".into()))
             }
             (None, Some(tag)) => Some(tag.clone()),
-            (None, None) => self.values.given_tag()?,
+            (None, None) => self.values.chosen_tag()?,
         };
         let tag = match given {
             Some(tag) => tag,

@@ -45,5 +45,10 @@ pub(super) fn require_image(session: &Session, app: &App, image: Option<&ImageRe
         let lines: Vec<String> = newest.iter().map(|tag| format!("        lain deploy --set imageTag={tag}")).collect();
         error = error.hint(format!("one of the newest tags:\n{}", lines.join("\n")));
     }
+    if app.build.is_none() && app.builds.iter().flatten().next().is_none() {
+        return Err(
+            error.hint("lain deploy --set imageTag=TAG # lain builds no image of this app: `imageTag` of the values says which one runs")
+        );
+    }
     Err(error.hint("lain deploy --build # builds and pushes HEAD's image, then deploys it"))
 }

@@ -12,6 +12,26 @@ static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/chart_template");
 /// Version of the built-in chart. Larger than any the older tool wrote (0.1.x); lint compares charts with it.
 pub const CHART_VERSION: &str = "5.0.0";
 
+/// Files that charts of the older tool had and ours has not: beside ours they render the same objects again.
+pub const OLDER_FILES: [&str; 5] = [
+    "index.yaml",
+    "templates/_helpers.tpl",
+    "templates/externalIngress.yaml",
+    "templates/networkPolicy.yaml",
+    "templates/statefulSet.yaml",
+];
+
+/// True for a file of the built-in chart.
+pub(crate) fn is_ours(path: &str) -> bool {
+    TEMPLATE.get_file(path).is_some()
+}
+
+/// The names that a template defines: of `{{- define "chart.image" -}}`, `chart.image`.
+pub fn defined(template: &str) -> Vec<&str> {
+    let starts = template.match_indices("define \"").map(|(at, word)| at + word.len());
+    starts.filter_map(|at| template[at..].split_once('"').map(|(name, _)| name)).collect()
+}
+
 /// The language of the comments in values.yaml.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Language {
@@ -71,15 +91,25 @@ pub fn values(appname: &str, language: Language) -> Result<String> {
         Language::Zh => "values.zh.yaml.j2",
     };
     let template = TEMPLATE.get_file(name).and_then(File::contents_utf8).unwrap_or_default();
-    fill(name, template, appname)
+    fill_with(name, template, variables(appname))
 }
 
-/// Fills a template; a team's own `chart/values.yaml.j2` goes through here too. Templates can read neither files nor environment.
+/// Fills a team's own template, and tells the variables in it that nobody knows: they are empty, as for the older tool. Templates can read neither files nor
+/// environment.
 ///
 /// # Errors
-/// The template is broken or asks for an unknown variable; the error names the line.
-pub fn fill(name: &str, template: &str, appname: &str) -> Result<String> {
-    fill_with(name, template, variables(appname))
+/// The template is broken; the error names the line.
+pub fn fill(name: &str, template: &str, appname: &str) -> Result<(String, Vec<String>)> {
+    let vars = variables(appname);
+    let mut environment = environment(name)?;
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    let template = environment.template_from_named_str(name, template).map_err(|error| broken(name, &error))?;
+    let knows = |name: &String| {
+        vars.get_attr(name).is_ok_and(|value| !value.is_undefined()) || environment.globals().any(|(global, _)| global == name)
+    };
+    let mut unknown: Vec<String> = template.undeclared_variables(false).into_iter().filter(|name| !knows(name)).collect();
+    unknown.sort_unstable();
+    Ok((template.render(&vars).map_err(|error| broken(name, &error))?, unknown))
 }
 
 fn variables(appname: &str) -> minijinja::Value {
@@ -87,14 +117,21 @@ fn variables(appname: &str) -> minijinja::Value {
 }
 
 fn fill_with(name: &str, template: &str, vars: minijinja::Value) -> Result<String> {
-    let mut environment = Environment::new();
+    let mut environment = environment(name)?;
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.render_named_str(name, template, vars).map_err(|error| broken(name, &error))
+}
+
+fn environment(name: &str) -> Result<Environment<'static>> {
+    let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
     environment.set_syntax(syntax.map_err(|error| Error::failed(format!("{name}: {error}")))?);
-    environment.render_named_str(name, template, vars).map_err(|error| {
-        let line = error.line().map_or_else(String::new, |line| format!(":{line}"));
-        Error::failed(format!("{name}{line}: {error}")).hint("a template knows appname, chart_version and lain_version")
-    })
+    Ok(environment)
+}
+
+fn broken(name: &str, error: &minijinja::Error) -> Error {
+    let line = error.line().map_or_else(String::new, |line| format!(":{line}"));
+    Error::failed(format!("{name}{line}: {error}")).hint("a template knows appname, chart_name, chart_version and lain_version")
 }
 
 fn collect<'a>(dir: &'a Dir<'a>, files: &mut Vec<&'a File<'a>>) {

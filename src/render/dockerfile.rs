@@ -72,7 +72,7 @@ pub(crate) fn render(stage: Stage, build: &Build, release: Option<&Release>, fac
 
 fn prepare_stage(file: &mut Dockerfile, build: &Build, prepare: &Prepare) -> Result<()> {
     let workdir = build.workdir.as_deref().unwrap_or(WORKDIR);
-    file.line(&format!("FROM {} AS prepare", word(&build.base, "build.base")?));
+    file.line(&format!("FROM {} AS prepare", base_image(&build.base, "build.base")?));
     file.line(&format!("WORKDIR {}", path(workdir)?));
     file.env(prepare.env.as_ref(), "PREPARE")?;
     file.line(&format!("ADD --chown={OWNER} . {}", path(workdir)?));
@@ -85,7 +85,7 @@ fn build_stage(file: &mut Dockerfile, build: &Build, facts: Facts<'_>) -> Result
     let workdir = build.workdir.as_deref().unwrap_or(WORKDIR);
     match build.prepare {
         Some(_) => file.line(&format!("FROM {}:prepare AS build", facts.repository)),
-        None => file.line(&format!("FROM {} AS build", word(&build.base, "build.base")?)),
+        None => file.line(&format!("FROM {} AS build", base_image(&build.base, "build.base")?)),
     }
     file.line(&format!("WORKDIR {}", path(workdir)?));
     file.env(build.env.as_ref(), "BUILD")?;
@@ -98,7 +98,7 @@ fn build_stage(file: &mut Dockerfile, build: &Build, facts: Facts<'_>) -> Result
 fn release_stage(file: &mut Dockerfile, build: &Build, release: &Release, facts: Facts<'_>) -> Result<()> {
     let build_dir = build.workdir.as_deref().unwrap_or(WORKDIR);
     let base = release.dest_base.as_deref().unwrap_or(&build.base);
-    file.line(&format!("FROM {} AS release", word(base, "release.dest_base")?));
+    file.line(&format!("FROM {} AS release", base_image(base, "release.dest_base")?));
     file.line(&format!("WORKDIR {}", path(release.workdir.as_deref().unwrap_or(WORKDIR))?));
     file.env(release.env.as_ref(), "RELEASE")?;
     file.line(&format!("ENV LAIN_META={}", facts.meta));
@@ -125,22 +125,31 @@ fn keep_only(keep: &[Text]) -> Result<String> {
     if keep.is_empty() {
         return Ok(DELETE.to_owned());
     }
-    let mut away = String::from("rm -rf /tmp/*");
-    let mut back = String::new();
+    let mut paths = Vec::new();
     for Text(kept) in keep {
         let kept = one_line(kept.trim_start_matches("./").trim_end_matches('/'))?;
         if kept.is_empty() || kept.starts_with('/') || kept.contains('*') || kept.split('/').any(|part| part == "..") {
             return Err(Error::failed(format!("`build.prepare.keep`: `{kept}` must be a path inside the working directory, without `*`")));
         }
-        let quoted = |text: &str| shell_words::quote(text).into_owned();
-        if let Some((folder, _)) = kept.rsplit_once('/') {
-            // A nested path keeps its folder.
-            let _ = write!(away, " && mkdir -p {0} && mv {1} {0}", quoted(&format!("/tmp/{folder}")), quoted(kept));
-            let _ = write!(back, " && mkdir -p {0} && mv {1} {0}", quoted(folder), quoted(&format!("/tmp/{kept}")));
-        } else {
-            let _ = write!(away, " && mv {} /tmp/", quoted(kept));
-            let _ = write!(back, " && mv {} .", quoted(&format!("/tmp/{kept}")));
+        paths.push(kept);
+    }
+    let inside = |path: &str, folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    let mut away = String::from("rm -rf /tmp/*");
+    let mut back = String::new();
+    let quoted = |text: &str| shell_words::quote(&if text.starts_with('-') { format!("./{text}") } else { text.to_owned() }).into_owned();
+    for (at, kept) in paths.iter().enumerate() {
+        if paths[..at].contains(kept) || paths.iter().any(|folder| inside(kept, folder)) {
+            continue; // it goes with its folder
         }
+        // A nested path keeps its folder. What the script did not make is not kept.
+        let (there, here) = match kept.rsplit_once('/') {
+            Some((folder, _)) => (quoted(&format!("/tmp/{folder}")), quoted(folder)),
+            None => ("/tmp/".to_owned(), ".".to_owned()),
+        };
+        let make = |folder: &str| if kept.contains('/') { format!("mkdir -p {folder} && ") } else { String::new() };
+        let step = |path: &str, folder: &str| format!(" && if ls -d {path} >/dev/null 2>&1; then {}mv {path} {folder}; fi", make(folder));
+        away += &step(&quoted(kept), &there);
+        back += &step(&quoted(&format!("/tmp/{kept}")), &here);
     }
     Ok(format!("{away} && {DELETE}{back}"))
 }
@@ -159,7 +168,8 @@ impl Dockerfile {
         let defined = |name: &str| pairs.iter().any(|(key, _)| *key == name);
         for (own, value) in &pairs {
             // PATH and the like come from the base image; an ARG would hide them.
-            for name in references(value).filter(|name| (name == own || !defined(name)) && !FROM_BASE_IMAGE.contains(name)) {
+            let asked = references(value).into_iter().filter_map(|(name, asked)| asked.then_some(name));
+            for name in asked.filter(|name| (name == own || !defined(name)) && !FROM_BASE_IMAGE.contains(name)) {
                 if !self.text.lines().rev().take_while(|line| !line.starts_with("FROM ")).any(|line| line == format!("ARG {name}")) {
                     self.line(&format!("ARG {name}"));
                 }
@@ -213,7 +223,7 @@ fn in_order<'a>(pairs: &[(&'a String, &'a str)]) -> Result<Vec<(&'a String, &'a 
             );
         }
         above.push(at);
-        for name in references(pairs[at].1).filter(|name| name != pairs[at].0) {
+        for (name, _) in references(pairs[at].1).into_iter().filter(|(name, _)| name != pairs[at].0) {
             if let Some(needed) = pairs.iter().position(|(key, _)| *key == name) {
                 take(needed, pairs, above, taken)?;
             }
@@ -252,37 +262,107 @@ fn script_line(line: &str) -> String {
     format!("eval \"$(printf '{quoted}')\"")
 }
 
-/// The `${NAME}`s in an env value.
-fn references(value: &str) -> impl Iterator<Item = &str> {
-    value.split("${").skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name)).filter(|name| is_identifier(name))
+/// A part of an env value, as docker reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece<'v> {
+    /// Stands for itself.
+    Text(&'v str),
+    /// `$NAME`, or `${NAME}` with `braces`; `${NAME:-x}` has the sign and the word as well.
+    Reference { name: &'v str, braces: bool, otherwise: Option<(char, &'v str)> },
+}
+
+/// Takes a value apart. `\$` is a `$` that stands for itself, as is one that no name follows.
+fn pieces(value: &str) -> Vec<Piece<'_>> {
+    let mut found = Vec::new();
+    let (mut text, mut at) = (0, 0);
+    while let Some(dollar) = value[at..].find('$').map(|dollar| at + dollar) {
+        if value[text..dollar].ends_with('\\') {
+            found.push(Piece::Text(&value[text..dollar - 1]));
+            (text, at) = (dollar, dollar + 1);
+            continue;
+        }
+        let Some((reference, length)) = reference(&value[dollar..]) else {
+            at = dollar + 1;
+            continue;
+        };
+        found.push(Piece::Text(&value[text..dollar]));
+        found.push(reference);
+        at = dollar + length;
+        text = at;
+    }
+    found.push(Piece::Text(&value[text..]));
+    found
+}
+
+/// The reference that a text starts with, and how long it is.
+fn reference(text: &str) -> Option<(Piece<'_>, usize)> {
+    let name = |text: &str| text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    let Some(inner) = text.strip_prefix("${") else {
+        let name = &text[1..=name(&text[1..])];
+        return is_identifier(name).then_some((Piece::Reference { name, braces: false, otherwise: None }, 1 + name.len()));
+    };
+    let (name, rest) = inner.split_at(name(inner));
+    if !is_identifier(name) {
+        return None;
+    }
+    if rest.starts_with('}') {
+        return Some((Piece::Reference { name, braces: true, otherwise: None }, name.len() + 3));
+    }
+    let sign = rest.strip_prefix(':')?.chars().next().filter(|sign| matches!(sign, '-' | '+'))?;
+    let word = &rest[2..];
+    let mut depth = 0;
+    let end = word.char_indices().find_map(|(at, c)| {
+        depth += i32::from(word[at..].starts_with("${")) - i32::from(c == '}');
+        (depth < 0).then_some(at)
+    })?;
+    Some((Piece::Reference { name, braces: true, otherwise: Some((sign, &word[..end])) }, name.len() + end + 5))
+}
+
+/// The names that a value refers to, those in `${NAME:-${OTHER}}` too; with each, whether it is `${NAME}`, which the environment may bring.
+fn references(value: &str) -> Vec<(&str, bool)> {
+    let mut found = Vec::new();
+    for piece in pieces(value) {
+        if let Piece::Reference { name, braces, otherwise } = piece {
+            found.push((name, braces && otherwise.is_none()));
+            found.extend(otherwise.into_iter().flat_map(|(_, word)| references(word)));
+        }
+    }
+    found
 }
 
 fn is_identifier(name: &str) -> bool {
     name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// A double-quoted ENV value: `${NAME}` stays a reference, every other special character stands for itself.
+/// A double-quoted ENV value: what refers to a variable stays so, every other special character stands for itself.
 fn env_value(value: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | ',' | '@' | '+' | '=');
     if !value.is_empty() && value.chars().all(bare) {
         return value.to_owned();
     }
-    let mut out = String::from("\"");
-    let mut rest = value;
-    while let Some(c) = rest.chars().next() {
-        if let Some((name, after)) = rest.strip_prefix("${").and_then(|inner| inner.split_once('}')).filter(|(name, _)| is_identifier(name))
-        {
-            out.push_str(&format!("${{{name}}}"));
-            rest = after;
-            continue;
+    format!("\"{}\"", env_text(value, &['"', '\\', '$']))
+}
+
+/// A value's text with these characters escaped outside of references.
+fn env_text(value: &str, special: &[char]) -> String {
+    let mut out = String::new();
+    for piece in pieces(value) {
+        match piece {
+            Piece::Text(text) => {
+                for c in text.chars() {
+                    out.extend(special.contains(&c).then_some('\\'));
+                    out.push(c);
+                }
+            }
+            Piece::Reference { name, otherwise: None, .. } => {
+                let _ = write!(out, "${{{name}}}");
+            }
+            Piece::Reference { name, otherwise: Some((sign, word)), .. } => {
+                // Quotes are docker's own there.
+                let _ = write!(out, "${{{name}:{sign}{}}}", env_text(word, &['"', '\\', '$', '\'']));
+            }
         }
-        if matches!(c, '"' | '\\' | '$') {
-            out.push('\\');
-        }
-        out.push(c);
-        rest = &rest[c.len_utf8()..];
     }
-    out.push('"');
     out
 }
 
@@ -290,18 +370,31 @@ fn one_line(text: &str) -> Result<&str> {
     if text.contains(['\n', '\r']) { Err(Error::failed(format!("`{}`: a path has no line break", text.escape_debug()))) } else { Ok(text) }
 }
 
-fn word<'a>(text: &'a str, key: &str) -> Result<&'a str> {
-    if text.is_empty() || text.contains(char::is_whitespace) {
-        return Err(Error::failed(format!("`{key}`: `{}` is no image", text.escape_debug())));
+/// An image to start from. `--platform=X IMAGE` goes on as docker reads it behind `FROM`.
+fn base_image(text: &str, key: &str) -> Result<String> {
+    let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+    let is_platform = |word: &str| {
+        word.strip_prefix("--platform=").is_some_and(|name| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '$' | '{' | '}'))
+        })
+    };
+    match words[..] {
+        [image] | [_, image] if image.starts_with('-') || image.contains(char::is_whitespace) => {}
+        [image] => return Ok(image.to_owned()),
+        [platform, image] if is_platform(platform) => return Ok(format!("{platform} {image}")),
+        _ => {}
     }
-    Ok(text)
+    Err(Error::failed(format!("`{key}`: `{}` is no image", text.escape_debug()))
+        .hint("base: python:3.13-slim # or: --platform=linux/amd64 IMAGE"))
 }
 
 fn path(text: &str) -> Result<&str> {
     if text.starts_with('/') && !text.contains(char::is_whitespace) {
         Ok(text)
     } else {
-        Err(Error::failed(format!("`workdir`: `{}` must be an absolute path without spaces", text.escape_debug())))
+        Err(Error::failed(format!("`workdir`: `{}` must be an absolute path without spaces", text.escape_debug())).hint(format!(
+            "workdir: {WORKDIR} # where it is when nothing is said; a relative one would count from wherever the base image is"
+        )))
     }
 }
 
@@ -343,7 +436,7 @@ mod tests {
         WORKDIR /lain/app
         ADD --chown=1001:1001 . /lain/app
         RUN (pip3 install -r requirements.txt) && (echo "treasure" > treasure.txt)
-        RUN rm -rf /tmp/* && mv treasure.txt /tmp/ && ls -A1 | tr '\n' '\0' | xargs -0 rm -rf -- && mv /tmp/treasure.txt .
+        RUN rm -rf /tmp/* && if ls -d treasure.txt >/dev/null 2>&1; then mv treasure.txt /tmp/; fi && ls -A1 | tr '\n' '\0' | xargs -0 rm -rf -- && if ls -d /tmp/treasure.txt >/dev/null 2>&1; then mv /tmp/treasure.txt .; fi
         "#);
     }
 
@@ -399,6 +492,35 @@ mod tests {
     }
 
     #[test]
+    fn bases_as_docker_takes_them() {
+        let first = |base: &str| {
+            let file = render(Stage::Build, &build(serde_json::json!({"base": base})), None, FACTS);
+            file.map(|file| file.text.lines().next().unwrap_or_default().to_owned()).map_err(|error| error.hints().join(" "))
+        };
+        assert_eq!(first("--platform=linux/amd64 python:3.11").as_deref(), Ok("FROM --platform=linux/amd64 python:3.11 AS build"));
+        assert_eq!(first("--platform=$BUILDPLATFORM python:3.11").as_deref(), Ok("FROM --platform=$BUILDPLATFORM python:3.11 AS build"));
+        for bad in ["", "a b", "--platform=x", "--platform= a", "--other=x a", "a AS b", "a\nRUN x", "--platform=x a\nRUN y", "-x"] {
+            assert!(first(bad).is_err_and(|hint| hint.contains("base: ")), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_refers_to_a_variable() {
+        for (value, written) in [
+            ("/app/bin:$PATH", r#""/app/bin:${PATH}""#),
+            ("${A:-x}", r#""${A:-x}""#),
+            ("${A:+it's ${B:-\"y\"}}z", r#""${A:+it\'s ${B:-\"y\"}}z""#),
+            (r"\$A and \${B}", r#""\$A and \${B}""#),
+            (r"a\b$5 $ ${ ${1} ${A-x} $", r#""a\\b\$5 \$ \${ \${1} \${A-x} \$""#),
+            ("$A$B", r#""${A}${B}""#),
+            ("中$A中", r#""中${A}中""#),
+        ] {
+            assert_eq!(env_value(value), written, "{value}");
+        }
+        assert_eq!(references("$A ${B} ${C:-${D}} \\$E"), [("A", false), ("B", true), ("C", false), ("D", true)]);
+    }
+
+    #[test]
     fn what_a_value_needs_comes_first() {
         let env = |env: serde_json::Value| render(Stage::Build, &build(serde_json::json!({"base": "b", "env": env})), None, FACTS);
         let file =
@@ -440,9 +562,13 @@ mod tests {
         for bad in ["/etc", "../x", "*.txt", "a/../../b"] {
             assert!(keep_only(&[Text(bad.to_owned())]).is_err(), "{bad}");
         }
+        let keep = |paths: &[&str]| keep_only(&paths.iter().map(|path| Text((*path).to_owned())).collect::<Vec<_>>()).expect("fine");
         assert_eq!(
-            keep_only(&[Text("a/b c".to_owned())]).expect("fine"),
-            "rm -rf /tmp/* && mkdir -p /tmp/a && mv 'a/b c' /tmp/a && ls -A1 | tr '\\n' '\\0' | xargs -0 rm -rf -- && mkdir -p a && mv '/tmp/a/b c' a"
+            keep(&["a/b c"]),
+            "rm -rf /tmp/* && if ls -d 'a/b c' >/dev/null 2>&1; then mkdir -p /tmp/a && mv 'a/b c' /tmp/a; fi && ls -A1 | tr '\\n' '\\0' | xargs -0 rm -rf -- \
+             && if ls -d '/tmp/a/b c' >/dev/null 2>&1; then mkdir -p a && mv '/tmp/a/b c' a; fi"
         );
+        assert_eq!(keep(&["a/b", "./a", "a/c/", "a"]), keep(&["a"]), "what is in a kept folder goes with it");
+        assert!(keep(&["-x"]).contains("mv ./-x /tmp/"));
     }
 }

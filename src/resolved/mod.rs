@@ -14,7 +14,7 @@ use crate::model::app::App;
 use crate::model::cluster::Cluster;
 use crate::model::image::is_tag;
 use crate::model::text::bounded;
-use crate::values::node::Node;
+use crate::values::node::{Node, Value};
 use crate::values::set::{escape_key, parse_set};
 use clusters::{ClusterFile, own_cluster_file};
 use helm_values::HelmValues;
@@ -126,6 +126,25 @@ impl Resolved {
             }
         }
         Ok(tag)
+    }
+
+    /// The tag that is not HEAD's: given with `--set`, or `imageTag` of the values where lain builds no image of the app.
+    ///
+    /// # Errors
+    /// As [`Resolved::given_tag`].
+    pub fn chosen_tag(&self) -> Result<Option<String>> {
+        let given = self.given_tag()?;
+        let has = |key: &str| self.layers.canonical().get(key).filter(|node| !matches!(node.value, Value::Null));
+        if given.is_some() || has("build").is_some() || has("builds").is_some() {
+            return Ok(given);
+        }
+        let Some(node) = has("imageTag") else { return Ok(None) };
+        let tag = node.as_str().map_or_else(|| node.to_json().to_string(), str::to_owned);
+        if tag.is_empty() {
+            return Ok(None); // as if it were not written
+        }
+        check_tag(&tag).map_err(|error| error.at(node.span.location()))?;
+        Ok(Some(tag))
     }
 
     /// What helm is told: these values, `own` on top, and nothing that is a credential.

@@ -207,6 +207,22 @@ impl<'a> Git<'a> {
         Ok(if out.ok() { String::from_utf8_lossy(&out.stdout).lines().map(shortened).collect() } else { vec![] })
     }
 
+    /// Those of the paths that git knows.
+    ///
+    /// # Errors
+    /// git is missing or refuses.
+    pub(crate) fn tracked(&self, paths: &[String]) -> Result<Vec<String>> {
+        if paths.is_empty() {
+            return Ok(vec![]);
+        }
+        let paths = paths.iter().map(String::as_str);
+        let out = self.call().args(["ls-files", "-z"]).end_of_options().operands(paths).lookup().capture()?;
+        if !out.ok() {
+            return Err(self.explain(&out.stderr));
+        }
+        Ok(String::from_utf8_lossy(&out.stdout).split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
+    }
+
     /// Commits exactly these paths and nothing else that may be staged.
     ///
     /// # Errors

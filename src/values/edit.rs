@@ -8,6 +8,7 @@ use std::path::Path;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput};
 use serde_json::Value as Json;
 
+use super::layout::Layout;
 use super::node::{Node, Value};
 use super::parse::parse;
 use super::scalar::{needs_quotes, resolve_plain};
@@ -275,6 +276,19 @@ struct Pair {
 }
 
 impl Item {
+    /// Tells every place as `written` does.
+    fn move_by(&mut self, written: &impl Fn(usize) -> usize) {
+        (self.start, self.end) = (written(self.start), written(self.end));
+        match &mut self.kind {
+            Kind::Scalar(_) | Kind::Alias => {}
+            Kind::Seq { items, .. } => items.iter_mut().for_each(|item| item.move_by(written)),
+            Kind::Map { entries, .. } => entries.iter_mut().for_each(|pair| {
+                pair.key.move_by(written);
+                pair.value.move_by(written);
+            }),
+        }
+    }
+
     /// Where its text ends; none when it ends in a block of lines.
     fn last_end(&self) -> Option<usize> {
         match &self.kind {
@@ -292,6 +306,16 @@ impl Item {
 impl Tree {
     /// None for what the parser refuses; [`parse`] has said why before.
     fn read(text: &str) -> Option<Self> {
+        Self::of(text).or_else(|| {
+            let layout = Layout::of(text)?;
+            let mut tree = Self::of(&layout.text)?;
+            tree.root.move_by(&|at| layout.written(at));
+            tree.aliases.values_mut().for_each(|at| *at = layout.written(*at));
+            Some(tree)
+        })
+    }
+
+    fn of(text: &str) -> Option<Self> {
         let mut reader = Reader { text, parser: Parser::new_from_str(text), character: 0, byte: 0, aliases: HashMap::new() };
         loop {
             let (event, span) = reader.next()?;

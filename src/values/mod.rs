@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub mod edit;
+mod layout;
 pub mod merge;
 pub mod node;
 pub mod parse;

@@ -1,6 +1,7 @@
 //! A values tree in which every node still knows where it was written.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -20,12 +21,14 @@ pub struct Source {
     /// Where each line starts, in bytes; found when the first problem is reported.
     lines: OnceCell<Vec<usize>>,
     secret: bool,
+    /// For a text that was laid out anew: what was written, and how many blanks were put in front of a line.
+    written: Option<(Rc<Source>, BTreeMap<usize, usize>)>,
 }
 
 impl Source {
     /// A text under the name that messages give it.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        Self { path: path.into(), text: text.into(), lines: OnceCell::new(), secret: false }
+        Self { path: path.into(), text: text.into(), lines: OnceCell::new(), secret: false, written: None }
     }
 
     /// A Secret's text: no error repeats a value of it, and it is wiped from memory in the end.
@@ -33,6 +36,26 @@ impl Source {
         let mut source = Self::new(path, text);
         source.secret = true;
         source
+    }
+
+    /// This text laid out anew: places in it are told as they stand in this one.
+    pub(super) fn laid_out(self: &Rc<Self>, text: String, pads: BTreeMap<usize, usize>) -> Self {
+        let mut source = Self::new(&self.path, text);
+        source.secret = self.secret;
+        source.written = Some((Rc::clone(self), pads));
+        source
+    }
+
+    /// The place at a line and column of this text.
+    pub(super) fn span(self: &Rc<Self>, line: usize, column: usize, length: usize) -> Span {
+        let length = length.max(1);
+        match &self.written {
+            None => Span { source: Rc::clone(self), line, column, length },
+            Some((source, pads)) => {
+                let column = column.saturating_sub(pads.get(&line).copied().unwrap_or(0)).max(1);
+                Span { source: Rc::clone(source), line, column, length }
+            }
+        }
     }
 
     /// A line without its end, counted from 1; empty when there is none. Lines end as YAML's do: LF, CR LF, or CR alone.

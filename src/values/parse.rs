@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput};
 
 use super::check::{check_anchor, check_flow, key_name, only_map, scalar, syntax_hint, too_many_aliases};
+use super::layout::{Layout, Seen};
 use super::node::{Entry, Map, Node, Source, Span, Value};
 use super::strict::{self, first_line_behind, properties, tab_before_block};
 use super::unclosed::{self, Opening};
@@ -71,11 +72,10 @@ pub fn parse(path: &Path, text: String) -> Result<Node> {
 /// As [`parse`], of a source.
 pub(super) fn read(source: &Rc<Source>) -> Result<Node> {
     strict::check(source)?;
-    let mut builder = Builder::new(source);
-    let root = builder.document(&mut Parser::new_from_str(&source.text))?;
-    if builder.has_tabs {
-        strict::check_tabs(source, &builder.scalar_lines)?;
-    }
+    let root = match tree(source) {
+        Ok((root, _)) => root,
+        Err(first) => read_laid_out(source, first)?,
+    };
     match root.value {
         Value::Map(_) => Ok(root),
         Value::Null => Ok(Node { value: Value::Map(Map::new()), span: root.span }),
@@ -85,6 +85,24 @@ pub(super) fn read(source: &Rc<Source>) -> Result<Node> {
             .hint("start with `appname: NAME`")
             .caused_by(NotAMap)),
     }
+}
+
+/// The tree of a text, and where the parser saw brackets and quotes in it.
+fn tree(source: &Rc<Source>) -> Result<(Node, Seen)> {
+    let mut builder = Builder::new(source);
+    let root = builder.document(&mut Parser::new_from_str(&source.text))?;
+    if builder.has_tabs {
+        strict::check_tabs(source, &builder.scalar_lines)?;
+    }
+    Ok((root, builder.seen))
+}
+
+/// As [`tree`], once lines inside brackets and quotes stand where the parser wants them; `first` says why it did not read them as written.
+fn read_laid_out(source: &Rc<Source>, first: Error) -> Result<Node> {
+    let Some(mut layout) = Layout::of(&source.text) else { return Err(first) };
+    let moved = Rc::new(source.laid_out(std::mem::take(&mut layout.text), std::mem::take(&mut layout.pads)));
+    let (root, seen) = tree(&moved)?;
+    if layout.holds(&seen) { Ok(root) } else { Err(first) }
 }
 
 /// As [`parse`], of a Secret's text: no error repeats a value, and the text is wiped when nothing points into it any more.
@@ -127,6 +145,9 @@ struct Builder<'s> {
     open: Vec<Opening>,
     /// Where the last event ended, in characters.
     last: usize,
+    /// Where it started, in characters, and on which line.
+    last_start: (usize, usize),
+    seen: Seen,
 }
 
 type Events<'a> = Parser<'a, StrInput<'a>>;
@@ -164,6 +185,8 @@ impl<'s> Builder<'s> {
             other_keys: HashSet::new(),
             open: Vec::new(),
             last: 0,
+            last_start: (0, 0),
+            seen: Seen::default(),
         }
     }
 
@@ -191,7 +214,7 @@ impl<'s> Builder<'s> {
             return Ok(root);
         }
         if let Some(index) = self.source.text.lines().position(|line| line.starts_with("...")) {
-            let span = Span { source: Rc::clone(self.source), line: index + 1, column: 1, length: 3 };
+            let span = self.source.span(index + 1, 1, 3);
             return Err(span.error("a document ends here before it starts").hint("remove the `...`"));
         }
         Ok(Node { value: Value::Null, span: self.span(ParserSpan::default()) })
@@ -201,6 +224,7 @@ impl<'s> Builder<'s> {
         match parser.next_event() {
             Some(Ok((event, span))) => {
                 self.last = self.last.max(span.end.index());
+                self.last_start = (span.start.index(), span.start.line());
                 Ok((event, span))
             }
             Some(Err(error)) => {
@@ -219,12 +243,7 @@ impl<'s> Builder<'s> {
 
     fn span(&self, span: ParserSpan) -> Span {
         let same_line = span.start.line() == span.end.line();
-        Span {
-            source: Rc::clone(self.source),
-            line: span.start.line().max(1),
-            column: span.start.col() + 1,
-            length: if same_line { span.len().max(1) } else { 1 },
-        }
+        self.source.span(span.start.line().max(1), span.start.col() + 1, if same_line { span.len() } else { 1 })
     }
 
     /// The text from one place to the end of the file, and how long the given number of characters is in it.
@@ -255,6 +274,10 @@ impl<'s> Builder<'s> {
                 let text =
                     self.check_scalar(text, How { style, anchored: anchor != 0, tagged: tag.is_some(), flow: place.flow }, at, &span)?;
                 let written = if tag.is_some() { self.written_tag(at) } else { "" };
+                self.seen.scalars.push((at.start.index(), at.end.index()));
+                if matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted) && at.end.line() > at.start.line() {
+                    self.seen.lines.push((at.start.line() + 1, at.end.line()));
+                }
                 (scalar(&text, style, tag.as_deref(), written, &span)?, anchor)
             }
             Event::SequenceStart(anchor, _) => {
@@ -291,6 +314,10 @@ impl<'s> Builder<'s> {
             }
             other => return Err(span.error(format!("unexpected {other:?}"))),
         };
+        if around == 0 && !self.open.is_empty() {
+            let end = self.end_of_brackets();
+            self.seen.lines.push((at.start.line() + 1, end));
+        }
         self.open.truncate(around);
         let node = Node { value, span };
         if anchor != 0 {
@@ -342,24 +369,43 @@ impl<'s> Builder<'s> {
             ScalarStyle::Literal | ScalarStyle::Folded => {
                 let first = if taken > 0 { first_line_behind(written, span.line) } else { span.line };
                 if let Some((line, column)) = tab_before_block(self.source, first).filter(|_| self.has_tabs) {
-                    let place = Span { line, column, length: 1, ..span.clone() };
+                    let place = self.source.span(line, column, 1);
                     return Err(place
                         .error("a tab where the indentation of this text is set")
                         .hint("indent with spaces, or say how deep: `|2`"));
                 }
                 if length == rest.len() && !rest.ends_with(['\n', '\r']) {
                     let last = self.source.text.rsplit(['\n', '\r']).next().unwrap_or_default();
-                    if text.ends_with('\n') || last.trim_matches(' ').is_empty() {
-                        let line = at.end.line();
-                        let place = Span { line, column: 1, length: last.chars().count().max(1), ..span.clone() };
-                        return Err(place
-                            .error("the file ends inside this text, without a line end; helm 3 adds none, helm 4 does")
+                    if last.trim_matches(' ').is_empty() {
+                        return Err(self
+                            .source
+                            .span(at.end.line(), 1, last.chars().count())
+                            .error("the file ends inside this text, with blanks and without a line end; helm 3 adds none, helm 4 does")
                             .hint("end the file with a line end"));
                     }
+                    // The parser adds the line end that is missing; helm does not.
+                    return Ok(text.strip_suffix('\n').map_or(text.clone(), |text| Cow::Owned(text.to_owned())));
                 }
                 Ok(text)
             }
             _ => Ok(text),
+        }
+    }
+
+    /// The line of the closing bracket that was read last: behind a comma the parser tells of the comma.
+    fn end_of_brackets(&mut self) -> usize {
+        let (at, mut line) = self.last_start;
+        let mut rest = self.text_at(at, 0).0;
+        loop {
+            rest = match rest.bytes().next() {
+                Some(b'#') => &rest[rest.find(['\n', '\r']).unwrap_or(rest.len())..],
+                Some(b'\n' | b'\r') => {
+                    line += 1;
+                    rest.strip_prefix("\r\n").unwrap_or(&rest[1..])
+                }
+                Some(b' ' | b'\t' | b',') => &rest[1..],
+                _ => return line,
+            };
         }
     }
 
@@ -384,7 +430,7 @@ impl<'s> Builder<'s> {
                 let (event, at) = self.next(parser)?;
                 let aliased = matches!(event, Event::Alias(_));
                 let node = self.node(parser, event, at, place)?;
-                self.merge(&mut merged, &node, aliased, &map, &key)?;
+                self.merge(&mut map, &mut merged, &node, aliased, &key)?;
                 continue;
             }
             // Only a number is spelled anew as a key.
@@ -423,9 +469,9 @@ impl<'s> Builder<'s> {
         Ok(map)
     }
 
-    /// `<<: *base` and `<<: [*a, *b]`: the earlier of a list wins, and a key written out behind wins over both. helm lets `<<` win over
-    /// what stands before it, which no other reader does, so that is refused.
-    fn merge(&self, merged: &mut Map, node: &Node, aliased: bool, before: &Map, key: &Span) -> Result<()> {
+    /// `<<: *base` and `<<: [*a, *b]`: the earlier of a list wins. What stands later in the map wins over what stands earlier, whether it is
+    /// written out or brought by another `<<`: so helm reads it, unlike other readers.
+    fn merge(&self, map: &mut Map, merged: &mut Map, node: &Node, aliased: bool, key: &Span) -> Result<()> {
         let maps: Vec<&Map> = match &node.value {
             Value::Map(map) => vec![map],
             Value::Seq(items) if !aliased => items.iter().map(|item| only_map(item)).collect::<Result<_>>()?,
@@ -440,16 +486,15 @@ impl<'s> Builder<'s> {
             }
         }
         for (name, entry) in found {
-            if before.contains_key(&name) || merged.contains_key(&name) {
-                return Err(key
-                    .error(format!("`<<` brings `{name}`, which is there already; helm lets the later one win, other readers the earlier"))
-                    .hint(if before.contains_key(&name) {
-                        "put `<<` first in its map"
-                    } else {
-                        "keep one `<<`: `<<: [*first, *second]`"
-                    }));
+            if let Some(earlier) = map.get_mut(&name) {
+                self.check_override(&name, key)?;
+                earlier.node = entry.node;
+            } else if merged.contains_key(&name) {
+                self.check_override(&name, key)?;
+                merged.insert(name, entry);
+            } else {
+                merged.insert(name, entry);
             }
-            merged.insert(name, entry);
         }
         Ok(())
     }

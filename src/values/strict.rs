@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::node::{Source, Span};
+use super::node::Source;
 use crate::error::Result;
 
 /// Refuses characters and directives that helm does not take, or takes otherwise.
@@ -16,12 +16,8 @@ pub(crate) fn check(source: &Rc<Source>) -> Result<()> {
     if let Some((at, c)) = source.text.char_indices().find(|(_, c)| !is_plain(*c)) {
         let before = &source.text[..at];
         let line_start = before.rfind(['\n', '\r']).map_or(0, |end| end + 1);
-        let span = Span {
-            source: Rc::clone(source),
-            line: before.bytes().filter(|b| *b == b'\n').count() + 1,
-            column: source.text[line_start..at].chars().count() + 1,
-            length: 1,
-        };
+        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+        let span = source.span(line, source.text[line_start..at].chars().count() + 1, 1);
         let code = u32::from(c);
         return Err(match c {
             '\u{85}' | '\u{2028}' | '\u{2029}' => span
@@ -49,7 +45,7 @@ fn is_plain(c: char) -> bool {
 fn check_directives(source: &Rc<Source>) -> Result<()> {
     for (index, line) in source.text.lines().enumerate() {
         if line.starts_with('%') {
-            let span = Span { source: Rc::clone(source), line: index + 1, column: 1, length: line.trim_end().chars().count() };
+            let span = source.span(index + 1, 1, line.trim_end().chars().count());
             return Err(span.error("a YAML directive; helm 4 reads no file that has one").hint("remove the line"));
         }
         if !line.starts_with('#') && !line.trim().is_empty() {
@@ -66,7 +62,7 @@ fn check_separators(source: &Rc<Source>) -> Result<()> {
     }
     for (index, line) in source.text.lines().enumerate() {
         if let Some(behind) = line.strip_prefix("---").map(str::trim).filter(|behind| !behind.is_empty() && !behind.starts_with('#')) {
-            let span = Span { source: Rc::clone(source), line: index + 1, column: 1, length: line.trim_end().chars().count() };
+            let span = source.span(index + 1, 1, line.trim_end().chars().count());
             return Err(span
                 .error(format!("a line that starts with `---` and goes on with `{behind}`: helm 4 takes it for a broken end of a document"))
                 .hint("remove the `---`, or quote what starts with it"));
@@ -94,7 +90,8 @@ pub(crate) fn check_tabs(source: &Rc<Source>, inside: &[(usize, usize)]) -> Resu
             continue;
         }
         if let Some(column) = tab_in_indentation(line) {
-            return Err(Span { source: Rc::clone(source), line: number, column, length: 1 }
+            return Err(source
+                .span(number, column, 1)
                 .error("a tab indents this line; YAML is indented with spaces")
                 .hint("replace the tab with spaces"));
         }

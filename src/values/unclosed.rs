@@ -54,7 +54,9 @@ pub(super) fn explain(source: &Rc<Source>, error: &ScanError, open: &[Opening], 
     let noticed = match at {
         _ if is_end => "at the end of the file".to_owned(),
         None => "at the end of the file".to_owned(),
-        Some(line) if line == noticed.line() => format!("on line {line}, column {}: {info}", noticed.col() + 1),
+        Some(line) if line == noticed.line() => {
+            format!("on line {line}, column {}: {info}", source.span(line, noticed.col() + 1, 1).column)
+        }
         Some(line) => format!("on line {line}"),
     };
     let (what, hint) = match opening.sign {
@@ -109,7 +111,7 @@ fn place(source: &Rc<Source>, at: usize) -> Span {
             column += 1;
         }
     }
-    Span { source: Rc::clone(source), line, column, length: 1 }
+    source.span(line, column, 1)
 }
 
 /// What is open at some place. Values that the parser told of are behind it, so this reads little.
@@ -196,6 +198,7 @@ mod tests {
         opened("l:\n- [a, b\n- c\n", "2:3", "`[`", "at the end of the file");
         opened("d:\n  w:\n    c: &x [it's, \"]\", 'it''s]' # ]\n    e: {}\n", "3:11", "`[`", "on line 4, column 5: ");
         opened("前: [\n  '\u{1f680}',\n  y\nb: 1\n", "1:4", "`[`", "on line 4, column 2: ");
+        opened("a: [\nx\n]\nb: [1\nc: 2\n", "4:4", "`[`", "on line 5, column 2: ");
         opened("a: [[1], [2], {x: [3]}\r\nb: 1\r\n", "1:4", "`[`", "on line 2, column 1: ");
     }
 
@@ -220,8 +223,8 @@ mod tests {
             ("a: \"x\" y\nb: 1\n", "1:8: not valid YAML: invalid trailing content"),
             ("a: b: c\n", "1:5: not valid YAML: mapping values"),
             ("a: \"it\\'s\"\n", "1:4: not valid YAML: while parsing a quoted scalar, found unknown escape character"),
-            ("a: 'x\ny'\n", "1:4: not valid YAML: invalid indentation in quoted scalar"),
-            ("a: \"x\ny\" # c\nb: 1\n", "1:4: not valid YAML: invalid indentation in quoted scalar"),
+            ("a: \"x\ny\" # c\nb: [1, 2}\n", "3:9: not valid YAML: while parsing a flow sequence"),
+            ("a: [\n1, 2\n]\nb: 1\n c: 2\n", "5:3: not valid YAML: mapping values"),
         ] {
             let error = error(text);
             assert!(error.starts_with(place) && !error.contains("not closed"), "{text:?}: {error}");
