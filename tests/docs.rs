@@ -1,5 +1,5 @@
-//! Documentation stays true: commands named in README and docs exist, tables match `--help`, links lead somewhere,
-//! examples/dummy carries the chart that `lain init` writes.
+//! Documentation stays true: commands named in README and docs exist, tables match `--help`, links lead somewhere, what is there in two languages says the
+//! same in both, examples/dummy carries the chart that `lain init` writes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,6 +10,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+const GALLERY: [&str; 2] = ["docs/errors.md", "docs/errors.zh-CN.md"];
+
 fn documents() -> Vec<PathBuf> {
     let mut all = vec![root().join("README.md"), root().join("README.zh-CN.md"), root().join("CHANGELOG.md")];
     all.extend(
@@ -17,7 +19,7 @@ fn documents() -> Vec<PathBuf> {
             .expect("docs")
             .map(|entry| entry.expect("an entry").path())
             // The gallery shows what happens to commands that are wrong.
-            .filter(|path| path.extension().is_some_and(|e| e == "md") && !path.ends_with("errors.md")),
+            .filter(|path| path.extension().is_some_and(|e| e == "md") && !GALLERY.iter().any(|page| path.ends_with(page))),
     );
     all
 }
@@ -91,7 +93,7 @@ fn the_tables_list_what_each_binary_owns() {
 
 #[test]
 fn links_lead_somewhere() {
-    for path in documents() {
+    for path in documents().into_iter().chain(GALLERY.map(|page| root().join(page))) {
         let text = fs::read_to_string(&path).expect("a document");
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = target.split('#').next().expect("a target");
@@ -99,6 +101,167 @@ fn links_lead_somewhere() {
                 assert!(path.parent().expect("a folder").join(file).exists(), "{}: {target}", path.display());
             }
         }
+    }
+}
+
+/// What users read first is there in Chinese too. With `true` paragraphs are paired as well; in the gallery the Chinese page explains messages, which the English
+/// one need not.
+const PAIRS: [(&str, bool); 4] = [("README", true), ("docs/chart", true), ("docs/pipelines", true), ("docs/errors", false)];
+
+/// A piece of a page, and of it what is the same in every language.
+#[derive(Debug)]
+struct Block {
+    /// `heading 2`, `paragraph`, `item`, `table`, or `code` and its language.
+    kind: String,
+    line: usize,
+    lines: Vec<String>,
+}
+
+/// The blocks of a page, in their order.
+fn blocks(page: &str) -> Vec<Block> {
+    let mut all: Vec<Block> = Vec::new();
+    let (mut fenced, mut apart) = (false, true);
+    for (number, line) in page.lines().enumerate() {
+        let mut open = |kind: String, text: &str| all.push(Block { kind, line: number + 1, lines: vec![text.to_owned()] });
+        if let Some(language) = line.strip_prefix("```") {
+            if !fenced {
+                open(format!("code {language}"), "");
+            }
+            (fenced, apart) = (!fenced, fenced);
+            continue;
+        }
+        let level = line.chars().take_while(|c| *c == '#').count();
+        match line {
+            _ if fenced => all.last_mut().expect("its fence").lines.push(line.to_owned()),
+            "" => {}
+            _ if level > 0 => open(format!("heading {level}"), line),
+            _ if line.starts_with("- ") => open("item".to_owned(), line),
+            _ if !apart => all.last_mut().expect("its first line").lines.push(line.to_owned()),
+            _ if line.starts_with("    ") => open("code sh".to_owned(), line),
+            _ if line.starts_with('|') => open("table".to_owned(), line),
+            _ => open("paragraph".to_owned(), line),
+        }
+        apart = !fenced && (line.is_empty() || level > 0);
+    }
+    all
+}
+
+impl Block {
+    /// Code, numbers and where links lead, without their order; of examples everything but comments.
+    fn meaning(&self) -> Vec<String> {
+        match self.kind.as_str() {
+            "code text" => self.lines.clone(),
+            kind if kind.starts_with("code") => {
+                let bare = |line: &String| line.split(" #").next().map(|line| line.trim_end().to_owned());
+                self.lines.iter().filter(|line| !line.trim_start().starts_with('#')).filter_map(bare).collect()
+            }
+            "table" => {
+                self.lines.iter().map(|row| row.split('|').map(said).map(|cell| cell.join(" ")).collect::<Vec<_>>().join(" | ")).collect()
+            }
+            _ => said(&self.lines.join("\n")),
+        }
+    }
+}
+
+/// What of this prose is the same in every language.
+fn said(prose: &str) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    let mut words = String::new();
+    for (index, part) in prose.split('`').enumerate() {
+        match index % 2 {
+            0 => words += part,
+            _ => drop(found.insert(format!("`{part}`"))),
+        }
+        words.push(' ');
+    }
+    for (index, part) in words.split("](").enumerate() {
+        let (target, rest) = part.split_once(')').filter(|_| index > 0).unwrap_or(("", part));
+        found.extend((!target.is_empty()).then(|| format!("({})", target.replace(".zh-CN.md", ".md"))));
+        let numbers = rest.split(|c: char| !c.is_ascii_digit() && c != '.').map(|number| number.trim_matches('.'));
+        found.extend(numbers.filter(|number| !number.is_empty()).map(str::to_owned));
+    }
+    found.into_iter().collect()
+}
+
+/// Where two languages part, if they do.
+fn difference(english: &str, chinese: &str, prose: bool) -> Option<String> {
+    let of = |page| blocks(page).into_iter().filter(|block| prose || block.kind != "paragraph").collect::<Vec<_>>();
+    let (ours, theirs) = (of(english), of(chinese));
+    for index in 0..ours.len().max(theirs.len()) {
+        let (our, their) = match (ours.get(index), theirs.get(index)) {
+            (Some(our), Some(their)) => (our, their),
+            (our, their) => return Some(format!("one ends early: {our:?} {their:?}")),
+        };
+        if our.kind != their.kind || our.meaning() != their.meaning() {
+            let show = |block: &Block| format!("line {}, {}: {:#?}", block.line, block.kind, block.meaning());
+            return Some(format!("English {}\nChinese {}", show(our), show(their)));
+        }
+    }
+    None
+}
+
+#[test]
+fn both_languages_say_the_same() {
+    for (name, prose) in PAIRS {
+        let read = |ending: &str| fs::read_to_string(root().join(format!("{name}{ending}"))).unwrap_or_default();
+        let (english, chinese) = (read(".md"), read(".zh-CN.md"));
+        if let Some(difference) = difference(&english, &chinese, prose) {
+            panic!("{name}.md and {name}.zh-CN.md are not the same\n{difference}");
+        }
+        let file = name.rsplit('/').next().expect("a name");
+        let head = |page: &str| blocks(page)[1].lines.join("\n");
+        assert!(head(&english).contains(&format!("[中文]({file}.zh-CN.md)")), "{name}.md leads to the Chinese page at its top");
+        assert!(head(&chinese).contains(&format!("[English]({file}.md)")), "{name}.zh-CN.md leads to the English page at its top");
+        // Who reads Chinese goes on in Chinese.
+        let folder = root().join(name).parent().expect("a folder").to_path_buf();
+        for block in &blocks(&chinese)[2..] {
+            for target in block.lines.iter().flat_map(|line| line.split("](").skip(1)).filter_map(|rest| rest.split(')').next()) {
+                let Ok(leads) = folder.join(target.split('#').next().expect("a path")).canonicalize() else { continue };
+                let paired = PAIRS.iter().any(|(name, _)| root().join(format!("{name}.md")).canonicalize().is_ok_and(|page| page == leads));
+                assert!(!paired, "{name}.zh-CN.md:{}: {target} is there in Chinese", block.line);
+            }
+        }
+        let link = format!("({name}.zh-CN.md)");
+        for readme in ["README.md", "README.zh-CN.md"].into_iter().filter(|readme| *readme != format!("{name}.zh-CN.md")) {
+            assert!(fs::read_to_string(root().join(readme)).expect("a README").contains(&link), "{readme} leads to {name}.zh-CN.md");
+        }
+    }
+    let chinese = documents().into_iter().filter(|path| path.to_string_lossy().ends_with(".zh-CN.md"));
+    for path in chinese {
+        assert!(PAIRS.iter().any(|(name, _)| path == root().join(format!("{name}.zh-CN.md"))), "{}: not in PAIRS", path.display());
+    }
+}
+
+#[test]
+fn help_says_when_deploy_follows_the_rollout() {
+    for command in ["deploy", "redeploy"] {
+        let out = Command::new(env!("CARGO_BIN_EXE_lain")).args([command, "--help"]).output().expect("it runs");
+        let help = String::from_utf8_lossy(&out.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains("--wait Follow the rollout until everything is ready; always so on a terminal, in CI,"), "{help}");
+    }
+}
+
+#[test]
+fn what_one_language_lacks_is_seen() {
+    let english = "# A\n\nRun `lain use` for 5 s, see [b](b.md).\n\n    lain init  # begins\n\n| a | b |\n| --- | --- |\n| `x` | 1 |\n\n- one\n- two\n\n## B\n```text\nno # so\n```\n";
+    let chinese = "# 甲\n\n先 `lain use`, 5 秒, 见 [乙](b.zh-CN.md).\n\n    lain init  # 开始\n\n| 甲 | 乙 |\n| --- | --- |\n| `x` | 1 |\n\n- 一\n- 二\n\n## 乙\n```text\nno # so\n```\n";
+    assert_eq!(difference(english, chinese, true), None);
+    for (now, then) in [
+        ("# 甲\n", "## 甲\n"),
+        ("## 乙\n", ""),
+        ("`lain use`", "`lain lint`"),
+        ("5 秒", "6 秒"),
+        ("b.zh-CN.md", "c.md"),
+        ("lain init", "lain lint"),
+        ("| `x` | 1 |\n", ""),
+        ("| `x` | 1 |", "| `x` | 1 | 2 |"),
+        ("| `x` | 1 |", "| `y` | 1 |"),
+        ("- 二\n", ""),
+        ("no # so", "no # 这样"),
+        ("```text", "```yaml"),
+    ] {
+        assert!(chinese.contains(now));
+        assert!(difference(english, &chinese.replacen(now, then, 1), true).is_some(), "{now:?} as {then:?}");
     }
 }
 
