@@ -1,6 +1,6 @@
 //! The app, as its values say, running in the cluster: `deploy`, `redeploy`, `build --deploy`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
@@ -9,7 +9,8 @@ use super::handle::{Handle, for_words};
 use super::image::require_image;
 use super::{mend, pending, rollback, rollout, secrets};
 use crate::checks;
-use crate::cluster::follow::PAUSE;
+use crate::cluster::follow::{Follower, PAUSE};
+use crate::cluster::trouble::Trouble;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt;
 use crate::model::app::{App, ProcKind};
@@ -18,13 +19,17 @@ use crate::model::version::Version;
 use crate::resolved::Resolved;
 use crate::resolved::helm_values::HelmValues;
 use crate::session::Session;
-use crate::tools::call::Call;
+use crate::tools::call::{Call, Captured, Stop};
 use crate::tools::helm::{Limits, Revision, USUAL};
 use crate::tools::kubectl::Kubectl;
 use crate::ui::Surface;
 
 /// Shortest time given to helm and to the rollout.
 const MIN_TIMEOUT: Duration = Duration::from_secs(300);
+/// How often it is seen whether helm came to its end.
+const PACE: Duration = Duration::from_millis(25);
+/// How long helm may take to write down that it was stopped.
+const WINDS_UP: Duration = Duration::from_secs(20);
 
 /// Which image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,6 +140,13 @@ struct Ready {
     known: mend::Known,
     previous_tag: Option<String>,
     generations: Option<Vec<(String, u64)>>,
+}
+
+/// How helm ended.
+struct Upgraded {
+    out: Captured,
+    /// Why it was stopped, with the end of the log.
+    stuck: Option<(Trouble, Option<String>)>,
 }
 
 impl<'s> Run<'s> {
@@ -284,32 +296,54 @@ impl<'s> Run<'s> {
         {
             let _section = session.ui.section("helm_upgrade", &format!("helm upgrade --install {release}"));
             let call = self.upgrade(&ready.values)?.args(ready.known.flags().iter().copied());
-            // helm says nothing while hooks run: what happens in the cluster is told meanwhile.
-            let out = std::thread::scope(|scope| {
-                let helm = scope.spawn(|| call.capture());
-                while !helm.is_finished() {
-                    if interrupt::sleep(PAUSE).is_err() {
-                        break; // helm got the signal too and winds up
-                    }
-                    if !helm.is_finished() {
-                        let _ = follower.step(); // helm's own error says more
-                    }
-                }
-                helm.join().unwrap_or_else(|_| Err(Error::failed("helm could not be watched")))
-            })?;
-            session.ui.raw(out.stderr.as_bytes());
+            let Upgraded { out, stuck } = self.upgrade_watched(&call, &mut follower)?;
             session.ui.detail(&String::from_utf8_lossy(&out.stdout));
             if !out.ok() {
-                show_failed_jobs(session, kubectl, &selector);
-                return Err(call.failure(out.code, &out.stderr));
+                // helm's own words would be about the signal that ended it.
+                return Err(match stuck {
+                    Some((trouble, log)) if self.goes_back()? => rollout::gone(&session.ui, &trouble, log),
+                    Some((trouble, log)) => rollout::stuck(&session.ui, &trouble, log),
+                    None => {
+                        show_failed_jobs(session, kubectl, &selector);
+                        call.failure(out.code, &out.stderr)
+                    }
+                });
             }
+            session.ui.raw(out.stderr.as_bytes());
         }
         // helm's tests ask the new pods, so these must be ready first.
         if self.wanted.wait || self.has_tests() || session.env.is_ci() || session.ui.surface() == Surface::Terminal {
             let _section = session.ui.section("rollout", &format!("rollout of {release}"));
-            rollout::until_ready(&session.ui, &mut follower, self.limits()?.timeout)?;
+            let view = rollout::until_ready(&session.ui, &mut follower, self.limits()?.timeout)?;
+            for job in view.jobs.iter().filter(|job| job.state == "running" && job.id.is_some()) {
+                session.ui.say(&format!("job {} runs on: kubectl logs --follow job/{}", job.name, job.name));
+            }
         }
         Ok(())
+    }
+
+    /// helm says nothing while hooks run or while it waits: what happens in the cluster is told meanwhile, and helm is stopped once something that it
+    /// waits for cannot become ready.
+    fn upgrade_watched(&self, call: &Call<'_>, follower: &mut Follower<'_>) -> Result<Upgraded> {
+        let stop = Stop::within(if self.goes_back()? { self.limits()?.timeout } else { WINDS_UP });
+        let mut stuck = None;
+        let out = std::thread::scope(|scope| {
+            let helm = scope.spawn(|| call.capture_until(&stop));
+            let mut looked = Instant::now();
+            while !helm.is_finished() && interrupt::sleep(PACE).is_ok() {
+                // After Ctrl-C helm got the signal too and winds up; helm's own error says more than a look that fails.
+                if stuck.is_none() && looked.elapsed() >= PAUSE {
+                    if let Ok(Some(trouble)) = follower.step_of_change() {
+                        let log = follower.end_of_log(&trouble); // before helm takes the pod away
+                        stuck = Some((trouble, log));
+                        stop.ask();
+                    }
+                    looked = Instant::now();
+                }
+            }
+            helm.join().unwrap_or_else(|_| Err(Error::failed("helm could not be watched")))
+        });
+        Ok(Upgraded { out: out?, stuck })
     }
 
     fn test(&self) -> Result<()> {

@@ -83,6 +83,12 @@ impl Record {
         info[key].as_str()?.parse().ok().filter(|time: &Timestamp| time.as_second() > 0)
     }
 
+    /// What helm or lain wrote of the revision: `Upgrade complete`, `Rollback to 3`.
+    pub(crate) fn description(&self) -> Option<String> {
+        let info: Json = serde_json::from_str(self.release.get("info")?.get()).ok()?;
+        info["description"].as_str().map(str::to_owned)
+    }
+
     /// An annotation of the Secret; helm drops it when it writes the record anew.
     pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
         self.secret["metadata"]["annotations"][key].as_str()

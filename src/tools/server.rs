@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Captured};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, NotStarted, Result};
 use crate::interrupt;
 use crate::ui::Ui;
 
@@ -26,6 +26,25 @@ const PASSING: [&str; 12] = [
     "etcdserver: leader changed",
     "etcdserver: request timed out",
 ];
+
+/// What is an answer, and will be the same in a moment.
+const FINAL: [&str; 8] = [
+    "Unauthorized",
+    "must be logged in",
+    "provide credentials",
+    "(Forbidden)",
+    "x509: ",
+    "getting credentials: exec",
+    "Missing or incomplete configuration",
+    "does not exist", // the context, or the kubeconfig
+];
+
+/// True for a failed look-up that may well succeed in a moment: the server or the way to it failed, and said nothing about the question.
+pub(crate) fn may_pass(error: &Error) -> bool {
+    error.kind() == Kind::Failed
+        && error.source::<NotStarted>().is_none()
+        && error.tool().is_none_or(|tool| !FINAL.iter().any(|words| tool.says(words)))
+}
 
 /// Captures a look-up, and tries again where the server or the way to it failed for a moment. Nothing that changes anything may come here.
 ///
