@@ -398,7 +398,12 @@ impl Session {
             .kube_context
             .clone()
             .map(String::from));
-        Ok(Target { kubeconfig: choice.kubeconfig.clone(), context, namespace: cluster.namespace.map(String::from) })
+        // What is not said here is what the kubeconfig says: told to both tools, whatever variables each of them reads.
+        let file = choice.kubeconfig.clone().or_else(|| kubeconfig::link(&self.env));
+        let aim = file.and_then(|file| kubeconfig::aim::aim(&file, context.as_deref()));
+        let (given, named) = aim.map(|aim| (aim.context, aim.namespace)).unzip();
+        let namespace = cluster.namespace.map(String::from).or(named);
+        Ok(Target { kubeconfig: choice.kubeconfig.clone(), context: context.or(given), namespace })
     }
 }
 

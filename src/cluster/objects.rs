@@ -431,6 +431,12 @@ impl Pod {
         matches!(self.status.phase.as_str(), "Succeeded" | "Failed")
     }
 
+    /// It is meant to run for ever: what keeps it makes another when it is gone. A Job's pod is to come to its end, and one without a keeper never comes
+    /// back.
+    pub(crate) fn is_for_ever(&self) -> bool {
+        self.metadata.owner().is_some_and(|owner| matches!(owner.kind.as_str(), "ReplicaSet" | "StatefulSet" | "DaemonSet"))
+    }
+
     /// True for a pod of one of a release's processes.
     pub(crate) fn belongs_to(&self, release: &str, proc: &str) -> bool {
         self.metadata.label(INSTANCE) == format!("{release}-{proc}")

@@ -15,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::interrupt;
 use crate::model::app::{App, ProcKind};
 use crate::model::image::ImageReference;
+use crate::model::text::text_of;
 use crate::model::version::Version;
 use crate::resolved::Resolved;
 use crate::resolved::helm_values::HelmValues;
@@ -125,8 +126,15 @@ struct Run<'s> {
     app: &'s App,
     wanted: &'s Wanted,
     server: Option<Version>,
-    /// The tag that runs, where that is wanted.
-    running: Option<String>,
+    /// What runs, where that is wanted.
+    running: Option<Running>,
+}
+
+/// The image of the release as it is.
+struct Running {
+    tag: String,
+    /// The whole image that the release was given instead of a tag.
+    reference: Option<ImageReference>,
 }
 
 /// All that is known before helm is asked to upgrade.
@@ -149,6 +157,15 @@ struct Upgraded {
     stuck: Option<(Trouble, Option<String>)>,
 }
 
+impl Running {
+    /// By the values that the release has; none where they name no tag.
+    fn of(values: &Json) -> Result<Option<Self>> {
+        let Some(tag) = text_of(&values["imageTag"]) else { return Ok(None) };
+        let reference = values["imageRef"].as_str().filter(|reference| !reference.is_empty()).map(ImageReference::parse).transpose()?;
+        Ok(Some(Self { tag, reference }))
+    }
+}
+
 impl<'s> Run<'s> {
     /// What forbids a deploy before the cluster is looked at.
     fn begin(session: &'s Session, wanted: &'s Wanted) -> Result<Self> {
@@ -168,10 +185,12 @@ impl<'s> Run<'s> {
             Which::New => None,
             Which::Running => {
                 let values = handle.helm.values(&handle.name, None, false)?;
-                let tag = values.as_ref().and_then(|values| values["imageTag"].as_str());
-                Some(tag.map(str::to_owned).ok_or_else(|| {
-                    Error::failed(format!("there is no release {} yet, so there is nothing to deploy again", handle.name))
-                        .hint("lain deploy")
+                Some(values.as_ref().map(Running::of).transpose()?.flatten().ok_or_else(|| {
+                    let error = match values {
+                        None => format!("there is no release {} yet, so there is nothing to deploy again", handle.name),
+                        Some(_) => format!("release {} was deployed without an image tag, so what runs is not known", handle.name),
+                    };
+                    Error::failed(error).hint("lain deploy")
                 })?)
             }
         };
@@ -190,7 +209,7 @@ impl<'s> Run<'s> {
         let id = run_id();
         values.add(pending::ID, id.clone());
         values.add(pending::TIMEOUT, self.limits()?.most.as_secs().to_string());
-        require_image(session, app, self.wanted.image.as_ref(), &tag, self.wanted.build)?;
+        require_image(session, app, self.image(), &tag, self.wanted.build)?;
         label_nodes(kubectl, app, release)?;
         delete_finished_jobs(kubectl, app, release)?;
         let generations = self.generations()?;
@@ -210,15 +229,21 @@ impl<'s> Run<'s> {
         Ok(Ready { tag, values, id, newest, known, previous_tag, generations })
     }
 
+    /// The whole image, where it is one: the one that is asked for, else the one that runs.
+    fn image(&self) -> Option<&ImageReference> {
+        self.wanted.image.as_ref().or_else(|| self.running.as_ref()?.reference.as_ref())
+    }
+
     /// The helm values, and the tag in them.
     fn values(&self, checksum: &str) -> Result<(String, HelmValues)> {
-        let reference = self.wanted.image.as_ref();
-        let given = match (reference, &self.running) {
-            (Some(reference), _) => {
+        let reference = self.image();
+        let running = self.running.as_ref().filter(|_| self.wanted.image.is_none());
+        let given = match (reference, running) {
+            (_, Some(running)) => Some(running.tag.clone()),
+            (Some(reference), None) => {
                 let digest = || reference.digest.as_ref().map(|digest| digest.replace(':', "-"));
                 Some(reference.tag.clone().or_else(digest).unwrap_or_else(|| "latest".into()))
             }
-            (None, Some(tag)) => Some(tag.clone()),
             (None, None) => self.values.given_tag()?,
         };
         let tag = match given {

@@ -68,6 +68,8 @@ pub(crate) struct Call<'a> {
     refused: Option<Error>,
     shown_env: Vec<(String, String)>,
     env: Vec<(String, OsString)>,
+    /// Variables that it does not get.
+    dropped: &'static [&'static str],
     /// Variables with secrets that it gets; none for all of them.
     needs: Option<Vec<String>>,
     stdin: Option<Zeroizing<Vec<u8>>>,
@@ -93,6 +95,7 @@ impl<'a> Call<'a> {
             refused: None,
             shown_env: vec![],
             env: vec![],
+            dropped: &[],
             needs: Some(vec![]),
             stdin: None,
             dir: None,
@@ -214,6 +217,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// It does not get these variables: they would turn it from what its arguments say.
+    #[must_use]
+    pub(crate) fn without(mut self, variables: &'static [&'static str]) -> Self {
+        self.dropped = variables;
         self
     }
 
@@ -511,6 +521,7 @@ impl<'a> Call<'a> {
                 .filter(|name| !needs.contains(name))
                 .fold(expression, |expression, name| expression.env_remove(name));
         }
+        expression = self.dropped.iter().fold(expression, |expression, name| expression.env_remove(name));
         for (name, value) in &self.shown_env {
             expression = expression.env(name, value);
         }

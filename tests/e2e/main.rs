@@ -6,5 +6,6 @@ mod faults;
 mod flow;
 mod get_values;
 mod notify;
+mod restart;
 mod support;
 mod upgrade;
