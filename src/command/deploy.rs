@@ -25,7 +25,7 @@ pub struct Deploy {
     /// Build and push the image first when the registry does not have it
     #[arg(long, conflicts_with = "dry_run")]
     build: bool,
-    /// Wait until everything is ready; always so in CI
+    /// Wait until everything is ready and its jobs are done; always so in CI
     #[arg(long)]
     wait: bool,
     /// Print what would be sent to the cluster, change nothing

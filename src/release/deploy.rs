@@ -340,7 +340,7 @@ impl<'s> Run<'s> {
         if self.wanted.wait || self.has_tests() || session.env.is_ci() || session.ui.surface() == Surface::Terminal {
             let _section = session.ui.section("rollout", &format!("rollout of {release}"));
             let view = rollout::until_ready(&session.ui, &mut follower, self.limits()?.timeout)?;
-            for job in view.jobs.iter().filter(|job| job.state == "running" && job.id.is_some()) {
+            for job in view.jobs.iter().filter(|job| job.state == "running" && job.id.is_some() && !job.is_hook) {
                 session.ui.say(&format!("job {} runs on: kubectl logs --follow job/{}", job.name, job.name));
             }
         }
