@@ -1,5 +1,6 @@
 //! Which cluster: the `~/.kube/config` link, `~/.kube/kubeconfig-CLUSTER`, and what CI brings.
 
+pub(crate) mod aim;
 mod text;
 
 use std::fs;
@@ -45,7 +46,8 @@ fn kube_dir(env: &Env) -> Option<PathBuf> {
     env.home().map(|home| home.join(".kube"))
 }
 
-fn link(env: &Env) -> Option<PathBuf> {
+/// `~/.kube/config`.
+pub(crate) fn link(env: &Env) -> Option<PathBuf> {
     kube_dir(env).map(|dir| dir.join("config"))
 }
 

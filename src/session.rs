@@ -119,7 +119,7 @@ impl Session {
     pub(crate) fn begin(&self) -> Result<()> {
         // One that the environment names is named for the next command too.
         if let Some(name) = self.globals.cluster.as_ref().filter(|name| self.env.get("LAIN_CLUSTER") != Some(name)) {
-            self.ui.aim(|aim| aim.lain = format!("--cluster {name}"));
+            self.ui.hints_go(|flags| flags.lain = format!("--cluster {name}"));
         }
         match &self.globals.use_cluster {
             Some(name) => kubeconfig::switch(&self.ui, &self.env, name),
@@ -447,8 +447,12 @@ impl Session {
             .clone()
             .map(String::from));
         let target = Target { kubeconfig: choice.kubeconfig.clone(), context, namespace: cluster.namespace.map(String::from) };
-        self.ui.aim(|aim| (aim.kubectl, aim.helm) = (target.words("--context"), target.words("--kube-context")));
-        Ok(target)
+        self.ui.hints_go(|flags| (flags.kubectl, flags.helm) = (target.words("--context"), target.words("--kube-context")));
+        // What is not said here is what the kubeconfig says: told to both tools, whatever variables each of them reads.
+        let file = choice.kubeconfig.clone().or_else(|| kubeconfig::link(&self.env));
+        let aim = file.and_then(|file| kubeconfig::aim::aim(&file, target.context.as_deref()));
+        let (given, named) = aim.map(|aim| (aim.context, aim.namespace)).unzip();
+        Ok(Target { context: target.context.or(given), namespace: target.namespace.or(named), ..target })
     }
 }
 

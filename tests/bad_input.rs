@@ -210,6 +210,16 @@ fn a_cluster_that_names_no_registry() {
     ran.exits(1).reason("the values of cluster test name no registry").next("registry: HOST/PATH # in ").says("values-test.yaml");
 }
 
+/// helm reads text as the number 0, and so would scale the process away.
+#[test]
+fn a_count_that_is_no_number() {
+    let app = App::new().chart().cluster("test", REGISTRY).using("test").tools(&["helm", "kubectl"]).committed();
+    for args in [&["redeploy"][..], &["deploy", "--ignore-lint"]] {
+        let args = [args, &["--set", "deployments.web.replicaCount=two"]].concat();
+        app.run(&args).exits(1).reason("`deployments.web.replicaCount`: expected a whole number, found text \"two\"").changed_nothing();
+    }
+}
+
 #[test]
 fn an_api_server_that_does_not_answer() {
     let app = App::new().chart().cluster("test", REGISTRY).using("test").tools(&["helm", "kubectl"]).committed();

@@ -144,7 +144,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("checks", &["session", "lint", "resolved", "model", "error"]),
     ("session", &["kubeconfig", "http", "tools", "resolved", "globals", "env", "ui", "model", "files", "error"]),
     ("lint", &["cluster", "resolved", "render", "model", "values", "files", "interrupt", "error"]),
-    ("kubeconfig", &["resolved", "env", "ui", "model", "files", "error"]),
+    ("kubeconfig", &["resolved", "env", "ui", "model", "values", "files", "error"]),
     ("cluster", &["http", "tools", "model", "interrupt", "error"]),
     ("http", &["tools", "env", "ui", "model", "interrupt", "error"]),
     ("tools", &["resolved", "env", "ui", "model", "files", "interrupt", "error"]),

@@ -1,23 +1,18 @@
 //! How a release stands: what is ready, what cannot become ready and why. Pure.
 //!
-//! A pod is new when its template is, as helm and `kubectl rollout status` judge: that of the Deployment's newest `ReplicaSet` (`pod-template-hash`), or the
-//! `StatefulSet`'s `updateRevision` (`controller-revision-hash`). Pods of the templates before may be in any state.
+//! A rollout is over when the workload's strategy lets no more happen: helm's `--wait` and `kubectl rollout status` count alike, but for helm's looking
+//! away from `OnDelete`, and from as many pods as may be unavailable.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::objects::{Job, Object, Pod, ReplicaSet, Workload};
+use super::objects::{Event, Job, Object, Pod, Workload, holding};
+use super::templates::{self, Templates, id_of_job, is_seen};
+use super::trouble::{self, Trouble, Warnings};
 
-/// Restarts after which a crash loop is taken for lasting.
-const CRASHES: u64 = 3;
-/// How long a pod may be unschedulable (a cluster may be adding nodes).
-const UNSCHEDULABLE: Duration = Duration::from_secs(90);
-/// How long an image pull may fail (a registry may hiccup).
-const PULL: Duration = Duration::from_secs(15);
-/// How long what a pod needs may be missing.
-const START: Duration = Duration::from_secs(10);
+/// So many warnings are told.
+const WARNINGS: usize = 6;
 
 /// How one workload stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,23 +27,21 @@ pub(crate) struct Progress {
     pub new: u64,
     /// The rollout is over.
     pub is_done: bool,
+    /// Why it is over though pods do not have the newest template.
+    pub note: Option<&'static str>,
 }
 
-/// Why a pod will not become ready.
+/// How one Job stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Trouble {
-    /// The pod.
-    pub pod: String,
-    /// The container, when one is to blame.
-    pub container: Option<String>,
-    /// `ImagePullBackOff`, `CrashLoopBackOff`, `Unschedulable`...
-    pub reason: String,
-    /// The server's words, as sent.
-    pub message: String,
-    /// How long it may go on before it counts.
-    pub grace: Duration,
-    /// The container ended: the log worth reading is that of its previous run.
-    pub is_crash: bool,
+pub(crate) struct JobStanding {
+    /// Its name.
+    pub name: String,
+    /// `done`, `failed`, `running`
+    pub state: &'static str,
+    /// It is one of helm's hooks: helm waits for it.
+    pub is_hook: bool,
+    /// Tells it from one of the same name before; none for those that a Cron Job makes.
+    pub id: Option<String>,
 }
 
 /// One look at a release.
@@ -56,10 +49,14 @@ pub(crate) struct Trouble {
 pub(crate) struct View {
     /// Deployments and `StatefulSets`.
     pub workloads: Vec<Progress>,
-    /// Jobs and how they stand: `done`, `failed`, `running`.
-    pub jobs: Vec<(String, &'static str)>,
+    /// Jobs.
+    pub jobs: Vec<JobStanding>,
     /// What is wrong.
     pub troubles: Vec<Trouble>,
+    /// The newest templates, and the Jobs, each by what tells it from those before.
+    pub templates: BTreeSet<String>,
+    /// What controllers and nodes warn of, newest first: `pod/dummy-web-1: Unhealthy: Readiness probe failed`.
+    pub warnings: Vec<String>,
 }
 
 impl View {
@@ -68,27 +65,41 @@ impl View {
         self.workloads.iter().all(|workload| workload.is_done)
     }
 
+    /// Nothing is on its way.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_done() && !self.jobs.iter().any(|job| job.id.is_some() && job.state == "running")
+    }
+
     /// There is nothing at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.workloads.is_empty() && self.jobs.is_empty()
     }
 }
 
-/// Judges everything that was selected: workloads, `ReplicaSets`, Jobs and pods.
-pub(crate) fn judge(objects: &[Object]) -> View {
-    let templates = Templates::of(objects);
+/// Judges everything that was selected: workloads, `ReplicaSets`, Jobs and pods; `events` are the warnings of the namespace, as far as they are known.
+pub(crate) fn judge(objects: &[Object], events: &[Event]) -> View {
+    let (templates, warnings) = (Templates::of(objects), Warnings::of(events));
     let staying = templates.ready_and_staying(objects);
-    let mut view = View::default();
+    let specs = objects.iter().filter_map(|object| match object {
+        Object::StatefulSet(it) => Some(templates::id_of_spec(it)),
+        _ => None,
+    });
+    let mut view = View { templates: templates.ids().chain(specs).collect(), ..View::default() };
+    let mut pods = Pods::default();
     for object in objects {
         match object {
             Object::Deployment(it) => view.workloads.push(deployment(it, staying.get(&("deployment", &*it.metadata.name)))),
             Object::StatefulSet(it) => view.workloads.push(stateful_set(it, staying.get(&("statefulset", &*it.metadata.name)))),
-            Object::Job(it) => view.jobs.push((it.metadata.name.clone(), state_of(it))),
-            Object::Pod(pod) if !pod.metadata.is_leaving() => {
-                let is_new = templates.have(pod);
-                if is_new {
-                    view.troubles.extend(trouble_of(pod));
+            Object::Pod(pod) => {
+                pods.add(pod, &templates);
+                if pod.metadata.is_leaving() {
+                    pods.move_on = true;
+                    continue;
                 }
+                let is_new = templates.have(pod);
+                let found = pod_trouble(pod, is_new, &templates, &warnings);
+                pods.move_on |= is_new && !pod.is("Ready") && found.as_ref().is_none_or(|trouble| trouble.grace.is_none());
+                view.troubles.extend(found);
                 if templates.stands_alone(pod) {
                     view.workloads.push(alone(pod, is_new));
                 }
@@ -96,106 +107,125 @@ pub(crate) fn judge(objects: &[Object]) -> View {
             _ => {}
         }
     }
+    for object in objects {
+        if let Object::Job(job) = object {
+            let newest = pods.newest.get(&("job", &*job.metadata.name)).copied();
+            let own = newest.map(|pod| templates.own_containers(pod)).unwrap_or_default();
+            let (standing, found) = job_standing(job, newest, &own);
+            view.jobs.push(standing);
+            view.troubles.extend(found);
+        }
+        view.troubles.extend(workload_trouble(object, &templates, &pods, &warnings));
+    }
+    view.warnings = told(objects, &templates, &warnings);
     view
 }
 
-/// The newest templates.
-struct Templates<'a> {
-    /// The Deployment that each `ReplicaSet` is of.
-    deployments: BTreeMap<&'a str, &'a str>,
-    /// The hash of each Deployment's newest template; none while its controller has not made it.
-    hashes: BTreeMap<&'a str, Option<&'a str>>,
-    /// The same of each `StatefulSet`.
-    revisions: BTreeMap<&'a str, Option<&'a str>>,
-    /// Pods alone were selected, and none of what keeps them.
-    are_alone: bool,
+/// What is to be known of all pods.
+#[derive(Default)]
+struct Pods<'a> {
+    /// The newest of each workload and Job.
+    newest: BTreeMap<(&'static str, &'a str), &'a Pod>,
+    /// How many each has.
+    counts: BTreeMap<(&'static str, &'a str), u64>,
+    /// Some come or go.
+    move_on: bool,
 }
 
-impl<'a> Templates<'a> {
-    fn of(objects: &'a [Object]) -> Self {
-        let mut found = Self { deployments: BTreeMap::new(), hashes: BTreeMap::new(), revisions: BTreeMap::new(), are_alone: true };
-        let mut newest: BTreeMap<&str, &ReplicaSet> = BTreeMap::new();
-        for object in objects {
-            let Object::ReplicaSet(set) = object else { continue };
-            let Some(owner) = set.metadata.owner() else { continue };
-            found.deployments.insert(&set.metadata.name, &owner.name);
-            let known = newest.entry(&owner.name).or_insert(set);
-            if set.revision() > known.revision() {
-                *known = set;
-            }
+impl<'a> Pods<'a> {
+    fn add(&mut self, pod: &'a Pod, templates: &Templates<'a>) {
+        let Some(keeper) = templates.keeper(pod) else { return };
+        *self.counts.entry(keeper).or_default() += 1;
+        let known = self.newest.entry(keeper).or_insert(pod);
+        if pod.metadata.created() > known.metadata.created() {
+            *known = pod;
         }
-        found.hashes = newest.into_iter().map(|(name, set)| (name, Some(set.hash()))).collect();
-        for object in objects {
-            match object {
-                Object::Deployment(it) => {
-                    found.are_alone = false;
-                    if !is_seen(it) || it.spec.paused {
-                        found.hashes.insert(&it.metadata.name, None);
-                    }
-                }
-                Object::StatefulSet(it) => {
-                    found.are_alone = false;
-                    found.revisions.insert(&it.metadata.name, is_seen(it).then_some(&*it.status.update_revision));
-                }
-                _ => {}
-            }
-        }
-        found
     }
+}
 
-    /// The pod is of a newest template; without what keeps it, it counts as such.
-    fn have(&self, pod: &Pod) -> bool {
-        let Some(owner) = pod.metadata.owner() else { return self.are_alone };
-        let (newest, label) = match owner.kind.as_str() {
-            "ReplicaSet" => (self.deployments.get(&*owner.name).and_then(|name| self.hashes.get(name)), "pod-template-hash"),
-            "StatefulSet" => (self.revisions.get(&*owner.name), "controller-revision-hash"),
-            _ => return false,
+/// What is wrong with a pod that is to become ready, or with one of a Job, which may crash: that is the Job's to judge.
+fn pod_trouble<'a>(pod: &'a Pod, is_new: bool, templates: &Templates<'a>, warnings: &Warnings<'_>) -> Option<Trouble> {
+    let is_job = templates.job_of(pod).is_some_and(|job| !is_over(job)) && !pod.is_over();
+    if !is_new && !templates.keep(pod) && !is_job {
+        return None;
+    }
+    let found = trouble::of_pod(pod, &templates.own_containers(pod), warnings)?;
+    let template = templates.id_of(pod);
+    (!is_job || found.class != trouble::Class::Crash).then_some(Trouble { template, ..found })
+}
+
+/// What is wrong with what makes pods.
+fn workload_trouble<'a>(object: &'a Object, templates: &Templates<'a>, pods: &Pods<'a>, warnings: &Warnings<'_>) -> Option<Trouble> {
+    let newest = |kind: &'static str, name: &'a str| pods.newest.get(&(kind, name)).and_then(|pod| pod.metadata.created());
+    match object {
+        Object::Deployment(it) if is_seen(it) && !it.spec.paused => {
+            trouble::of_deployment(it, templates.newest("deployment", &it.metadata.name), pods.move_on)
+        }
+        // Its controller writes no status, and so has seen nothing, while the server takes none of its pods.
+        Object::StatefulSet(it) if pods.counts.get(&("statefulset", &*it.metadata.name)).copied().unwrap_or(0) < wanted(it) => {
+            let (kinds, since) = (("statefulset", "StatefulSet"), newest("statefulset", &it.metadata.name));
+            trouble::uncreated(kinds, &it.metadata, Some(templates::id_of_spec(it)), since, pods.move_on, warnings)
+        }
+        Object::Job(it) if it.metadata.owner().is_none() && it.status.active == 0 && !is_over(it) => {
+            let (kinds, since) = (("job", "Job"), newest("job", &it.metadata.name));
+            trouble::uncreated(kinds, &it.metadata, Some(id_of_job(&it.metadata.name, it)), since, pods.move_on, warnings)
+        }
+        _ => None,
+    }
+}
+
+/// The newest warnings about what was selected, each once.
+fn told<'a>(objects: &'a [Object], templates: &Templates<'a>, warnings: &Warnings<'_>) -> Vec<String> {
+    let mut found: Vec<(Option<Timestamp>, String)> = vec![];
+    for object in objects {
+        let (kind, metadata) = match object {
+            Object::Deployment(it) => ("Deployment", &it.metadata),
+            Object::StatefulSet(it) => ("StatefulSet", &it.metadata),
+            Object::ReplicaSet(it) => ("ReplicaSet", &it.metadata),
+            Object::Job(it) => ("Job", &it.metadata),
+            Object::Pod(it) if templates.have(it) || templates.keep(it) || templates.job_of(it).is_some() => ("Pod", &it.metadata),
+            _ => continue,
         };
-        newest.map_or(self.are_alone, |newest| *newest == Some(pod.metadata.label(label)))
-    }
-
-    /// How many pods of each workload are ready and stay, where its pods were selected too: a status is older than a pod that was just deleted.
-    fn ready_and_staying<'b>(&'b self, objects: &'b [Object]) -> BTreeMap<(&'static str, &'b str), u64> {
-        let mut found = BTreeMap::new();
-        for object in objects {
-            let Object::Pod(pod) = object else { continue };
-            let Some(owner) = pod.metadata.owner() else { continue };
-            let keeper = match owner.kind.as_str() {
-                "ReplicaSet" if self.have(pod) => self.deployments.get(&*owner.name).map(|name| ("deployment", *name)),
-                "StatefulSet" => Some(("statefulset", &*owner.name)),
-                _ => None,
-            };
-            let Some(keeper) = keeper else { continue };
-            *found.entry(keeper).or_default() += u64::from(!pod.metadata.is_leaving() && pod.is("Ready"));
+        for event in warnings.about(kind, metadata) {
+            let line = format!("{}/{}: {}: {}", kind.to_lowercase(), metadata.name, event.reason, event.message);
+            if !found.iter().any(|(_, known)| *known == line) {
+                found.push((event.last(), line));
+            }
         }
-        found
     }
-
-    /// The pod is waited for by itself: it is to stay, and what keeps it was not selected. helm's hooks end.
-    fn stands_alone(&self, pod: &Pod) -> bool {
-        let keeper = pod.metadata.owner().map(|owner| owner.kind.as_str());
-        self.are_alone
-            && matches!(keeper, None | Some("ReplicaSet" | "StatefulSet"))
-            && !pod.is_over()
-            && pod.metadata.annotation("helm.sh/hook").is_none()
-    }
-}
-
-/// The controller has seen the newest `spec`.
-fn is_seen(workload: &Workload) -> bool {
-    workload.status.observed_generation >= workload.metadata.generation
+    found.sort_by_key(|(last, _)| std::cmp::Reverse(*last));
+    found.into_iter().map(|(_, line)| line).take(WARNINGS).collect()
 }
 
 fn deployment(it: &Workload, staying: Option<&u64>) -> Progress {
     let ready = it.status.available_replicas.min(it.status.updated_replicas);
-    progress("deployment", it, staying.map_or(ready, |staying| ready.min(*staying)), true)
+    let mut progress = progress("deployment", it, staying.map_or(ready, |staying| ready.min(*staying)), true);
+    if it.spec.paused {
+        // Its controller scales what there is, and follows no template.
+        progress.ready = it.status.available_replicas;
+        progress.is_done = is_seen(it);
+        progress.note = Some("paused: its pods do not follow the template");
+    }
+    progress
 }
 
 fn stateful_set(it: &Workload, staying: Option<&u64>) -> Progress {
-    let status = &it.status;
-    let is_current = status.updated_replicas >= wanted(it) || status.current_revision == status.update_revision;
-    let ready = status.ready_replicas.min(status.updated_replicas.max(status.current_replicas));
-    progress("statefulset", it, staying.map_or(ready, |staying| ready.min(*staying)), is_current)
+    let (status, wanted) = (&it.status, wanted(it));
+    let kept = it.spec.update_strategy.staying();
+    let is_one = status.current_revision == status.update_revision;
+    let is_current = status.updated_replicas >= wanted.saturating_sub(kept) || is_one;
+    // Servers before 1.22 do not know `minReadySeconds` of StatefulSets, and drop it.
+    let serve = if it.spec.min_ready_seconds > 0 { status.available_replicas } else { status.ready_replicas };
+    let old = status.replicas.saturating_sub(status.updated_replicas).min(kept);
+    let right = if is_one { status.updated_replicas.max(status.current_replicas) } else { status.updated_replicas + old };
+    let ready = serve.min(right);
+    let progress = progress("statefulset", it, staying.map_or(ready, |staying| ready.min(*staying)), is_current);
+    let note = match kept {
+        0 => None,
+        u64::MAX => Some("OnDelete: its pods take the new template once they are deleted"),
+        _ => Some("partition: the pods below it keep their template"),
+    };
+    Progress { note: note.filter(|_| !is_one && status.updated_replicas < wanted), ..progress }
 }
 
 fn wanted(it: &Workload) -> u64 {
@@ -204,56 +234,47 @@ fn wanted(it: &Workload) -> u64 {
 
 fn progress(kind: &str, it: &Workload, ready: u64, is_current: bool) -> Progress {
     let (wanted, is_seen) = (wanted(it), is_seen(it));
+    let status = &it.status;
+    // More than wanted, all of them new: an autoscaler takes some away, and that is no rollout.
+    let none_old =
+        status.replicas == wanted || (kind == "deployment" && status.replicas > wanted && status.replicas == status.updated_replicas);
     Progress {
         name: format!("{kind}/{}", it.metadata.name),
-        ready: if is_seen { ready } else { 0 },
+        ready: if is_seen { ready.min(wanted) } else { 0 },
         wanted,
-        new: if is_seen { it.status.updated_replicas } else { 0 },
-        is_done: is_seen && ready >= wanted && it.status.replicas == wanted && is_current,
+        new: if is_seen { status.updated_replicas } else { 0 },
+        is_done: is_seen && ready >= wanted && none_old && is_current,
+        note: None,
     }
 }
 
 fn alone(pod: &Pod, is_new: bool) -> Progress {
     let is_ready = is_new && pod.is("Ready");
-    Progress { name: format!("pod/{}", pod.metadata.name), ready: is_ready.into(), wanted: 1, new: is_new.into(), is_done: is_ready }
+    let name = format!("pod/{}", pod.metadata.name);
+    Progress { name, ready: is_ready.into(), wanted: 1, new: is_new.into(), is_done: is_ready, note: None }
 }
 
-fn state_of(job: &Job) -> &'static str {
-    match &job.status {
+/// A Job came to its end, and the server says so.
+fn is_over(job: &Job) -> bool {
+    holding(&job.status.conditions, "Complete").or_else(|| holding(&job.status.conditions, "Failed")).is_some()
+}
+
+/// How a Job stands. A sidecar that goes on when the Job's own containers ended does not count.
+fn job_standing(job: &Job, newest: Option<&Pod>, own: &[&str]) -> (JobStanding, Option<Trouble>) {
+    let name = &job.metadata.name;
+    let id = job.metadata.owner().is_none().then(|| id_of_job(name, job));
+    let outlived = newest.filter(|pod| !is_over(job) && pod.status.phase == "Running" && pod.spec.containers.len() > own.len());
+    let ended = outlived.filter(|_| !own.is_empty()).and_then(|pod| trouble::end_of_job_pod(pod, own)).map(|(is_good, _)| is_good);
+    let failed = holding(&job.status.conditions, "Failed").is_some() || ended == Some(false);
+    let state = match &job.status {
+        _ if failed => "failed",
+        _ if ended == Some(true) => "done",
         status if status.succeeded > 0 => "done",
         status if status.failed > 0 && status.active == 0 => "failed",
         _ => "running",
-    }
-}
-
-fn trouble_of(pod: &Pod) -> Option<Trouble> {
-    for status in pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses) {
-        let Some(waiting) = &status.state.waiting else { continue };
-        let reason = waiting.reason.as_deref().unwrap_or_default();
-        let grace = match reason {
-            "ImagePullBackOff" | "ErrImagePull" => PULL,
-            "InvalidImageName" | "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => START,
-            "CrashLoopBackOff" if status.restart_count >= CRASHES => Duration::ZERO,
-            _ => continue,
-        };
-        return Some(Trouble {
-            pod: pod.metadata.name.clone(),
-            container: Some(status.name.clone()),
-            reason: reason.to_owned(),
-            message: waiting.message.clone(),
-            grace,
-            is_crash: reason == "CrashLoopBackOff",
-        });
-    }
-    let unschedulable = pod.status.conditions.iter().find(|condition| condition.what == "PodScheduled" && condition.status == "False")?;
-    Some(Trouble {
-        pod: pod.metadata.name.clone(),
-        container: None,
-        reason: unschedulable.reason.clone(),
-        message: unschedulable.message.clone(),
-        grace: UNSCHEDULABLE,
-        is_crash: false,
-    })
+    };
+    let found = id.clone().filter(|_| failed).map(|id| trouble::of_failed_job(name, job, newest, own, id));
+    (JobStanding { name: name.clone(), state, is_hook: job.metadata.annotation("helm.sh/hook").is_some(), id }, found)
 }
 
 /// How one pod stands, for people.
@@ -313,7 +334,18 @@ mod tests {
 
     fn see(items: &[Json]) -> View {
         let list: List<Object> = serde_json::from_value(json!({"items": items})).expect("objects");
-        judge(&list.items)
+        judge(&list.items, &[])
+    }
+
+    /// With what is warned of.
+    fn see_warned(items: &[Json], events: &[Json]) -> View {
+        let list: List<Object> = serde_json::from_value(json!({"items": items})).expect("objects");
+        let events: Vec<Event> = events.iter().map(|event| serde_json::from_value(event.clone()).expect("an event")).collect();
+        judge(&list.items, &events)
+    }
+
+    fn warning(kind: &str, name: &str, reason: &str, message: &str, at: &str) -> Json {
+        json!({"involvedObject": {"kind": kind, "name": name}, "reason": reason, "message": message, "lastTimestamp": format!("2026-11-26T17:20:{at}Z")})
     }
 
     fn deployment(ready: u64, updated: u64, total: u64, observed: u64) -> Json {
@@ -377,6 +409,209 @@ mod tests {
     }
 
     #[test]
+    fn what_a_strategy_lets_stay_is_done() {
+        // Of three pods: ready, updated, and what the strategy says; the templates before and now.
+        let set = |strategy: Json, ready: u64, updated: u64, min_ready: u64, available: u64| {
+            let status = json!({"replicas": 3, "readyReplicas": ready, "updatedReplicas": updated, "availableReplicas": available, "currentReplicas": 3 - updated,
+                                "currentRevision": "s-1", "updateRevision": "s-2"});
+            let spec = json!({"replicas": 3, "updateStrategy": strategy, "minReadySeconds": min_ready});
+            see(&[json!({"kind": "StatefulSet", "metadata": {"name": "s"}, "spec": spec, "status": status})]).workloads.remove(0)
+        };
+        let on_delete = || json!({"type": "OnDelete"});
+        let partition = |at: u64| json!({"type": "RollingUpdate", "rollingUpdate": {"partition": at}});
+        for (strategy, ready, updated, is_done, what) in [
+            (on_delete(), 3, 0, true, "nobody deleted any"),
+            (on_delete(), 3, 1, true, "one was deleted"),
+            (on_delete(), 2, 1, false, "it is not ready yet"),
+            (partition(2), 3, 0, false, "number 2 is to be new"),
+            (partition(2), 3, 1, true, "it is"),
+            (partition(2), 2, 1, false, "and not ready"),
+            (partition(7), 3, 0, true, "none is to be new"),
+            (partition(0), 3, 2, false, "all are to be new"),
+            (json!({"type": "RollingUpdate", "rollingUpdate": null}), 3, 3, true, "they are"),
+        ] {
+            let progress = set(strategy.clone(), ready, updated, 0, 0);
+            assert_eq!(progress.is_done, is_done, "{strategy}: {what}: {progress:?}");
+        }
+        assert!(set(on_delete(), 3, 0, 0, 0).note.is_some_and(|note| note.contains("once they are deleted")));
+        assert!(set(partition(2), 3, 1, 0, 0).note.is_some_and(|note| note.contains("partition")));
+        assert_eq!(set(on_delete(), 3, 3, 0, 0).note, None);
+        let young = set(partition(0), 3, 3, 10, 2);
+        assert_eq!((young.ready, young.is_done), (2, false), "one has not been ready for long enough");
+    }
+
+    #[test]
+    fn deployments_that_follow_nothing_or_are_scaled_on_the_way() {
+        let of = |spec: Json, status: Json| {
+            see(&[json!({"kind": "Deployment", "metadata": {"name": "d", "generation": 2}, "spec": spec, "status": status})])
+                .workloads
+                .remove(0)
+        };
+        let status = |observed: u64, total: u64, updated: u64, available: u64| json!({"observedGeneration": observed, "replicas": total, "updatedReplicas": updated, "readyReplicas": available, "availableReplicas": available});
+        let paused = of(json!({"replicas": 2, "paused": true}), status(2, 2, 0, 2));
+        assert!(paused.is_done && paused.ready == 2 && paused.note.is_some_and(|note| note.starts_with("paused")), "{paused:?}");
+        assert!(!of(json!({"replicas": 2, "paused": true}), status(1, 2, 0, 2)).is_done, "nobody saw that yet");
+        let none = json!({"replicas": 0});
+        assert!(of(none.clone(), status(2, 0, 0, 0)).is_done && of(none.clone(), json!({"observedGeneration": 2})).is_done);
+        assert!(!of(none, status(2, 1, 0, 1)).is_done, "one is still there");
+        // An autoscaler took one away, or added one, while all are new.
+        assert!(of(json!({"replicas": 2}), status(2, 3, 3, 3)).is_done);
+        assert!(!of(json!({"replicas": 3}), status(2, 3, 3, 2)).is_done);
+        // A surge: the old ones go last.
+        assert!(!of(json!({"replicas": 2}), status(2, 3, 2, 3)).is_done);
+    }
+
+    #[test]
+    fn pods_that_a_strategy_keeps_are_what_runs() {
+        let crash = json!({"reason": "CrashLoopBackOff"});
+        let of = |strategy: Json, name: &str| {
+            let mut pod = owned("StatefulSet", "s", &json!({"controller-revision-hash": "s-1"}), &crash, 3);
+            pod["metadata"]["name"] = json!(name);
+            let status = json!({"replicas": 3, "currentRevision": "s-1", "updateRevision": "s-2"});
+            let set = json!({"kind": "StatefulSet", "metadata": {"name": "s"}, "spec": {"replicas": 3, "updateStrategy": strategy}, "status": status});
+            see(&[set, pod]).troubles.len()
+        };
+        assert_eq!(of(json!({"type": "OnDelete"}), "s-2"), 1);
+        let partition = || json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 1}});
+        assert_eq!((of(partition(), "s-0"), of(partition(), "s-1")), (1, 0));
+    }
+
+    #[test]
+    fn what_lies_with_the_workload_is_told() {
+        let quota = "pods \"dummy-web-a-x\" is forbidden: exceeded quota: small";
+        let failing = |condition: Json, observed: u64| {
+            let mut it = deployment(0, 0, 0, observed);
+            it["status"]["conditions"] = json!([condition]);
+            it
+        };
+        let refused = || json!({"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": quota});
+        let told = |items: &[Json]| {
+            see(items).troubles.into_iter().map(|it| (it.reason, it.message, it.grace.map(|grace| grace.as_secs()))).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[failing(refused(), 2), replica_set("a", "1")]), [("FailedCreate".into(), quota.into(), Some(15))]);
+        assert!(told(&[failing(refused(), 1)]).is_empty(), "that was about the template before");
+        let mut leaving = pod("a", &Json::Null, 0);
+        leaving["metadata"]["deletionTimestamp"] = json!("2026-11-26T17:20:05Z");
+        assert_eq!(told(&[failing(refused(), 2), replica_set("a", "1"), leaving])[0].2, None, "there is room soon");
+        assert_eq!(
+            told(&[failing(refused(), 2), replica_set("a", "1"), pod("a", &Json::Null, 0)])[0].2,
+            None,
+            "one starts, then an old one goes"
+        );
+        let late =
+            json!({"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "has timed out progressing"});
+        assert_eq!(told(&[failing(late, 2)])[0].2, Some(0));
+        assert!(told(&[failing(json!({"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}), 2)]).is_empty());
+    }
+
+    #[test]
+    fn what_no_condition_says_events_say() {
+        let set = |replicas: u64| json!({"kind": "StatefulSet", "metadata": {"name": "s"}, "spec": {"replicas": 2}, "status": {"replicas": replicas, "updateRevision": "s-1"}});
+        let words = "create Pod s-0 in StatefulSet s failed error: pods \"s-0\" is forbidden: error looking up service account x/none";
+        let event = || warning("StatefulSet", "s", "FailedCreate", words, "30");
+        let view = see_warned(&[set(0)], &[event(), warning("StatefulSet", "t", "FailedCreate", "of another", "31")]);
+        assert_eq!((view.troubles[0].kind, view.troubles[0].message.as_str()), ("statefulset", words));
+        assert_eq!(view.warnings, [format!("statefulset/s: FailedCreate: {words}")]);
+        let mut pod = owned("StatefulSet", "s", &json!({"controller-revision-hash": "s-1"}), &Json::Null, 0);
+        pod["metadata"]["creationTimestamp"] = json!("2026-11-26T17:20:40Z");
+        assert!(see_warned(&[set(1), pod.clone()], &[event()]).troubles.is_empty(), "one was made since");
+        pod["metadata"]["creationTimestamp"] = json!("2026-11-26T17:20:20Z");
+        assert!(!see_warned(&[set(1), pod.clone()], &[event()]).troubles.is_empty(), "the next is refused");
+        assert!(see_warned(&[set(2), pod.clone(), pod], &[event()]).troubles.is_empty(), "all are there");
+        let job = json!({"kind": "Job", "metadata": {"name": "j", "uid": "1"}});
+        let view = see_warned(&[job], &[warning("Job", "j", "FailedCreate", "no", "30")]);
+        assert_eq!(view.troubles[0].template.as_deref(), Some("job/j@1"));
+    }
+
+    #[test]
+    fn what_a_volume_lacks() {
+        let pending = || {
+            let mut pod = pod("a", &json!({"reason": "ContainerCreating"}), 0);
+            pod["status"]["phase"] = json!("Pending");
+            [deployment(0, 1, 1, 2), replica_set("a", "1"), pod]
+        };
+        for (message, grace) in [
+            ("MountVolume.SetUp failed for volume \"v\" : secret \"none\" not found", Some(10)),
+            ("MountVolume.SetUp failed for volume \"v\" : configmap \"none\" not found", Some(10)),
+            ("MountVolume.SetUp failed for volume \"v\" : references non-existent secret key: a.conf", Some(10)),
+            ("MountVolume.SetUp failed for volume \"v\" : references non-existent config key: a.conf", Some(10)),
+            ("Unable to attach or mount volumes: unmounted volumes=[data]: timed out waiting for the condition", None),
+        ] {
+            // kubelet says both, one after the other.
+            let events = [warning("Pod", "p", "FailedMount", message, "30"), warning("Pod", "p", "FailedMount", "timed out", "40")];
+            let trouble = see_warned(&pending(), &events).troubles.remove(0);
+            assert_eq!(trouble.grace.map(|grace| grace.as_secs()), grace, "{message}");
+            assert!(grace.is_none() || trouble.message == message, "{}", trouble.message);
+        }
+        let mut running = pending();
+        running[2]["status"]["phase"] = json!("Running");
+        let event = warning("Pod", "p", "FailedMount", "secret \"none\" not found", "30");
+        assert!(see_warned(&running, &[event]).troubles.is_empty(), "it came since");
+    }
+
+    #[test]
+    fn the_real_words_of_a_pull_are_told() {
+        let back_off = pod("a", &json!({"reason": "ImagePullBackOff", "message": "Back-off pulling image \"x\""}), 0);
+        let why = "Failed to pull image \"x\": rpc error: not found";
+        let events = [warning("Pod", "p", "Failed", "Error: ImagePullBackOff", "40"), warning("Pod", "p", "Failed", why, "30")];
+        assert_eq!(see_warned(&[deployment(0, 1, 1, 2), replica_set("a", "1"), back_off], &events).troubles[0].message, why);
+    }
+
+    #[test]
+    fn how_a_container_ended() {
+        let message = |last: Json| {
+            let mut pod = pod("a", &json!({"reason": "CrashLoopBackOff", "message": "back-off 40s restarting failed container"}), 3);
+            pod["status"]["containerStatuses"][0]["lastState"] = json!({"terminated": last});
+            see(&[deployment(0, 1, 1, 2), replica_set("a", "1"), pod]).troubles.remove(0).message
+        };
+        assert!(message(json!({"reason": "OOMKilled", "exitCode": 137})).contains("more memory than its limit and was killed (OOMKilled)"));
+        assert_eq!(message(json!({"reason": "Error", "exitCode": 3})), "container web ended with exit code 3");
+        assert!(message(json!({"reason": "Error", "exitCode": 143})).contains("signal 15"));
+        assert!(message(json!({"reason": "Completed", "exitCode": 0})).contains("ends by itself"));
+    }
+
+    #[test]
+    fn a_sidecar_hides_no_crash_of_the_app() {
+        let crash = |name: &str, code: i64| json!({"name": name, "restartCount": 4, "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"reason": "Error", "exitCode": code}}});
+        let mut it = deployment(0, 1, 1, 2);
+        it["spec"]["template"] = json!({"spec": {"containers": [{"name": "web"}]}});
+        let mut both = pod("a", &Json::Null, 0);
+        both["status"]["containerStatuses"] = json!([crash("istio-proxy", 255), crash("web", 3)]);
+        let found = |pod: &Json| see(&[it.clone(), replica_set("a", "1"), pod.clone()]).troubles.remove(0).log.map(|log| log.container);
+        assert_eq!(found(&both).as_deref(), Some("web"));
+        both["status"]["containerStatuses"] = json!([crash("istio-proxy", 255), {"name": "web", "state": {"running": {}}}]);
+        assert_eq!(found(&both).as_deref(), Some("istio-proxy"));
+        // A Job is over when its own containers are, though the sidecar runs on.
+        let job = |code: i64| {
+            let mut pod = owned("Job", "j", &json!({}), &Json::Null, 0);
+            pod["spec"] = json!({"containers": [{"name": "istio-proxy"}, {"name": "migrate"}]});
+            pod["status"] = json!({"phase": "Running", "containerStatuses": [{"name": "istio-proxy", "ready": true},
+                {"name": "migrate", "state": {"terminated": {"exitCode": code, "reason": "Error"}}}]});
+            let job = json!({"kind": "Job", "metadata": {"name": "j", "uid": "1"}, "spec": {"template": {"spec": {"containers": [{"name": "migrate"}]}}},
+                             "status": {"active": 1}});
+            see(&[job, pod])
+        };
+        assert_eq!((job(0).jobs[0].state, job(0).troubles.len()), ("done", 0));
+        let failed = job(4);
+        assert_eq!((failed.jobs[0].state, failed.troubles[0].message.as_str()), ("failed", "container migrate ended with exit code 4"));
+    }
+
+    #[test]
+    fn jobs_that_fail_for_good_and_those_that_cannot_start() {
+        let job = |status: Json, owner: Json| json!({"kind": "Job", "metadata": {"name": "j", "uid": "1", "ownerReferences": owner}, "status": status});
+        let over = |what: &str| json!({"failed": 1, "conditions": [{"type": what, "status": "True", "reason": "BackoffLimitExceeded", "message": "reached the limit"}]});
+        let trouble = see(&[job(over("Failed"), Json::Null)]).troubles.remove(0);
+        assert_eq!((trouble.kind, trouble.reason.as_str(), trouble.message.as_str()), ("job", "BackoffLimitExceeded", "reached the limit"));
+        assert!(see(&[job(json!({"failed": 1, "active": 1}), Json::Null)]).troubles.is_empty(), "it tries again");
+        assert!(see(&[job(over("Failed"), json!([{"kind": "CronJob", "name": "c", "controller": true}]))]).troubles.is_empty());
+        let waits = |reason: &str| {
+            see(&[job(json!({"active": 1}), Json::Null), owned("Job", "j", &json!({}), &json!({"reason": reason}), 5)]).troubles
+        };
+        assert_eq!(waits("ImagePullBackOff")[0].template.as_deref(), Some("job/j@1"));
+        assert!(waits("CrashLoopBackOff").is_empty(), "how often it may crash is the Job's to say");
+    }
+
+    #[test]
     fn pods_of_the_newest_template_alone_fail_a_rollout() {
         let waiting = json!({"reason": "ImagePullBackOff", "message": "Back-off"});
         // One image, two templates: the older one became the newest again.
@@ -387,7 +622,7 @@ mod tests {
         assert!(troubles(1, pod("aaa", &waiting, 0)).is_empty(), "the newest template has no pods yet");
         let crash = json!({"reason": "CrashLoopBackOff"});
         assert!(troubles(2, pod("aaa", &crash, 1)).is_empty(), "one crash may pass");
-        assert!(troubles(2, pod("aaa", &crash, 3))[0].is_crash);
+        assert!(troubles(2, pod("aaa", &crash, 3))[0].log.as_ref().is_some_and(|log| log.is_previous));
         let mut leaving = pod("aaa", &crash, 3);
         leaving["metadata"]["deletionTimestamp"] = json!("2026-11-26T17:20:05Z");
         assert!(troubles(2, leaving).is_empty());
@@ -400,7 +635,11 @@ mod tests {
     #[test]
     fn troubles_and_how_long_they_may_go_on() {
         let grace = |state: &Json| {
-            see(&[deployment(0, 1, 1, 2), replica_set("a", "1"), pod("a", state, 0)]).troubles.first().map(|it| it.grace.as_secs())
+            see(&[deployment(0, 1, 1, 2), replica_set("a", "1"), pod("a", state, 0)])
+                .troubles
+                .first()
+                .and_then(|it| it.grace)
+                .map(|grace| grace.as_secs())
         };
         for (reason, seconds) in
             [("ErrImagePull", Some(15)), ("CreateContainerConfigError", Some(10)), ("ContainerCreating", None), ("CrashLoopBackOff", None)]
@@ -411,7 +650,7 @@ mod tests {
         unplaced["status"]["conditions"] =
             json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]);
         let trouble = see(&[replica_set("a", "1"), unplaced]).troubles.remove(0);
-        assert_eq!((trouble.reason.as_str(), trouble.grace.as_secs(), trouble.container), ("Unschedulable", 90, None));
+        assert_eq!((trouble.reason.as_str(), trouble.grace.map(|grace| grace.as_secs()), trouble.log), ("Unschedulable", Some(90), None));
     }
 
     #[test]
@@ -434,7 +673,7 @@ mod tests {
 
     #[test]
     fn jobs() {
-        let state = |status: Json| see(&[json!({"kind": "Job", "metadata": {"name": "j"}, "status": status})]).jobs.remove(0).1;
+        let state = |status: Json| see(&[json!({"kind": "Job", "metadata": {"name": "j"}, "status": status})]).jobs.remove(0).state;
         assert_eq!(state(json!({"succeeded": 1, "failed": 1})), "done");
         assert_eq!(state(json!({"failed": 1, "active": 1})), "running");
         assert_eq!(state(json!({"failed": 1})), "failed");

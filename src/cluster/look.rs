@@ -1,11 +1,14 @@
 //! What the cluster is asked: one query a look.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use super::judge::{Trouble, View, judge};
-use super::objects::{INSTANCE, List, NAME, Object, Pod};
+use super::judge::{View, judge};
+use super::objects::{Event, INSTANCE, List, NAME, Object, Pod};
+use super::trouble::LogAt;
 use crate::error::Result;
 use crate::tools::kubectl::Kubectl;
 
@@ -32,31 +35,71 @@ pub(crate) trait Looks {
     /// The server does not answer.
     fn look(&self) -> Result<View>;
 
-    /// The end of the log of a container that is in trouble; none when it has no log.
-    fn end_of_log(&self, trouble: &Trouble) -> Option<String>;
+    /// The same with what is warned of at this very moment.
+    ///
+    /// # Errors
+    /// As [`Looks::look`].
+    fn look_closely(&self) -> Result<View> {
+        self.look()
+    }
+
+    /// The end of a container's log; none when it has no log.
+    fn end_of_log(&self, at: &LogAt) -> Option<String>;
 }
 
+/// Between two questions for warnings, which are all of the namespace's.
+const WARNINGS: Duration = Duration::from_secs(4);
+
 /// Everything that a selector selects.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Selected<'a> {
     kubectl: &'a Kubectl<'a>,
     selector: &'a str,
+    warnings: RefCell<Warnings>,
+}
+
+/// What was warned of when that was asked last.
+#[derive(Debug)]
+struct Warnings {
+    events: Vec<Event>,
+    /// Not to be asked again before.
+    next: Instant,
 }
 
 impl<'a> Selected<'a> {
     /// What `selector` selects.
     pub(crate) fn new(kubectl: &'a Kubectl<'a>, selector: &'a str) -> Self {
-        Self { kubectl, selector }
+        // What is new has no warnings yet.
+        let warnings = Warnings { events: vec![], next: Instant::now() + Duration::from_secs(1) };
+        Self { kubectl, selector, warnings: RefCell::new(warnings) }
     }
 }
 
 impl Looks for Selected<'_> {
     fn look(&self) -> Result<View> {
-        Ok(judge(&select(self.kubectl, "deployments,statefulsets,replicasets,jobs,pods", self.selector)?))
+        let objects: Vec<Object> = select(self.kubectl, "deployments,statefulsets,replicasets,jobs,pods", self.selector)?;
+        let mut warnings = self.warnings.borrow_mut();
+        let view = judge(&objects, &warnings.events);
+        let asked = Instant::now();
+        if view.is_settled() || asked < warnings.next {
+            return Ok(view);
+        }
+        // They are for words and for early ends: a server that does not give them stops nothing.
+        if let Ok(list) = self.kubectl.warnings::<List<Event>>() {
+            warnings.events = list.items;
+        }
+        // A namespace with very many is asked less often.
+        warnings.next = Instant::now() + WARNINGS.max(asked.elapsed() * 10);
+        Ok(judge(&objects, &warnings.events))
     }
 
-    fn end_of_log(&self, trouble: &Trouble) -> Option<String> {
-        self.kubectl.end_of_container_log(&trouble.pod, trouble.container.as_ref()?, trouble.is_crash)
+    fn look_closely(&self) -> Result<View> {
+        self.warnings.borrow_mut().next = Instant::now();
+        self.look()
+    }
+
+    fn end_of_log(&self, at: &LogAt) -> Option<String> {
+        self.kubectl.end_of_container_log(&at.pod, &at.container, at.is_previous)
     }
 }
 

@@ -4,4 +4,6 @@ pub(crate) mod follow;
 pub(crate) mod judge;
 pub(crate) mod look;
 pub(crate) mod objects;
+mod templates;
+pub(crate) mod trouble;
 pub(crate) mod usage;

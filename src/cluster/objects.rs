@@ -41,6 +41,8 @@ pub(crate) enum Object {
 pub(crate) struct Metadata {
     /// Its name.
     pub name: String,
+    /// Tells it from one of the same name before.
+    pub uid: String,
     #[serde(deserialize_with = "or_empty")]
     labels: BTreeMap<String, String>,
     #[serde(deserialize_with = "or_empty")]
@@ -106,14 +108,43 @@ pub(crate) struct Workload {
 
 /// What is wanted of a workload.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub(crate) struct WorkloadSpec {
     /// How many pods; none is one.
     pub replicas: Option<u64>,
     /// Its template is not to be followed for now.
     pub paused: bool,
+    /// How long a pod must have been ready, in seconds.
+    pub min_ready_seconds: u64,
+    /// How a `StatefulSet` replaces its pods.
+    #[serde(deserialize_with = "or_empty")]
+    pub update_strategy: UpdateStrategy,
     /// What its pods are to be.
     pub template: Template,
+}
+
+/// How a `StatefulSet` replaces its pods.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct UpdateStrategy {
+    /// `RollingUpdate`, `OnDelete`
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(deserialize_with = "or_empty")]
+    rolling_update: RollingUpdate,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct RollingUpdate {
+    partition: Option<u64>,
+}
+
+impl UpdateStrategy {
+    /// How many pods, from number 0 on, keep the template that they have.
+    pub(crate) fn staying(&self) -> u64 {
+        if self.kind == "OnDelete" { u64::MAX } else { self.rolling_update.partition.unwrap_or(0) }
+    }
 }
 
 /// What there is of a workload.
@@ -136,6 +167,9 @@ pub(crate) struct WorkloadStatus {
     pub current_revision: String,
     /// A `StatefulSet`'s newest template.
     pub update_revision: String,
+    /// What is true of a Deployment: `ReplicaFailure`, `Progressing`.
+    #[serde(deserialize_with = "or_empty")]
+    pub conditions: Vec<Condition>,
 }
 
 /// What pods are to be.
@@ -172,9 +206,19 @@ impl ReplicaSet {
 pub(crate) struct Job {
     /// Its head.
     pub metadata: Metadata,
+    /// What it is to run.
+    pub spec: JobSpec,
     /// How it stands.
     #[serde(deserialize_with = "or_empty")]
     pub status: JobStatus,
+}
+
+/// What a Job is to run.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct JobSpec {
+    /// What its pods are to be.
+    pub template: Template,
 }
 
 /// How a Job stands.
@@ -187,6 +231,9 @@ pub(crate) struct JobStatus {
     pub succeeded: u64,
     /// Pods that failed.
     pub failed: u64,
+    /// `Complete`, `Failed`
+    #[serde(deserialize_with = "or_empty")]
+    pub conditions: Vec<Condition>,
 }
 
 /// What makes Jobs.
@@ -232,8 +279,11 @@ pub(crate) struct Pod {
 
 /// What a pod is to run.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub(crate) struct PodSpec {
+    /// One after another, before the others.
+    #[serde(deserialize_with = "or_empty")]
+    pub init_containers: Vec<Container>,
     /// Beside each other.
     #[serde(deserialize_with = "or_empty")]
     pub containers: Vec<Container>,
@@ -243,6 +293,8 @@ pub(crate) struct PodSpec {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Container {
+    /// Its name.
+    pub name: String,
     /// Where its files come from.
     pub image: String,
 }
@@ -292,6 +344,9 @@ pub(crate) struct ContainerStatus {
     /// What it does now.
     #[serde(deserialize_with = "or_empty")]
     pub state: ContainerState,
+    /// What became of its run before.
+    #[serde(deserialize_with = "or_empty")]
+    pub last_state: ContainerState,
 }
 
 /// What a container does; none of them while it runs.
@@ -306,23 +361,80 @@ pub(crate) struct ContainerState {
 
 /// Why something is as it is.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub(crate) struct Reason {
     /// In a word: `CrashLoopBackOff`.
     pub reason: Option<String>,
     /// In a sentence.
     pub message: String,
+    /// What a container ended with; 128 + n when signal n ended it.
+    pub exit_code: i64,
+}
+
+/// What a controller or a node says of an object.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Event {
+    /// Of what.
+    pub involved_object: Involved,
+    /// In a word: `FailedMount`.
+    pub reason: String,
+    /// In a sentence.
+    pub message: String,
+    last_timestamp: Option<String>,
+    event_time: Option<String>,
+    #[serde(deserialize_with = "or_empty")]
+    series: Series,
+    #[serde(deserialize_with = "or_empty")]
+    metadata: Metadata,
+}
+
+/// The object that an event is about.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Involved {
+    /// `Pod`
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Tells it from one of the same name before.
+    pub uid: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Series {
+    last_observed_time: Option<String>,
+}
+
+impl Event {
+    /// When it was seen last: newer servers and older ones write that in other places.
+    pub(crate) fn last(&self) -> Option<Timestamp> {
+        let written = [&self.series.last_observed_time, &self.last_timestamp, &self.event_time];
+        written.into_iter().flatten().find_map(|text| text.parse().ok()).or_else(|| self.metadata.created())
+    }
+}
+
+/// A condition of this type that holds.
+pub(crate) fn holding<'a>(conditions: &'a [Condition], what: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|known| known.what == what && known.status == "True")
 }
 
 impl Pod {
     /// True for a condition that holds.
     pub(crate) fn is(&self, condition: &str) -> bool {
-        self.status.conditions.iter().any(|known| known.what == condition && known.status == "True")
+        holding(&self.status.conditions, condition).is_some()
     }
 
     /// It ran to its end.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.status.phase.as_str(), "Succeeded" | "Failed")
+    }
+
+    /// It is meant to run for ever: what keeps it makes another when it is gone. A Job's pod is to come to its end, and one without a keeper never comes
+    /// back.
+    pub(crate) fn is_for_ever(&self) -> bool {
+        self.metadata.owner().is_some_and(|owner| matches!(owner.kind.as_str(), "ReplicaSet" | "StatefulSet" | "DaemonSet"))
     }
 
     /// True for a pod of one of a release's processes.

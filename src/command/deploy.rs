@@ -26,7 +26,7 @@ pub struct Deploy {
     /// Build and push the image first when the registry does not have it
     #[arg(long, conflicts_with = "dry_run")]
     build: bool,
-    /// Follow the rollout until everything is ready; always so on a terminal, in CI, and where the app has `tests`
+    /// Follow the rollout until everything is ready and its jobs are done; always so on a terminal, in CI, and where the app has `tests`
     #[arg(long)]
     wait: bool,
     /// Print what would be sent to the cluster, change nothing

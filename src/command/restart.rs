@@ -1,14 +1,10 @@
 //! `lain restart`: new pods from the same template.
 
-use std::time::Duration;
-
 use clap::Args;
 
 use super::Command;
-use crate::cluster::look;
-use crate::cluster::objects::Pod;
-use crate::error::{Error, Result};
-use crate::release::rollout;
+use crate::error::Result;
+use crate::release::restart::{Wanted, restart};
 use crate::session::Session;
 
 /// Delete pods, so that Kubernetes makes new ones with the current Secrets
@@ -24,42 +20,10 @@ pub struct Restart {
     wait: bool,
 }
 
-const PATIENCE: Duration = Duration::from_secs(300);
-
 impl Command for Restart {
     fn run(self, session: &Session) -> Result<()> {
-        let app = session.app()?;
-        let release = app.release();
-        let selector = look::selector(&app.appname, release);
-        let kubectl = session.kubectl()?;
-        for name in &self.procs {
-            if !app.procs().any(|(_, known, _)| known == name) {
-                return Err(Error::usage(format!("there is no proc `{name}`")).hint("lain status -s"));
-            }
-        }
-        let found = look::pods(&kubectl, &selector)?;
-        let is_wanted = |pod: &&Pod| {
-            let is_asked_for = self.procs.is_empty() || self.procs.iter().any(|name| pod.belongs_to(release, name));
-            is_asked_for && !pod.is_over() && !pod.metadata.is_leaving()
-        };
-        let pods: Vec<&str> = found.iter().filter(is_wanted).map(|pod| pod.metadata.name.as_str()).collect();
-        if pods.is_empty() {
-            return Err(Error::failed("no pods to restart").hint("lain status -s"));
-        }
-        if self.graceful || session.globals.auto_pilot {
-            for (done, pod) in pods.iter().enumerate() {
-                let replaced = kubectl.delete_pod(pod, PATIENCE).and_then(|()| rollout::follow(&session.ui, &kubectl, &selector, PATIENCE));
-                replaced.inspect_err(|_| {
-                    let more = pods.len() - done - 1;
-                    session.ui.say(&format!("stopped at pod {pod}: {done} before it are new and ready, {more} after it run as before; lain restart does all again"));
-                })?;
-            }
-        } else {
-            kubectl.begin_to_delete_pods(&pods)?;
-            if self.wait {
-                rollout::follow(&session.ui, &kubectl, &selector, PATIENCE)?;
-            }
-        }
+        let wanted = Wanted { procs: self.procs, graceful: self.graceful || session.globals.auto_pilot, wait: self.wait };
+        let release = restart(session, &wanted)?;
         session.ui.done(&format!("restarted {release}"));
         Ok(())
     }

@@ -124,3 +124,37 @@ pub fn whole<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<O
 pub fn csv_field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
+
+/// A value that is text for lain, and that somebody may have given helm as a number (`--set imageTag=20190612073634`): helm keeps those as numbers.
+pub(crate) fn text_of(value: &serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::String(text) => Some(text.clone()),
+        // Go reads every number as a float, and writes large ones in that manner.
+        serde_json::Value::Number(number) => {
+            Some(number.as_f64().filter(|number| number.fract() == 0.0).map_or_else(|| number.to_string(), |whole| format!("{whole:.0}")))
+        }
+        _ => None,
+    }
+    .filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_that_helm_keeps_as_numbers() {
+        let text = |json: &str| text_of(&serde_json::from_str(json).expect("JSON"));
+        for (json, tag) in [
+            ("\"1e3\"", Some("1e3")),
+            ("20190612073634", Some("20190612073634")),
+            ("2.0190612073634e+13", Some("20190612073634")),
+            ("1.5", Some("1.5")),
+            ("\"\"", None),
+            ("null", None),
+            ("{}", None),
+        ] {
+            assert_eq!(text(json).as_deref(), tag, "{json}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The app, as its values say, running in the cluster: `deploy`, `redeploy`, `build --deploy`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
@@ -9,22 +9,28 @@ use super::handle::{Handle, for_words};
 use super::image::require_image;
 use super::{mend, pending, rollback, rollout, secrets};
 use crate::checks;
-use crate::cluster::follow::PAUSE;
+use crate::cluster::follow::{Follower, PAUSE};
+use crate::cluster::trouble::Trouble;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt;
 use crate::model::app::{App, ProcKind};
 use crate::model::image::ImageReference;
+use crate::model::text::text_of;
 use crate::model::version::Version;
 use crate::resolved::Resolved;
 use crate::resolved::helm_values::HelmValues;
 use crate::session::Session;
-use crate::tools::call::Call;
+use crate::tools::call::{Call, Captured, Stop};
 use crate::tools::helm::{Limits, Revision, USUAL};
 use crate::tools::kubectl::Kubectl;
 use crate::ui::Surface;
 
 /// Shortest time given to helm and to the rollout.
 const MIN_TIMEOUT: Duration = Duration::from_secs(300);
+/// How often it is seen whether helm came to its end.
+const PACE: Duration = Duration::from_millis(25);
+/// How long helm may take to write down that it was stopped.
+const WINDS_UP: Duration = Duration::from_secs(20);
 
 /// Which image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,8 +126,15 @@ struct Run<'s> {
     app: &'s App,
     wanted: &'s Wanted,
     server: Option<Version>,
-    /// The tag that runs, where that is wanted.
-    running: Option<String>,
+    /// What runs, where that is wanted.
+    running: Option<Running>,
+}
+
+/// The image of the release as it is.
+struct Running {
+    tag: String,
+    /// The whole image that the release was given instead of a tag.
+    reference: Option<ImageReference>,
 }
 
 /// All that is known before helm is asked to upgrade.
@@ -135,6 +148,22 @@ struct Ready {
     known: mend::Known,
     previous_tag: Option<String>,
     generations: Option<Vec<(String, u64)>>,
+}
+
+/// How helm ended.
+struct Upgraded {
+    out: Captured,
+    /// Why it was stopped, with the end of the log.
+    stuck: Option<(Trouble, Option<String>)>,
+}
+
+impl Running {
+    /// By the values that the release has; none where they name no tag.
+    fn of(values: &Json) -> Result<Option<Self>> {
+        let Some(tag) = text_of(&values["imageTag"]) else { return Ok(None) };
+        let reference = values["imageRef"].as_str().filter(|reference| !reference.is_empty()).map(ImageReference::parse).transpose()?;
+        Ok(Some(Self { tag, reference }))
+    }
 }
 
 impl<'s> Run<'s> {
@@ -156,10 +185,12 @@ impl<'s> Run<'s> {
             Which::New => None,
             Which::Running => {
                 let values = handle.helm.values(&handle.name, None, false)?;
-                let tag = values.as_ref().and_then(|values| values["imageTag"].as_str());
-                Some(tag.map(str::to_owned).ok_or_else(|| {
-                    Error::failed(format!("there is no release {} yet, so there is nothing to deploy again", handle.name))
-                        .hint("lain deploy")
+                Some(values.as_ref().map(Running::of).transpose()?.flatten().ok_or_else(|| {
+                    let error = match values {
+                        None => format!("there is no release {} yet, so there is nothing to deploy again", handle.name),
+                        Some(_) => format!("release {} was deployed without an image tag, so what runs is not known", handle.name),
+                    };
+                    Error::failed(error).hint("lain deploy")
                 })?)
             }
         };
@@ -178,7 +209,7 @@ impl<'s> Run<'s> {
         let id = run_id();
         values.add(pending::ID, id.clone());
         values.add(pending::TIMEOUT, self.limits()?.most.as_secs().to_string());
-        require_image(session, app, self.wanted.image.as_ref(), &tag, self.wanted.build)?;
+        require_image(session, app, self.image(), &tag, self.wanted.build)?;
         label_nodes(kubectl, app, release)?;
         delete_finished_jobs(kubectl, app, release)?;
         let generations = self.generations()?;
@@ -198,15 +229,21 @@ impl<'s> Run<'s> {
         Ok(Ready { tag, values, id, newest, known, previous_tag, generations })
     }
 
+    /// The whole image, where it is one: the one that is asked for, else the one that runs.
+    fn image(&self) -> Option<&ImageReference> {
+        self.wanted.image.as_ref().or_else(|| self.running.as_ref()?.reference.as_ref())
+    }
+
     /// The helm values, and the tag in them.
     fn values(&self, checksum: &str) -> Result<(String, HelmValues)> {
-        let reference = self.wanted.image.as_ref();
-        let given = match (reference, &self.running) {
-            (Some(reference), _) => {
+        let reference = self.image();
+        let running = self.running.as_ref().filter(|_| self.wanted.image.is_none());
+        let given = match (reference, running) {
+            (_, Some(running)) => Some(running.tag.clone()),
+            (Some(reference), None) => {
                 let digest = || reference.digest.as_ref().map(|digest| digest.replace(':', "-"));
                 Some(reference.tag.clone().or_else(digest).unwrap_or_else(|| "latest".into()))
             }
-            (None, Some(tag)) => Some(tag.clone()),
             (None, None) => self.values.chosen_tag()?,
         };
         let tag = match given {
@@ -284,32 +321,54 @@ impl<'s> Run<'s> {
         {
             let _section = session.ui.section("helm_upgrade", &format!("helm upgrade --install {release}"));
             let call = self.upgrade(&ready.values)?.args(ready.known.flags().iter().copied());
-            // helm says nothing while hooks run: what happens in the cluster is told meanwhile.
-            let out = std::thread::scope(|scope| {
-                let helm = scope.spawn(|| call.capture());
-                while !helm.is_finished() {
-                    if interrupt::sleep(PAUSE).is_err() {
-                        break; // helm got the signal too and winds up
-                    }
-                    if !helm.is_finished() {
-                        let _ = follower.step(); // helm's own error says more
-                    }
-                }
-                helm.join().unwrap_or_else(|_| Err(Error::failed("helm could not be watched")))
-            })?;
-            session.ui.raw(out.stderr.as_bytes());
+            let Upgraded { out, stuck } = self.upgrade_watched(&call, &mut follower)?;
             session.ui.detail(&String::from_utf8_lossy(&out.stdout));
             if !out.ok() {
-                show_failed_jobs(session, kubectl, &selector);
-                return Err(call.failure(out.code, &out.stderr));
+                // helm's own words would be about the signal that ended it.
+                return Err(match stuck {
+                    Some((trouble, log)) if self.goes_back()? => rollout::gone(&session.ui, &trouble, log),
+                    Some((trouble, log)) => rollout::stuck(&session.ui, &trouble, log),
+                    None => {
+                        show_failed_jobs(session, kubectl, &selector);
+                        call.failure(out.code, &out.stderr)
+                    }
+                });
             }
+            session.ui.raw(out.stderr.as_bytes());
         }
         // helm's tests ask the new pods, so these must be ready first.
         if self.wanted.wait || self.has_tests() || session.env.is_ci() || session.ui.surface() == Surface::Terminal {
             let _section = session.ui.section("rollout", &format!("rollout of {release}"));
-            rollout::until_ready(&session.ui, &mut follower, self.limits()?.timeout)?;
+            let view = rollout::until_ready(&session.ui, &mut follower, self.limits()?.timeout)?;
+            for job in view.jobs.iter().filter(|job| job.state == "running" && job.id.is_some() && !job.is_hook) {
+                session.ui.say(&format!("job {} runs on: kubectl logs --follow job/{}", job.name, job.name));
+            }
         }
         Ok(())
+    }
+
+    /// helm says nothing while hooks run or while it waits: what happens in the cluster is told meanwhile, and helm is stopped once something that it
+    /// waits for cannot become ready.
+    fn upgrade_watched(&self, call: &Call<'_>, follower: &mut Follower<'_>) -> Result<Upgraded> {
+        let stop = Stop::within(if self.goes_back()? { self.limits()?.timeout } else { WINDS_UP });
+        let mut stuck = None;
+        let out = std::thread::scope(|scope| {
+            let helm = scope.spawn(|| call.capture_until(&stop));
+            let mut looked = Instant::now();
+            while !helm.is_finished() && interrupt::sleep(PACE).is_ok() {
+                // After Ctrl-C helm got the signal too and winds up; helm's own error says more than a look that fails.
+                if stuck.is_none() && looked.elapsed() >= PAUSE {
+                    if let Ok(Some(trouble)) = follower.step_of_change() {
+                        let log = follower.end_of_log(&trouble); // before helm takes the pod away
+                        stuck = Some((trouble, log));
+                        stop.ask();
+                    }
+                    looked = Instant::now();
+                }
+            }
+            helm.join().unwrap_or_else(|_| Err(Error::failed("helm could not be watched")))
+        });
+        Ok(Upgraded { out: out?, stuck })
     }
 
     fn test(&self) -> Result<()> {

@@ -4,6 +4,7 @@ use super::pending;
 use crate::cluster::look;
 use crate::error::{Kind, Result};
 use crate::model::app::App;
+use crate::model::text::text_of;
 use crate::session::Session;
 use crate::tools::helm::{Helm, Revision};
 use crate::tools::kubectl::Kubectl;
@@ -58,9 +59,7 @@ impl<'s> Handle<'s> {
     /// # Errors
     /// The run is interrupted.
     pub(crate) fn tag_for_words(&self, revision: Option<u32>) -> Result<Option<String>> {
-        Ok(for_words(self.helm.values(&self.name, revision, false))?
-            .flatten()
-            .and_then(|values| values["imageTag"].as_str().map(str::to_owned)))
+        Ok(for_words(self.helm.values(&self.name, revision, false))?.flatten().and_then(|values| text_of(&values["imageTag"])))
     }
 }
 

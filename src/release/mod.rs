@@ -12,6 +12,7 @@ pub(crate) mod mend;
 pub(crate) mod pending;
 pub(crate) mod record;
 pub(crate) mod refusal;
+pub(crate) mod restart;
 pub(crate) mod rollback;
 pub(crate) mod rollout;
 pub(crate) mod secret_data;

@@ -139,8 +139,19 @@ pub(crate) enum Left {
         /// There is a good one before.
         way_back: bool,
     },
+    /// This run's revision failed, and helm went back by itself.
+    WentBack {
+        /// As helm calls it: `Rollback to 3`.
+        description: String,
+    },
     /// The newest revision is somebody else's.
     Others(Work),
+}
+
+/// `went back to revision 3`
+fn went_back(description: &str) -> String {
+    let revision: String = description.trim_start_matches(|c: char| !c.is_ascii_digit()).chars().take_while(char::is_ascii_digit).collect();
+    format!("went back to revision {revision}")
 }
 
 /// Looks what a deploy left; `before` was the newest revision when it began. A revision of its own that is left half-way is marked, so that the next
@@ -166,6 +177,13 @@ fn look(kubectl: &Kubectl<'_>, release: &str, before: u32, is_ours: impl Fn(&Rec
         }
         let way_back = revisions.iter().any(|(revision, status)| revision < newest && matches!(status.as_str(), "deployed" | "superseded"));
         return Left::Ours { revision: *newest, status: status.clone(), way_back };
+    }
+    // helm's own rollback is a revision of its own, with the values of the one that it goes back to.
+    let goes_back = record.as_ref().and_then(Record::description).filter(|it| it.starts_with("Rollback to ") && !is_under_way(status));
+    if let Some(description) = goes_back.filter(|_| *newest > before + 1)
+        && Record::fetch(&kubectl, release, *newest - 1).is_ok_and(|made| made.as_ref().is_some_and(&is_ours))
+    {
+        return Left::WentBack { description };
     }
     let work = Work::of(release, *newest, status, record.as_ref());
     if *newest > before || work.may_go_on(Timestamp::now()) { Left::Others(work) } else { Left::Untouched }
@@ -215,6 +233,9 @@ impl Left {
                     }
                 }
             }
+            Self::WentBack { description } => {
+                error.context(format!("the deploy failed, and helm {}", went_back(description))).hint("lain status -s # what runs now")
+            }
             Self::Others(work) => work.wait(Some(error)),
         }
     }
@@ -241,6 +262,7 @@ impl Left {
                     ),
                 }
             }
+            Self::WentBack { description } => format!("release {release}: helm {}", went_back(description)),
             Self::Others(work) => format!("{}; nothing of this run is in it", work.text()),
         }
     }
@@ -301,6 +323,8 @@ mod tests {
         assert_eq!(others.advise(Error::failed("x")).kind(), Kind::Refused);
         assert!(!hints(Left::Untouched).contains("rollback") && !hints(Left::Unknown).contains("rollback"));
         let ours = |way_back| Left::Ours { revision: 2, status: "failed".into(), way_back };
+        let back = Left::WentBack { description: "Rollback to 13; record mended by lain".into() };
+        assert!(!hints(back.clone()).contains("rollback") && back.words("shop").ends_with("helm went back to revision 13"));
         assert!(hints(ours(true)).contains("lain rollback") && !hints(ours(false)).contains("lain rollback"));
     }
 }

@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
+use crate::model::text::text_of;
 use crate::tools::kubectl::Kubectl;
 
 /// Most that a record may hold once unpacked; the API server takes 1 MiB packed.
@@ -74,13 +75,19 @@ impl Record {
     /// A text among the values that the revision was made with.
     pub(crate) fn value(&self, key: &str) -> Option<String> {
         let config: Json = serde_json::from_str(self.release.get("config")?.get()).ok()?;
-        config[key].as_str().map(str::to_owned)
+        text_of(&config[key])
     }
 
     /// One of helm's times: `last_deployed`, `deleted`; helm writes the year 1 for never.
     pub(crate) fn time(&self, key: &str) -> Option<Timestamp> {
         let info: Json = serde_json::from_str(self.release.get("info")?.get()).ok()?;
         info[key].as_str()?.parse().ok().filter(|time: &Timestamp| time.as_second() > 0)
+    }
+
+    /// What helm or lain wrote of the revision: `Upgrade complete`, `Rollback to 3`.
+    pub(crate) fn description(&self) -> Option<String> {
+        let info: Json = serde_json::from_str(self.release.get("info")?.get()).ok()?;
+        info["description"].as_str().map(str::to_owned)
     }
 
     /// An annotation of the Secret; helm drops it when it writes the record anew.

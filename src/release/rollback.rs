@@ -62,9 +62,15 @@ fn next(release: &str, newest: &Revision, history: &[Revision]) -> Result<u32> {
         .hint(format!("helm history {release} && helm rollback {release} REVISION # if you know helm")));
     }
     target(history).ok_or_else(|| {
-        Error::refused(format!("release {release} has no earlier good revision to go back to"))
-            .hint("lain deploy --set imageTag=TAG")
-            .hint("lain delete")
+        let error = Error::refused(format!("release {release} has no earlier good revision to go back to"));
+        match newest.status.as_str() {
+            // A deploy alone would be told to go back first.
+            status if pending::is_under_way(status) => error
+                .context(format!("release {release} is left in {status} by its first deploy"))
+                .hint("lain deploy --auto-pilot # takes the half-made first release away, then deploys")
+                .hint("lain delete # takes it away"),
+            _ => error.hint("lain deploy --set imageTag=TAG").hint("lain delete"),
+        }
     })
 }
 

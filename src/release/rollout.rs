@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::cluster::follow::{End, Event, Follower, Wall};
-use crate::cluster::judge::{Progress, Trouble, View};
+use crate::cluster::judge::{Progress, View};
 use crate::cluster::look::Selected;
+use crate::cluster::trouble::{Class, Trouble};
 use crate::error::{Error, Result};
 use crate::tools::kubectl::Kubectl;
 use crate::ui::{Ui, printable};
@@ -29,60 +30,118 @@ pub(crate) fn follow(ui: &Ui, kubectl: &Kubectl<'_>, selector: &str, timeout: Du
 pub(crate) fn until_ready(ui: &Ui, follower: &mut Follower<'_>, timeout: Duration) -> Result<View> {
     match follower.until_the_end(timeout)? {
         End::Ready(view) => Ok(view),
-        End::Stuck { trouble, log } => {
-            if let Some(log) = log {
-                ui.say(&format!("the end of the log of {}:", trouble.pod));
-                ui.say(&log);
-            }
-            Err(stuck(&trouble))
+        End::Stuck { trouble, log, warnings } => {
+            show_warnings(ui, &warnings);
+            Err(stuck(ui, &trouble, log))
         }
-        End::Late(waiting) => {
+        End::Late { waiting, warnings } => {
+            show_warnings(ui, &warnings);
             let waiting: Vec<String> = waiting.iter().map(|it| format!("{} {}/{}", it.name, it.ready, it.wanted)).collect();
             Err(Error::failed(format!("not ready after {} s: {}", timeout.as_secs(), waiting.join(", "))).hint("lain status -s"))
         }
     }
 }
 
-fn line(event: &Event) -> String {
-    match event {
-        Event::Workload(Progress { name, ready, wanted, .. }) => format!("{name}: {ready}/{wanted} ready"),
-        Event::Job { name, state } => format!("job/{name}: {state}"),
-        Event::Trouble(trouble) => format!("pod/{}: {}", trouble.pod, trouble.reason),
+/// What the server warns of, where a rollout ends without another reason.
+fn show_warnings(ui: &Ui, warnings: &[String]) {
+    if !warnings.is_empty() {
+        ui.say("the newest warnings of the cluster:");
+        warnings.iter().for_each(|warning| ui.say(&format!("  {}", printable(warning))));
     }
 }
 
-fn stuck(trouble: &Trouble) -> Error {
-    let words = if trouble.message.is_empty() { String::new() } else { format!(": {}", printable(&trouble.message)) };
-    let error = Error::failed(format!("pod {} cannot become ready: {}{words}", trouble.pod, trouble.reason));
-    match trouble.reason.as_str() {
-        "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" => {
-            error.hint("lain tags # is the image in the registry, and may the cluster pull it?")
+fn line(event: &Event) -> String {
+    match event {
+        Event::Workload(Progress { name, ready, wanted, note, .. }) => {
+            let note = note.map_or_else(String::new, |note| format!(" ({note})"));
+            format!("{name}: {ready}/{wanted} ready{note}")
         }
-        "CrashLoopBackOff" => error.hint(format!("kubectl logs --previous {}", trouble.pod)),
-        "Unschedulable" => error.hint("lower `resources.requests`, or ask for more nodes"),
-        _ => error.hint(format!("kubectl describe pod {}", trouble.pod)),
+        Event::Job(job) => format!("job/{}: {}", job.name, job.state),
+        Event::Trouble(trouble) => format!("{}/{}: {}", trouble.kind, trouble.name, trouble.reason),
+        Event::Blind(why) => format!("cannot see how it stands, looking on: {}", printable(why).replace('\n', " ")),
+        Event::Sees => "the API server answers again".to_owned(),
     }
+}
+
+/// The error of something that cannot become ready, once the end of its log is shown.
+pub(crate) fn stuck(ui: &Ui, trouble: &Trouble, log: Option<String>) -> Error {
+    let next = next(trouble);
+    gone(ui, trouble, log).or_hint(next)
+}
+
+/// The same of something that is gone by now: what to type is of no use where it names it.
+pub(crate) fn gone(ui: &Ui, trouble: &Trouble, log: Option<String>) -> Error {
+    if let (Some(log), Some(at)) = (log, &trouble.log) {
+        let of = if trouble.kind == "job" { format!("job {}", trouble.name) } else { at.pod.clone() };
+        ui.say(&format!("the end of the log of {of}:"));
+        ui.say(&printable(&log));
+    }
+    let next = next(trouble);
+    if next.contains(&trouble.name) { reason(trouble) } else { reason(trouble).hint(next) }
+}
+
+fn reason(trouble: &Trouble) -> Error {
+    let Trouble { kind, name, reason, .. } = trouble;
+    let words = if trouble.message.is_empty() { String::new() } else { format!(": {}", printable(&trouble.message)) };
+    let what = if trouble.class == Class::Job { "failed" } else { "cannot become ready" };
+    Error::failed(format!("{kind} {name} {what}: {reason}{words}"))
+}
+
+/// What to type next.
+fn next(trouble: &Trouble) -> String {
+    let Trouble { kind, name, reason, .. } = trouble;
+    let says = |words: &str| trouble.message.to_lowercase().contains(words);
+    let hint = match trouble.class {
+        Class::Pull => "lain tags # is the image in the registry, and may the cluster pull it?",
+        Class::Start if reason == "InvalidImageName" => "chart/values.yaml # mend `image` or `imageTag`",
+        Class::Crash | Class::Job if says("oomkilled") => {
+            "chart/values.yaml # raise `resources.limits.memory` of this process, then deploy again"
+        }
+        Class::Crash => return format!("kubectl logs --previous {name}"),
+        Class::Job => return format!("kubectl logs job/{name}"),
+        Class::Place => "lower `resources.requests`, or ask for more nodes",
+        Class::Create if says("exceeded quota") => "kubectl describe resourcequota # lower `resources` or `replicaCount`, or ask for more",
+        Class::Create if says("serviceaccount") || says("service account") => {
+            "kubectl get serviceaccounts # `serviceAccountName` in chart/values.yaml names one of these"
+        }
+        Class::Mount | Class::Start if says("configmap") => "kubectl get configmaps # is it there, with this key?",
+        Class::Mount | Class::Start if says("secret") => {
+            "kubectl get secrets # is it there, with this key? `lain secret add FILE` and `lain env add KEY=VALUE` fill the app's own"
+        }
+        Class::Start | Class::Mount | Class::Create | Class::Deadline => return format!("kubectl describe {kind} {name}"),
+    };
+    hint.to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::judge::JobStanding;
 
     #[test]
     fn each_event_has_its_line() {
-        let progress = Progress { name: "deployment/a".into(), ready: 1, wanted: 2, new: 2, is_done: false };
-        assert_eq!(line(&Event::Workload(progress)), "deployment/a: 1/2 ready");
-        assert_eq!(line(&Event::Job { name: "j".into(), state: "done" }), "job/j: done");
-        let trouble = |reason: &str, message: &str| Trouble {
-            pod: "p".into(),
-            container: None,
+        let progress = Progress { name: "deployment/a".into(), ready: 1, wanted: 2, new: 2, is_done: false, note: None };
+        assert_eq!(line(&Event::Workload(progress.clone())), "deployment/a: 1/2 ready");
+        let paused = Progress { note: Some("paused"), ..progress };
+        assert_eq!(line(&Event::Workload(paused)), "deployment/a: 1/2 ready (paused)");
+        let job = JobStanding { name: "j".into(), state: "done", is_hook: false, id: None };
+        assert_eq!(line(&Event::Job(job)), "job/j: done");
+        let trouble = |kind: &'static str, class: Class, reason: &str, message: &str| Trouble {
+            kind,
+            name: "p".into(),
+            class,
             reason: reason.into(),
             message: message.into(),
-            grace: Duration::ZERO,
-            is_crash: false,
+            grace: None,
+            log: None,
+            template: None,
         };
-        assert_eq!(line(&Event::Trouble(trouble("Unschedulable", ""))), "pod/p: Unschedulable");
-        assert_eq!(stuck(&trouble("Unschedulable", "")).to_string(), "pod p cannot become ready: Unschedulable");
-        assert_eq!(stuck(&trouble("X", "a\u{1b}b")).to_string(), "pod p cannot become ready: X: a\\u{1b}b");
+        let unplaced = trouble("pod", Class::Place, "Unschedulable", "");
+        assert_eq!(line(&Event::Trouble(unplaced.clone())), "pod/p: Unschedulable");
+        assert_eq!(reason(&unplaced).to_string(), "pod p cannot become ready: Unschedulable");
+        assert_eq!(reason(&trouble("pod", Class::Start, "X", "a\u{1b}b")).to_string(), "pod p cannot become ready: X: a\\u{1b}b");
+        let failed = reason(&trouble("job", Class::Job, "BackoffLimitExceeded", "container j ended with exit code 4"));
+        assert_eq!(failed.to_string(), "job p failed: BackoffLimitExceeded: container j ended with exit code 4");
+        assert_eq!(line(&Event::Blind("no\nanswer".into())), "cannot see how it stands, looking on: no answer");
     }
 }

@@ -1,6 +1,7 @@
 //! How long a child may take, and how it is ended: by a signal, then by force.
 
 use std::io::{self, PipeReader, PipeWriter, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,26 @@ const DREGS: Duration = Duration::from_millis(300);
 /// The most that a pipe holds (`/proc/sys/fs/pipe-max-size`): what comes later was not the child's.
 const PIPE: usize = 1 << 20;
 
+/// Tells a child on another thread to wind up: it gets SIGTERM, and its time is what it may still take.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    is_asked: AtomicBool,
+    /// How long it may take from then on.
+    patience: Duration,
+}
+
+impl Stop {
+    /// Not asked for yet.
+    pub(crate) fn within(patience: Duration) -> Self {
+        Self { is_asked: AtomicBool::new(false), patience }
+    }
+
+    /// Asks for it.
+    pub(crate) fn ask(&self) {
+        self.is_asked.store(true, Ordering::SeqCst);
+    }
+}
+
 /// What keeps a child from running for ever. There is always something: a time, or a standstill.
 #[derive(Clone, Debug)]
 pub(super) struct Bounds {
@@ -51,7 +72,7 @@ impl Bounds {
     ///
     /// # Errors
     /// It took too long, stood still, or Ctrl-C came.
-    pub(super) fn wait(&self, handle: &Handle, name: &str, ended: &Ended) -> Result<i32> {
+    pub(super) fn wait(&self, handle: &Handle, name: &str, ended: &Ended, stop: Option<&Stop>) -> Result<i32> {
         let _mark = Mark(ended);
         let _forwarding = (!self.is_last_word).then(|| Forwarding::to(handle.pids(), false));
         let started = Instant::now();
@@ -63,6 +84,13 @@ impl Bounds {
             if interrupt::received() && !self.is_last_word {
                 see_off(handle, GRACE)?;
                 return Err(Error::interrupted());
+            }
+            if let Some(stop) = stop.filter(|stop| stop.is_asked.load(Ordering::SeqCst)) {
+                tell(&handle.pids(), Signal::TERM);
+                if let Some(code) = end_of(handle, stop.patience)? {
+                    return interrupt::check().map(|()| code);
+                }
+                return Err(self.stop(handle, &format!("`{name}` was told to end, and did not within {} s", stop.patience.as_secs()))?);
             }
             if let Some(most) = self.most.filter(|most| started.elapsed() > *most) {
                 return Err(self.stop(handle, &format!("`{name}` did not end within {} s", most.as_secs()))?);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use duct::{Expression, Handle};
 use zeroize::Zeroizing;
 
+pub(crate) use super::bounds::Stop;
 use super::bounds::{self, Bounds, Ended, Tap};
 use super::last_words::last_words;
 use super::private;
@@ -67,6 +68,8 @@ pub(crate) struct Call<'a> {
     refused: Option<Error>,
     shown_env: Vec<(String, String)>,
     env: Vec<(String, OsString)>,
+    /// Variables that it does not get.
+    dropped: &'static [&'static str],
     /// Variables with secrets that it gets; none for all of them.
     needs: Option<Vec<String>>,
     stdin: Option<Zeroizing<Vec<u8>>>,
@@ -92,6 +95,7 @@ impl<'a> Call<'a> {
             refused: None,
             shown_env: vec![],
             env: vec![],
+            dropped: &[],
             needs: Some(vec![]),
             stdin: None,
             dir: None,
@@ -213,6 +217,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// It does not get these variables: they would turn it from what its arguments say.
+    #[must_use]
+    pub(crate) fn without(mut self, variables: &'static [&'static str]) -> Self {
+        self.dropped = variables;
         self
     }
 
@@ -364,7 +375,7 @@ impl<'a> Call<'a> {
     pub(crate) fn pour(&self, to: &mut (impl io::Write + Send)) -> Result<()> {
         self.echo();
         let mut poured = Ok(0);
-        let (code, stderr) = self.watched(|mut reader| poured = io::copy(&mut reader, to))?; // a reader that is gone ends a child that still writes
+        let (code, stderr) = self.watched(None, |mut reader| poured = io::copy(&mut reader, to))?; // a reader that is gone ends a child that still writes
         if let Err(error) = poured {
             let made = Error::failed(format!("cannot write what `{}` prints: {}", self.name(), describe_io(&error)));
             return Err(if error.kind() == io::ErrorKind::StorageFull { made.hint("df -h # and make room") } else { made });
@@ -377,14 +388,26 @@ impl<'a> Call<'a> {
     /// # Errors
     /// It is missing, takes too long, or is interrupted.
     pub(crate) fn capture(&self) -> Result<Captured> {
+        self.capture_unless(None)
+    }
+
+    /// As [`Call::capture`], unless another thread stops it: then what it says to the signal is captured too.
+    ///
+    /// # Errors
+    /// As [`Call::capture`].
+    pub(crate) fn capture_until(&self, stop: &Stop) -> Result<Captured> {
+        self.capture_unless(Some(stop))
+    }
+
+    fn capture_unless(&self, stop: Option<&Stop>) -> Result<Captured> {
         self.echo();
         let mut stdout = Vec::new();
-        let (code, stderr) = self.watched(|mut reader| drop(reader.read_to_end(&mut stdout)))?; // what came is what there is
+        let (code, stderr) = self.watched(stop, |mut reader| drop(reader.read_to_end(&mut stdout)))?; // what came is what there is
         Ok(Captured { code, stdout, stderr })
     }
 
     /// Runs it, its stdout read by `read` on the side; the exit code and stderr.
-    fn watched(&self, read: impl FnOnce(Tap) + Send) -> Result<(i32, String)> {
+    fn watched(&self, stop: Option<&Stop>, read: impl FnOnce(Tap) + Send) -> Result<(i32, String)> {
         let ended = Ended::default();
         let ((out, out_end), (mut err, err_end)) = (Tap::new(&ended)?, Tap::new(&ended)?);
         let expression = self.expression()?.stdout_file(out_end).stderr_file(err_end);
@@ -397,7 +420,7 @@ impl<'a> Call<'a> {
                 let _ = err.read_to_end(&mut bytes); // what came is what there is
                 String::from_utf8_lossy(&bytes).into_owned()
             });
-            let code = self.wait(&handle, &ended);
+            let code = self.bounds.wait(&handle, &self.name(), &ended, stop);
             let _ = out.join();
             let err = err.join().unwrap_or_default();
             Ok((code?, err))
@@ -498,6 +521,7 @@ impl<'a> Call<'a> {
                 .filter(|name| !needs.contains(name))
                 .fold(expression, |expression, name| expression.env_remove(name));
         }
+        expression = self.dropped.iter().fold(expression, |expression, name| expression.env_remove(name));
         for (name, value) in &self.shown_env {
             expression = expression.env(name, value);
         }
@@ -558,7 +582,7 @@ impl<'a> Call<'a> {
     }
 
     fn wait(&self, handle: &Handle, ended: &Ended) -> Result<i32> {
-        self.bounds.wait(handle, &self.name(), ended)
+        self.bounds.wait(handle, &self.name(), ended, None)
     }
 }
 

@@ -20,6 +20,19 @@ pub(crate) const MARGIN: Duration = Duration::from_secs(15);
 /// Bound of a question to the cluster.
 const QUESTION: Duration = Duration::from_secs(60);
 
+/// Variables that send helm to another cluster, namespace or user than kubectl, which does not know them (`helm env`).
+const OWN_TARGET: [&str; 9] = [
+    "HELM_NAMESPACE",
+    "HELM_KUBECONTEXT",
+    "HELM_KUBEAPISERVER",
+    "HELM_KUBETOKEN",
+    "HELM_KUBEASUSER",
+    "HELM_KUBEASGROUPS",
+    "HELM_KUBECAFILE",
+    "HELM_KUBETLS_SERVER_NAME",
+    "HELM_KUBEINSECURE_SKIP_TLS_VERIFY",
+];
+
 /// The oldest helm that works.
 const OLDEST: Version = Version { major: 3, minor: 8, patch: 0 };
 
@@ -79,7 +92,10 @@ impl<'a> Helm<'a> {
     }
 
     fn bare(&self) -> Call<'a> {
-        Call::new(self.ui, "helm").dir(self.dir).install_hint("install helm 3.8 or newer: https://helm.sh/docs/intro/install/")
+        Call::new(self.ui, "helm")
+            .dir(self.dir)
+            .without(&OWN_TARGET)
+            .install_hint("install helm 3.8 or newer: https://helm.sh/docs/intro/install/")
     }
 
     /// helm's version, asked once.

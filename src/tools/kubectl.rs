@@ -257,6 +257,14 @@ impl<'a> Kubectl<'a> {
         self.answer(&call.option("--selector", selector))
     }
 
+    /// What controllers and nodes warn of in the namespace: `kubectl get events`.
+    ///
+    /// # Errors
+    /// As [`Kubectl::get`].
+    pub(crate) fn warnings<T: DeserializeOwned>(&self) -> Result<T> {
+        self.answer(&self.question(["get", "events", "--field-selector", "type=Warning", "--output", "json"]))
+    }
+
     /// The last 30 lines that a container logged, or its run before; none when there is no log to be had.
     pub(crate) fn end_of_container_log(&self, pod: &str, container: &str, is_previous: bool) -> Option<String> {
         let call = self.question(["logs", "--tail", "30"]).option("--container", container).operand(pod);

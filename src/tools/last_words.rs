@@ -9,6 +9,9 @@ pub(super) fn last_words(output: &str, count: usize) -> String {
 /// else was said.
 fn without_debug_log(text: &str) -> String {
     let is_log = |line: &str| {
+        if line.starts_with("level=") && line.contains(" msg=") {
+            return true; // helm 4 logs what it then says
+        }
         let (head, rest) = line.split_at_checked(5).unwrap_or((line, ""));
         head.starts_with(['E', 'W', 'I', 'F']) && head[1..].bytes().all(|byte| byte.is_ascii_digit()) && rest.contains(".go:")
     };
@@ -27,4 +30,16 @@ fn without_debug_log(text: &str) -> String {
 fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_once() {
+        let said = "level=WARN msg=\"upgrade failed\" name=shop error=\"spec.strategy: Unsupported value\"\nError: UPGRADE FAILED: spec.strategy: Unsupported value\n";
+        assert_eq!(last_words(said, 12), "Error: UPGRADE FAILED: spec.strategy: Unsupported value");
+        assert_eq!(last_words("level=WARN msg=\"all there is\"\n", 12), "level=WARN msg=\"all there is\"");
+    }
 }

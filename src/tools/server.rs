@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Captured};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, NotStarted, Result};
 use crate::interrupt;
 use crate::ui::Ui;
 
@@ -26,6 +26,25 @@ const PASSING: [&str; 12] = [
     "etcdserver: leader changed",
     "etcdserver: request timed out",
 ];
+
+/// What is an answer, and will be the same in a moment.
+const FINAL: [&str; 8] = [
+    "Unauthorized",
+    "must be logged in",
+    "provide credentials",
+    "(Forbidden)",
+    "x509: ",
+    "getting credentials: exec",
+    "Missing or incomplete configuration",
+    "does not exist", // the context, or the kubeconfig
+];
+
+/// True for a failed look-up that may well succeed in a moment: the server or the way to it failed, and said nothing about the question.
+pub(crate) fn may_pass(error: &Error) -> bool {
+    error.kind() == Kind::Failed
+        && error.source::<NotStarted>().is_none()
+        && error.tool().is_none_or(|tool| !FINAL.iter().any(|words| tool.says(words)))
+}
 
 /// Captures a look-up, and tries again where the server or the way to it failed for a moment. Nothing that changes anything may come here.
 ///
@@ -59,31 +78,89 @@ pub(crate) fn explain(call: &Call<'_>, out: &Captured) -> Error {
     advise(error, &out.stderr)
 }
 
-/// What usually stands behind these words of kubectl or helm, on top of their error.
+/// What usually stands behind these words of kubectl or helm, on top of their error: each cause has its own name. helm calls all of them
+/// "Kubernetes cluster unreachable", so that comes last.
 pub(crate) fn advise(error: Error, words: &str) -> Error {
-    if words.contains("getting credentials: exec") {
+    let says = |any: &[&str]| any.iter().any(|known| words.contains(known));
+    if says(&["getting credentials: exec"]) {
         return error
             .context("the login program that the kubeconfig names does not work")
             .hint("kubectl version # see its `users: exec: command:`; install that program, or ask for a kubeconfig with a token");
     }
-    if words.contains("connection refused")
-        || words.contains("was refused")
-        || words.contains("no such host")
-        || words.contains("i/o timeout")
-        || words.contains("Unable to connect")
-        || words.contains("cluster unreachable")
-    {
+    if says(&["x509: ", "tls: failed to verify certificate", "tls: bad certificate", "server gave HTTP response to HTTPS client"]) {
+        return error
+            .context("the Kubernetes API server's certificate is not the one that the kubeconfig trusts, or the server does not take the kubeconfig's own")
+            .hint("kubectl config view # `server` and `certificate-authority` belong together: ask your administrator for a fresh kubeconfig");
+    }
+    if says(&["Unauthorized", "must be logged in", "provide credentials"]) {
+        return error
+            .context("the Kubernetes API server does not accept these credentials (401)")
+            .hint("ask your administrator for a fresh kubeconfig, then put it where `lain use` says");
+    }
+    if says(&["(Forbidden)", "is forbidden: User "]) {
+        return error
+            .context("the Kubernetes API server knows you and does not allow it (403)")
+            .hint("ask your administrator for this right, or check the `namespace` of the cluster values");
+    }
+    if says(&["connection refused", "was refused"]) {
+        return error
+            .context("the Kubernetes API server cannot be reached: nothing listens at its address")
+            .hint("lain use # is this the right cluster? then check the `server:` of its kubeconfig, and whether that machine runs");
+    }
+    if says(&["no such host", "server misbehaving"]) {
+        return error
+            .context("the Kubernetes API server cannot be reached: its name is not known here")
+            .hint("lain use # is this the right cluster? then check DNS and VPN, and the `server:` of its kubeconfig");
+    }
+    if says(&[
+        "i/o timeout",
+        "deadline exceeded",
+        "TLS handshake timeout",
+        "no route to host",
+        "network is unreachable",
+        "Unable to connect",
+        "cluster unreachable",
+    ]) {
         return error
             .context("the Kubernetes API server cannot be reached")
             .hint("lain use # is this the right cluster? then check VPN, proxy and the `server:` of its kubeconfig");
     }
-    if words.contains("Unauthorized") || words.contains("must be logged in") || words.contains("provide credentials") {
-        return error
-            .context("the Kubernetes API server does not accept these credentials")
-            .hint("ask your administrator for a fresh kubeconfig, then put it where `lain use` says");
-    }
-    if words.contains("(Forbidden)") {
-        return error.hint("ask your administrator for this right, or check the `namespace` of the cluster values");
-    }
     error.or_hint("the same with --verbose # shows every question to the cluster")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_has_its_name() {
+        for (words, name, vpn) in [
+            ("error: You must be logged in to the server (Unauthorized)", "does not accept these credentials (401)", false),
+            ("Error: Kubernetes cluster unreachable: the server has asked for the client to provide credentials", "(401)", false),
+            (
+                "Error from server (Forbidden): pods is forbidden: User \"x\" cannot list resource \"pods\"",
+                "does not allow it (403)",
+                false,
+            ),
+            ("Error: list: failed to list: secrets is forbidden: User \"x\" cannot list resource", "(403)", false),
+            ("Unable to connect to the server: x509: certificate signed by unknown authority", "certificate", false),
+            (
+                "Error: Kubernetes cluster unreachable: Get \"https://x/version\": x509: certificate has expired or is not yet valid",
+                "certificate",
+                false,
+            ),
+            ("The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?", "nothing listens", false),
+            (
+                "Error: Kubernetes cluster unreachable: Get \"https://127.0.0.1:1/version\": dial tcp 127.0.0.1:1: connect: connection refused",
+                "nothing listens",
+                false,
+            ),
+            ("Unable to connect to the server: dial tcp: lookup k8s.example.com: no such host", "name is not known", true),
+            ("Unable to connect to the server: dial tcp 10.0.0.1:6443: i/o timeout", "cannot be reached", true),
+        ] {
+            let error = advise(Error::failed(words), words);
+            assert!(error.message().contains(name), "{words}: {}", error.message());
+            assert_eq!(error.hints().join(" ").contains("VPN"), vpn, "{words}: {:?}", error.hints());
+        }
+    }
 }

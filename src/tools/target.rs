@@ -10,9 +10,9 @@ use super::quote::quoted;
 pub(crate) struct Target {
     /// The kubeconfig; none leaves the choice to the tools' own rules.
     pub kubeconfig: Option<PathBuf>,
-    /// The context in it.
+    /// The context in it; none where it does not say which is the current one.
     pub context: Option<String>,
-    /// The namespace, when the cluster file names one.
+    /// The namespace: the cluster file's, else the context's.
     pub namespace: Option<String>,
 }
 

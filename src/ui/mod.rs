@@ -3,7 +3,6 @@
 //! Results go to stdout; everything else (echoed commands, progress, warnings, errors) to stderr.
 //! Callers name what a line is (a command, a warning, a step); colours are decided here alone.
 
-mod aim;
 mod answer;
 mod hidden;
 mod label;
@@ -13,6 +12,7 @@ mod safe;
 mod section;
 mod show_error;
 mod table;
+mod target_flags;
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
@@ -25,7 +25,6 @@ use indicatif::MultiProgress;
 use crate::error::{Error, Kind, Result};
 use hidden::Hidden;
 
-pub(crate) use aim::Aim;
 pub use answer::{Answer, TEXT};
 pub use label::Label;
 pub use progress::Progress;
@@ -33,6 +32,7 @@ pub use relay::{Relay, Shown};
 pub use safe::{is_unsafe, printable};
 pub use section::Section;
 pub use table::Table;
+pub(crate) use target_flags::TargetFlags;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -116,7 +116,7 @@ pub struct Ui {
     /// Spinners that are drawn now; what is printed goes above them.
     spinners: OnceLock<MultiProgress>,
     /// Where pasted hints go.
-    aim: Mutex<Aim>,
+    flags: Mutex<TargetFlags>,
     /// Fails when a question is not to be waited for any more.
     stop: Option<fn() -> Result<()>>,
 }
@@ -150,7 +150,7 @@ impl Ui {
             withheld: Mutex::default(),
             children_know: AtomicBool::new(false),
             spinners: OnceLock::new(),
-            aim: Mutex::default(),
+            flags: Mutex::default(),
             stop: None,
         }
     }
@@ -254,12 +254,12 @@ impl Ui {
     }
 
     /// From now on what is said to be typed next goes to the same cluster when it is pasted.
-    pub(crate) fn aim(&self, change: impl FnOnce(&mut Aim)) {
-        change(&mut self.aim.lock().unwrap_or_else(PoisonError::into_inner));
+    pub(crate) fn hints_go(&self, change: impl FnOnce(&mut TargetFlags)) {
+        change(&mut self.flags.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn aimed(&self, hint: &str) -> String {
-        self.aim.lock().unwrap_or_else(PoisonError::into_inner).at(hint)
+        self.flags.lock().unwrap_or_else(PoisonError::into_inner).at(hint)
     }
 
     /// For those who asked for more words.

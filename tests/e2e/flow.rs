@@ -208,7 +208,18 @@ fn odd_tags_and_names_stay_themselves() {
     // By digest, as a step before may hand it over.
     let digest = place.docker(&["image", "inspect", "--format", "{{index .RepoDigests 0}}", &image]).ok().stdout.trim().to_owned();
     place.lain(&["deploy", "--wait", "--image", &digest]).ok();
-    assert_eq!(place.field(&format!("deployment/{}-web", place.appname), "{.spec.template.spec.containers[0].image}"), digest);
+    let runs = || place.field(&format!("deployment/{}-web", place.appname), "{.spec.template.spec.containers[0].image}");
+    assert_eq!(runs(), digest);
+    // The same again is the whole image.
+    place.lain(&["redeploy", "--wait"]).ok();
+    assert_eq!(runs(), digest);
+    // helm keeps a tag that somebody gave it by itself as a number.
+    let odd = format!("{repository}:20190612073634");
+    place.docker(&["tag", &image, &odd]).ok();
+    place.docker(&["push", &odd]).ok();
+    place.helm(&["upgrade", &place.appname, "chart", "--reuse-values", "--set", "imageTag=20190612073634,imageRef=null"]).ok();
+    place.lain(&["redeploy", "--wait"]).ok();
+    assert_eq!(runs(), odd);
 }
 
 /// Another release of the same app: all that lain decides by itself is about that one.

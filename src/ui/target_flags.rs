@@ -2,7 +2,7 @@
 
 /// The flags that a pasted command needs, quoted for a shell; empty where the tools would go there anyway.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Aim {
+pub(crate) struct TargetFlags {
     /// Of `lain`: `--cluster prod`.
     pub lain: String,
     /// Of `kubectl`: `--kubeconfig FILE --context NAME --namespace NAME`.
@@ -14,7 +14,7 @@ pub(crate) struct Aim {
 /// Commands of lain's own that no cluster is asked for.
 const NO_CLUSTER: [&str; 5] = ["use", "init", "help", "man", "--help"];
 
-impl Aim {
+impl TargetFlags {
     /// `hint` with the flags behind the programs that it names, in each command of a chain; what follows ` # ` is no command.
     pub(super) fn at(&self, hint: &str) -> String {
         let (line, comment) = hint.find(" # ").map_or((hint, ""), |at| hint.split_at(at));
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn each_program_gets_its_own_flags() {
-        let aim = Aim {
+        let flags = TargetFlags {
             lain: "--cluster prod".into(),
             kubectl: "--context a --namespace shop".into(),
             helm: "--kube-context a --namespace shop".into(),
@@ -61,8 +61,8 @@ mod tests {
             ("helm", "helm"),
             ("ask whoever runs kubectl here", "ask whoever runs kubectl here"),
         ] {
-            assert_eq!(aim.at(hint), aimed);
+            assert_eq!(flags.at(hint), aimed);
         }
-        assert_eq!(Aim::default().at("kubectl get pods"), "kubectl get pods");
+        assert_eq!(TargetFlags::default().at("kubectl get pods"), "kubectl get pods");
     }
 }

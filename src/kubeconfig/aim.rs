@@ -1,0 +1,56 @@
+//! Where a kubeconfig points by itself. helm and kubectl are always told, so that no variable that one of them alone reads splits a release.
+
+use std::fs;
+use std::path::Path;
+
+use crate::values::node::{Node, Value};
+use crate::values::parse::parse_secret;
+
+/// A context and its namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Aim {
+    /// The context.
+    pub context: String,
+    /// The namespace that it names, else Kubernetes' own `default`.
+    pub namespace: String,
+}
+
+/// Where a kubeconfig points: by this context, or by its current one. None where the file does not say, or is none that lain reads: then both tools
+/// decide by the same rules.
+pub(crate) fn aim(kubeconfig: &Path, context: Option<&str>) -> Option<Aim> {
+    // It holds credentials.
+    let text = zeroize::Zeroizing::new(fs::read_to_string(kubeconfig).ok()?);
+    let root = parse_secret(kubeconfig, &text).ok()?;
+    let context = context.or_else(|| root.get("current-context")?.as_str()).filter(|context| !context.is_empty())?;
+    let Value::Seq(contexts) = &root.get("contexts")?.value else { return None };
+    let text = |node: &Node, key: &str| node.get(key).and_then(Node::as_str).map(str::to_owned);
+    let found = contexts.iter().find(|known| text(known, "name").as_deref() == Some(context))?;
+    let namespace = found.get("context").and_then(|context| text(context, "namespace")).filter(|namespace| !namespace.is_empty());
+    Some(Aim { context: context.to_owned(), namespace: namespace.unwrap_or_else(|| "default".to_owned()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_kubeconfig_points() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let of = |text: &str, context: Option<&str>| {
+            fs::write(file.path(), text).expect("a kubeconfig");
+            aim(file.path(), context).map(|aim| format!("{} {}", aim.context, aim.namespace))
+        };
+        let contexts =
+            "contexts:\n- name: a\n  context: {cluster: c, namespace: shops}\n- context:\n    cluster: c\n  name: path/to:agent\n";
+        let current = format!("current-context: a\n{contexts}");
+        assert_eq!(of(&current, None).as_deref(), Some("a shops"));
+        assert_eq!(of(&current, Some("path/to:agent")).as_deref(), Some("path/to:agent default"));
+        let json = r#"{"current-context": "a", "contexts": [{"name": "a", "context": {"namespace": "x"}}]}"#;
+        assert_eq!(of(json, None).as_deref(), Some("a x"));
+        for none in [contexts, "current-context: b\ncontexts: []\n", "current-context: ''\n", "[", ""] {
+            assert_eq!(of(none, None), None, "{none}");
+        }
+        assert_eq!(of(&current, Some("other")), None);
+        assert_eq!(aim(Path::new("/nowhere"), None), None);
+    }
+}

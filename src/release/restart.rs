@@ -1,0 +1,76 @@
+//! New pods from the same template, for what is meant to run for ever: a Job's pod would do its work a second time, or none at all.
+
+use std::time::Duration;
+
+use super::handle::Handle;
+use super::rollout;
+use crate::cluster::look;
+use crate::cluster::objects::Pod;
+use crate::error::{Error, Result};
+use crate::model::app::{App, ProcKind};
+use crate::session::Session;
+
+/// The longest for one pod to go, and for everything to be ready again.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// What is to be restarted, and how.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// Only these procs; all where none is named.
+    pub procs: Vec<String>,
+    /// One pod at a time, each after the one before is ready again.
+    pub graceful: bool,
+    /// Wait until everything is ready.
+    pub wait: bool,
+}
+
+/// Deletes the pods of Deployments and `StatefulSet`s, so that Kubernetes makes new ones. Returns the release.
+///
+/// # Errors
+/// There is no such proc or no such pod, the server refuses, or what is waited for does not become ready.
+pub(crate) fn restart(session: &Session, wanted: &Wanted) -> Result<String> {
+    let app = session.app()?;
+    let handle = Handle::of_app(session)?;
+    let (release, kubectl) = (&handle.name, &handle.kubectl);
+    refuse_unknown(app, &wanted.procs)?;
+    let selector = handle.selector(app);
+    let found = look::pods(kubectl, &selector)?;
+    let is_asked_for = |pod: &Pod| wanted.procs.is_empty() || wanted.procs.iter().any(|name| pod.belongs_to(release, name));
+    let runs = |pod: &Pod| pod.is_for_ever() && !pod.is_over() && !pod.metadata.is_leaving();
+    let pods: Vec<&str> = found.iter().filter(|pod| is_asked_for(pod) && runs(pod)).map(|pod| pod.metadata.name.as_str()).collect();
+    if pods.is_empty() {
+        return Err(Error::failed("no pods to restart").hint("lain status -s"));
+    }
+    if wanted.graceful {
+        for (done, pod) in pods.iter().enumerate() {
+            let replaced = kubectl.delete_pod(pod, PATIENCE).and_then(|()| rollout::follow(&session.ui, kubectl, &selector, PATIENCE));
+            replaced.inspect_err(|_| {
+                let more = pods.len() - done - 1;
+                session.ui.say(&format!(
+                    "stopped at pod {pod}: {done} before it are new and ready, {more} after it run as before; lain restart does all again"
+                ));
+            })?;
+        }
+    } else {
+        kubectl.begin_to_delete_pods(&pods)?;
+        if wanted.wait {
+            rollout::follow(&session.ui, kubectl, &selector, PATIENCE)?;
+        }
+    }
+    Ok(release.clone())
+}
+
+/// Refuses names of nothing, and of what ends by itself.
+fn refuse_unknown(app: &App, procs: &[String]) -> Result<()> {
+    for name in procs {
+        let kinds: Vec<ProcKind> = app.procs().filter(|(_, known, _)| known == name).map(|(kind, _, _)| kind).collect();
+        if kinds.is_empty() {
+            return Err(Error::usage(format!("there is no proc `{name}`")).hint("lain status -s"));
+        }
+        if !kinds.iter().any(|kind| matches!(kind, ProcKind::Deployment | ProcKind::StatefulSet)) {
+            return Err(Error::usage(format!("`{name}` ends by itself; only what runs for ever is restarted"))
+                .hint("lain deploy # runs a job again"));
+        }
+    }
+    Ok(())
+}
