@@ -576,7 +576,7 @@ fn ctrl_c_ends_with_130() {
 fn a_time_that_is_none() {
     let app = App::new();
     for typed in ["10", "10m", "1h30m"] {
-        app.run(&["wait", "--timeout", typed]).exits(2).reason("no cluster is chosen"); // the time was read
+        app.run(&["wait", "--timeout", typed]).exits(2).says("no cluster is chosen"); // the time was read
     }
     for (typed, why) in [("soon", "is no duration"), ("0", "no time"), ("-1", "unexpected argument"), ("10 m", "`10 m`")] {
         app.run(&["wait", "--timeout", typed]).exits(2).says(why).changed_nothing();

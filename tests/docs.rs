@@ -237,7 +237,10 @@ fn help_says_when_deploy_follows_the_rollout() {
     for command in ["deploy", "redeploy"] {
         let out = Command::new(env!("CARGO_BIN_EXE_lain")).args([command, "--help"]).output().expect("it runs");
         let help = String::from_utf8_lossy(&out.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(help.contains("--wait Follow the rollout until everything is ready; always so on a terminal, in CI,"), "{help}");
+        assert!(
+            help.contains("--wait Follow the rollout until everything is ready and its jobs are done; always so on a terminal, in CI,"),
+            "{help}"
+        );
     }
 }
 

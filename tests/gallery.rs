@@ -26,6 +26,11 @@ const CHINESE: &[(&str, &str, &str)] = &[
         "构建失败, 你的文件原样不动",
         "`docker build` 失败了, 上面的输出里有出错的那一步; 你自己的 Dockerfile 和 `.dockerignore` 都没有改动. 想看完整的构建步骤, 就执行提示的命令.",
     ),
+    (
+        "a_count_that_is_no_number",
+        "数量不是数字",
+        "`replicaCount` 这类 key 只能写整数. 写成别的, helm 会把应用悄悄缩到 0 个 pod, 所以 lain 拒绝部署; 按提示查看这个值来自哪个文件.",
+    ),
     ("a_full_disk_leaves_what_was_there", "磁盘满了, 原有的文件还在", "没有写进去, 原来的内容也没有丢. 腾出空间以后再来一遍."),
     ("a_key_given_twice", "同一个 key 写了两次", "同一个 map 里有两个相同的 key, helm 会默默采用后一个. 只留一个."),
     (
@@ -97,6 +102,11 @@ const CHINESE: &[(&str, &str, &str)] = &[
     ("values_that_are_no_text", "values 不是文本文件", "给的是目录, 或者文件不是 UTF-8 编码. 提示里是转换编码的命令."),
     ("what_was_never_closed", "括号或者引号没有闭合", "报错指向开头的那一个, 并说明在哪里发现它没有闭合."),
     ("wide_characters_before_the_place", "前面有中文, 位置也准", "列号按字符算, 行太长就只显示出错位置的前后, `^` 照样指得准."),
+    (
+        "variables_that_cannot_be_are_refused_before_anything_is_sent",
+        "不能用的环境变量, 在发送之前就拒绝",
+        "变量名不能以数字开头; 同一个名字不能出现两次而值不同; 引号要成对. 文件里的错误会给出行号, 集群里什么都没有改动.",
+    ),
 ];
 
 /// What differs from run to run, and says nothing.
