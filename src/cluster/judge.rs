@@ -567,6 +567,7 @@ mod tests {
         assert!(message(json!({"reason": "OOMKilled", "exitCode": 137})).contains("more memory than its limit and was killed (OOMKilled)"));
         assert_eq!(message(json!({"reason": "Error", "exitCode": 3})), "container web ended with exit code 3");
         assert!(message(json!({"reason": "Error", "exitCode": 143})).contains("signal 15"));
+        assert!(message(json!({"reason": "Error", "exitCode": 137})).contains("most often it used more memory than it may"));
         assert!(message(json!({"reason": "Completed", "exitCode": 0})).contains("ends by itself"));
     }
 

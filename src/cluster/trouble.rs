@@ -151,6 +151,8 @@ fn end_of(container: &str, end: &Reason) -> String {
             format!("container {container} cannot start (exit code {code}): {}", end.message)
         }
         (_, 0) => format!("container {container} ends by itself, with exit code 0; it is to run for ever"),
+        // Not every node says why it killed.
+        (_, 137) => format!("container {container} was killed by signal 9 (exit code 137): most often it used more memory than it may"),
         (_, code @ 129..=192) => format!("container {container} was ended by signal {} (exit code {code})", code - 128),
         (_, code) => format!("container {container} ended with exit code {code}"),
     }

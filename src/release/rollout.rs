@@ -94,7 +94,7 @@ fn next(trouble: &Trouble) -> String {
     let hint = match trouble.class {
         Class::Pull => "lain tags # is the image in the registry, and may the cluster pull it?",
         Class::Start if reason == "InvalidImageName" => "chart/values.yaml # mend `image` or `imageTag`",
-        Class::Crash | Class::Job if says("oomkilled") => {
+        Class::Crash | Class::Job if says("oomkilled") || says("exit code 137") => {
             "chart/values.yaml # raise `resources.limits.memory` of this process, then deploy again"
         }
         Class::Crash => return format!("kubectl logs --previous {name}"),

@@ -138,7 +138,7 @@ fn a_wait_that_the_server_asks_for() {
 /// the cluster: refuses a change for a moment (503) => the change is not made twice; the command fails
 #[test]
 fn a_change_is_never_repeated() {
-    let pod = r#"{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","namespace":"default","labels":{}},"status":{"phase":"Running"}}]}"#;
+    let pod = r#"{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","namespace":"default","labels":{},"ownerReferences":[{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"a","uid":"1","controller":true}]},"status":{"phase":"Running"}}]}"#;
     let server = pods(move |asked, _| match asked.method.as_str() {
         "DELETE" => Some(Answer::json(503, r#"{"kind":"Status","status":"Failure","code":503}"#)),
         _ if asked.target.contains("/pods") => Some(Answer::json(200, pod)),
