@@ -447,7 +447,10 @@ impl Session {
             .clone()
             .map(String::from));
         let target = Target { kubeconfig: choice.kubeconfig.clone(), context, namespace: cluster.namespace.map(String::from) };
-        self.ui.hints_go(|flags| (flags.kubectl, flags.helm) = (target.words("--context"), target.words("--kube-context")));
+        self.ui.hints_go(|flags| {
+            (flags.kubectl, flags.helm) = (target.words("--context"), target.words("--kube-context"));
+            flags.namespace = target.namespace_words();
+        });
         // What is not said here is what the kubeconfig says: told to both tools, whatever variables each of them reads.
         let file = choice.kubeconfig.clone().or_else(|| kubeconfig::link(&self.env));
         let aim = file.and_then(|file| kubeconfig::aim::aim(&file, target.context.as_deref()));

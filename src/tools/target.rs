@@ -31,11 +31,15 @@ impl Target {
         call
     }
 
-    /// The same flags as they are typed.
+    /// The kubeconfig and the context as they are typed.
     pub(crate) fn words(&self, context: &str) -> String {
-        let kubeconfig = self.kubeconfig.as_ref().map(|path| ("--kubeconfig", path.to_string_lossy().into_owned()));
-        let named = [(context, &self.context), ("--namespace", &self.namespace)];
-        let flags = kubeconfig.into_iter().chain(named.into_iter().filter_map(|(flag, value)| Some((flag, value.clone()?))));
-        flags.map(|(flag, value)| format!("{flag} {}", quoted(&value))).collect::<Vec<_>>().join(" ")
+        let kubeconfig = self.kubeconfig.as_ref().map(|path| format!("--kubeconfig {}", quoted(&path.to_string_lossy())));
+        let context = self.context.as_ref().map(|name| format!("{context} {}", quoted(name)));
+        kubeconfig.into_iter().chain(context).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The namespace as it is typed; empty where it is the context's own.
+    pub(crate) fn namespace_words(&self) -> String {
+        self.namespace.as_ref().map_or_else(String::new, |name| format!("--namespace {}", quoted(name)))
     }
 }

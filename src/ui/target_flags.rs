@@ -1,21 +1,25 @@
-//! What to type next, so that it meets the same cluster and folder when it is pasted.
+//! What to type next, so that it meets the same cluster when it is pasted.
 
 /// The flags that a pasted command needs, quoted for a shell; empty where the tools would go there anyway.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TargetFlags {
     /// Of `lain`: `--cluster prod`.
     pub lain: String,
-    /// Of `kubectl`: `--kubeconfig FILE --context NAME --namespace NAME`.
+    /// Of `kubectl`: `--kubeconfig FILE --context NAME`.
     pub kubectl: String,
     /// Of `helm`: the same, as helm calls it.
     pub helm: String,
+    /// Of both: `--namespace NAME`.
+    pub namespace: String,
 }
 
 /// Commands of lain's own that no cluster is asked for.
 const NO_CLUSTER: [&str; 5] = ["use", "init", "help", "man", "--help"];
+/// What kubectl does in no namespace.
+const NO_NAMESPACE: [&str; 4] = ["get --raw", "create namespace", "version", "config"];
 
 impl TargetFlags {
-    /// `hint` with the flags behind the programs that it names, in each command of a chain; what follows ` # ` is no command.
+    /// `hint` with the flags that the programs in it need, in each command of a chain; what follows ` # ` is no command.
     pub(super) fn at(&self, hint: &str) -> String {
         let (line, comment) = hint.find(" # ").map_or((hint, ""), |at| hint.split_at(at));
         let commands: Vec<String> = line.split(" && ").map(|command| self.aimed(command)).collect();
@@ -24,15 +28,23 @@ impl TargetFlags {
 
     fn aimed(&self, command: &str) -> String {
         let Some((program, rest)) = command.split_once(' ') else { return command.to_owned() };
-        let flags = match program {
-            "lain" if rest.split(' ').next().is_some_and(|word| NO_CLUSTER.contains(&word)) => "",
-            "lain" => self.lain.as_str(),
-            "kubectl" => self.kubectl.as_str(),
-            "helm" => self.helm.as_str(),
-            _ => "",
+        let begins = |words: &[&str]| words.iter().any(|word| rest == *word || rest.starts_with(&format!("{word} ")));
+        let namespace = if begins(&NO_NAMESPACE) { "" } else { self.namespace.as_str() };
+        let flags: Vec<&str> = match program {
+            "lain" if begins(&NO_CLUSTER) => vec![],
+            "lain" => vec![&self.lain],
+            "kubectl" => vec![&self.kubectl, namespace],
+            "helm" => vec![&self.helm, namespace],
+            _ => vec![],
         };
+        let flags = flags.into_iter().filter(|flag| !flag.is_empty()).collect::<Vec<_>>().join(" ");
         let is_aimed = ["--cluster", "--kubeconfig", "--namespace", "-n "].iter().any(|flag| rest.contains(flag));
-        if flags.is_empty() || is_aimed { command.to_owned() } else { format!("{program} {flags} {rest}") }
+        if flags.is_empty() || is_aimed {
+            return command.to_owned();
+        }
+        // Behind these words a flag would be another program's.
+        let ends_in_words = rest.contains(" -- ") || (program == "lain" && begins(&["x", "run"]));
+        if ends_in_words { format!("{program} {flags} {rest}") } else { format!("{command} {flags}") }
     }
 }
 
@@ -44,19 +56,23 @@ mod tests {
     fn each_program_gets_its_own_flags() {
         let flags = TargetFlags {
             lain: "--cluster prod".into(),
-            kubectl: "--context a --namespace shop".into(),
-            helm: "--kube-context a --namespace shop".into(),
+            kubectl: "--context a".into(),
+            helm: "--kube-context a".into(),
+            namespace: "--namespace shop".into(),
         };
         for (hint, aimed) in [
-            ("kubectl logs --previous a", "kubectl --context a --namespace shop logs --previous a"),
+            ("kubectl logs --previous a", "kubectl logs --previous a --context a --namespace shop"),
             (
                 "helm history a && helm rollback a 3 # helm",
-                "helm --kube-context a --namespace shop history a && helm --kube-context a --namespace shop rollback a 3 # helm",
+                "helm history a --kube-context a --namespace shop && helm rollback a 3 --kube-context a --namespace shop # helm",
             ),
-            ("lain status -s # kubectl get pods", "lain --cluster prod status -s # kubectl get pods"),
-            ("lain use test && lain deploy", "lain use test && lain --cluster prod deploy"),
+            ("lain status -s # kubectl get pods", "lain status -s --cluster prod # kubectl get pods"),
+            ("lain use test && lain deploy", "lain use test && lain deploy --cluster prod"),
+            ("lain x web -- env", "lain --cluster prod x web -- env"),
+            ("lain run ls", "lain --cluster prod run ls"),
             ("lain deploy --cluster test", "lain deploy --cluster test"),
-            ("kubectl create namespace shop", "kubectl --context a --namespace shop create namespace shop"),
+            ("kubectl create namespace shop", "kubectl create namespace shop --context a"),
+            ("kubectl get --raw /readyz # is it well?", "kubectl get --raw /readyz --context a # is it well?"),
             ("docker info", "docker info"),
             ("helm", "helm"),
             ("ask whoever runs kubectl here", "ask whoever runs kubectl here"),
