@@ -104,6 +104,38 @@ fn links_lead_somewhere() {
     }
 }
 
+/// Is there a test of this name in this source?
+fn has_test(source: &str, name: &str) -> bool {
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let is_it = |line: &str| line.strip_prefix("fn ").is_some_and(|rest| rest.split('(').next() == Some(name));
+    let above = |at: usize| lines[..at].iter().rev().take_while(|line| line.starts_with("#[") || line.starts_with("///"));
+    (0..lines.len()).any(|at| is_it(lines[at]) && above(at).any(|line| *line == "#[test]"))
+}
+
+#[test]
+fn reports_name_tests_that_exist() {
+    let page = fs::read_to_string(root().join("docs/reports.md")).expect("docs/reports.md");
+    let rows = page.lines().filter(|line| line.starts_with('|') && !line.starts_with("| no. |") && !line.starts_with("| --- |"));
+    let (mut numbers, mut tests) = (Vec::new(), 0);
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        assert!(cells.len() == 5 && cells.iter().all(|cell| !cell.is_empty()), "five cells: {row}");
+        numbers.push(cells[0].parse::<usize>().unwrap_or_else(|_| panic!("a number: {row}")));
+        for named in cells[4].split(", ").filter(|named| *named != "none yet") {
+            let bare = named.strip_prefix('`').and_then(|named| named.strip_suffix('`'));
+            let (file, name) = bare.and_then(|named| named.split_once("::")).unwrap_or_else(|| panic!("`FILE::TEST`: {named}"));
+            let source = fs::read_to_string(root().join(file)).unwrap_or_else(|_| panic!("{file} is not there: {row}"));
+            assert!(has_test(&source, name), "{file} has no test {name}: {row}");
+            tests += 1;
+        }
+    }
+    assert!(numbers.is_sorted(), "rows by their numbers: {numbers:?}");
+    numbers.dedup();
+    assert_eq!(numbers, (1..=39).collect::<Vec<_>>(), "each number has its row");
+    assert!(tests > 39, "{tests} tests");
+    assert!(!has_test("fn a() {}\n#[test]\nfn ab() {}\n", "a") && has_test("/// x\n#[test]\n#[ignore]\nfn ab() {}\n", "ab"));
+}
+
 /// What users read first is there in Chinese too. With `true` paragraphs are paired as well; in the gallery the Chinese page explains messages, which the English
 /// one need not.
 const PAIRS: [(&str, bool); 4] = [("README", true), ("docs/chart", true), ("docs/pipelines", true), ("docs/errors", false)];
