@@ -471,3 +471,21 @@ fn what_is_said_to_be_typed_next_can_be_typed() {
     }
     assert!(count > 80, "{count} hints");
 }
+
+#[test]
+fn help_names_a_command_or_all() {
+    let lain = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_lain")).args(args).output().expect("it runs");
+    let text = |args: &[&str]| String::from_utf8(lain(args).stdout).expect("UTF-8");
+    assert_eq!(text(&["help", "deploy"]), text(&["deploy", "--help"]));
+    assert_eq!(text(&["help", "secret", "add"]), text(&["secret", "add", "--help"]));
+    let all = text(&["help"]);
+    let at = |words: &str| all.find(words).unwrap_or_else(|| panic!("{words} in\n{all}"));
+    assert!(
+        at("\nWrite:\n") < at("\nBuild:\n") && at("\nDeploy:\n") < at("\nLook:\n") && at("\nRepair:\n") < at("Options of every command:")
+    );
+    // Examples before options, and options of every command last.
+    let deploy = text(&["help", "deploy"]);
+    let at = |words: &str| deploy.find(words).unwrap_or_else(|| panic!("{words} in\n{deploy}"));
+    assert!(at("Examples:\n  lain deploy --build") < at("\nOptions:") && at("\nOptions:") < at("Options of every command:"));
+    assert_eq!(lain(&["help", "nosuch"]).status.code(), Some(2));
+}

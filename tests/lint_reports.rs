@@ -148,3 +148,20 @@ fn one_run_tells_everything() {
         assert!(ran.stderr.contains(&format!("chart/values.yaml:{problem}")), "{problem}\n{}", ran.stderr);
     }
 }
+
+#[test]
+fn a_lint_without_advice_says_why_and_counts_its_warnings() {
+    let app = |cluster: &str| App::new().chart().tools(&["helm"]).cluster("test", cluster).using("test");
+    let words = "no advice on resources: the cluster values name no `prometheus`";
+    let ran = app("registry: registry.example.com/team\n").run(&["lint"]).exits(0).says(words).says("lint: no error, one warning");
+    assert_eq!(ran.stderr.matches(words).count(), 1, "{}", ran.stderr);
+    // Nobody asked for advice, and where there is no cluster yet it is not missed.
+    app("registry: registry.example.com/team\n").run(&["lint", "--simple"]).exits(0).never_says(words);
+    App::new().chart().tools(&["helm"]).run(&["lint"]).exits(0).never_says(words);
+    let probed = VALUES.replace("replicaCount: 1", "replicaCount: 1\n    livenessProbe: {exec: {command: [ls]}}");
+    app("registry: registry.example.com/team\n")
+        .values(&probed)
+        .run(&["lint", "--simple"])
+        .exits(0)
+        .says("lint: values and chart are fine");
+}

@@ -101,6 +101,47 @@ fn a_killed_deploy_is_recognised_and_mended() {
 }
 
 #[test]
+fn a_first_install_that_was_killed_leads_on() {
+    let place = Place::new(HELM).with_dummy();
+    let app = place.appname.clone();
+    place.edit("chart/values.yaml", |text| {
+        text.replace("print('nothing to migrate')", "import time; time.sleep(100)").replace("post-install,", "pre-install,")
+    });
+    place.commit("a slow migration");
+    place.lain(&["build", "--push"]).ok();
+    let mut child =
+        place.lain_command(&["deploy", "--timeout", "5s"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("lain runs");
+    let end = Instant::now() + Duration::from_secs(60);
+    while !place.helm(&["status", &app]).stdout.contains("pending-install") {
+        assert!(Instant::now() < end, "helm never began");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // Both at once, as a runner that goes away takes them.
+    let helms = Command::new("pgrep").args(["-P", &child.id().to_string(), "helm"]).output().expect("pgrep runs").stdout;
+    child.kill().expect("kill -9");
+    child.wait().expect("an end");
+    for helm in String::from_utf8_lossy(&helms).split_whitespace() {
+        Command::new("kill").args(["-9", helm]).status().expect("kill runs");
+    }
+    let end = Instant::now() + Duration::from_secs(90);
+    let said = loop {
+        let ran = place.lain(&["rollback"]);
+        if !ran.stderr.contains("it counts as cut off") {
+            break ran.exits(3).stderr;
+        }
+        assert!(Instant::now() < end, "it never counts as cut off");
+        std::thread::sleep(Duration::from_secs(1));
+    };
+    // There is nothing to go back to, and what is said next goes on.
+    assert!(said.contains("next: lain deploy --auto-pilot") && !said.contains("next: lain rollback"), "{said}");
+    place.edit("chart/values.yaml", |text| text.replace("time.sleep(100)", "time.sleep(0)"));
+    place.commit("a quick migration");
+    place.lain(&["build", "--push"]).ok();
+    place.lain(&["deploy", "--auto-pilot"]).ok();
+    assert!(place.helm(&["status", &app]).ok().stdout.contains("STATUS: deployed"));
+}
+
+#[test]
 fn a_deploy_whose_lain_was_killed_is_left_to_its_end() {
     let place = Place::new(HELM).with_dummy();
     let app = place.appname.clone();
