@@ -9,7 +9,7 @@ use crate::lint::api_versions::{self, objects};
 use crate::lint::chart::{self, CHART_FILE, Chart};
 use crate::lint::fix::{self, Finding};
 use crate::lint::layers::cluster_of;
-use crate::lint::{self, Problem, Severity, Surroundings, server as refused, twice};
+use crate::lint::{self, Problem, Severity, Surroundings, fields, server as refused, twice};
 use crate::model::name::is_harmless;
 use crate::resolved::clusters::known_clusters;
 use crate::resolved::layers::Layers;
@@ -189,5 +189,6 @@ fn check_chart(session: &Session, layers: &Layers) -> Result<Vec<Problem>> {
     let mut problems = twice::check(&objects, root, template);
     problems.extend(api_versions::check(&objects, server, template));
     problems.extend(refused::check(&objects, layers, server, template));
+    problems.extend(fields::check(&objects, layers, template));
     Ok(problems)
 }

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Deserialize as _;
 use serde_json::Value as Json;
@@ -190,7 +191,8 @@ impl Namespace {
     }
 
     fn new() -> Self {
-        let name = format!("lint-{}", std::process::id());
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("lint-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
         Self::kubectl(&["create", "namespace", &name], "");
         Self(name)
     }
@@ -286,4 +288,44 @@ fn lint_and_the_server_are_of_one_mind() {
     assert!(wrong.is_empty(), "{wrong}");
     let later = cases.iter().filter(|(_, case)| LATER.iter().any(|later| case.contains(later)));
     later.for_each(|(line, case)| assert!(blamed.contains(line), "{case}"));
+}
+
+/// The server itself drops what it does not know; kubectl and helm ask for its types first, and refuse.
+#[test]
+fn fields_that_nobody_knows_are_refused_as_kubectl_refuses_them() {
+    let namespace = Namespace::new();
+    let parts = [
+        ("affinity: {nodeAffinty: {}}", true),
+        (
+            "affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: \"1\", podAffinityTerm: {topologyKey: a}}]}}",
+            true,
+        ),
+        (
+            "affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: a}}]}}",
+            false,
+        ),
+        ("affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {topologyKey: a}}}", true),
+        ("podSecurityContext: {runAsUser: \"1001\"}", true),
+        ("podSecurityContext: {runAsUser: 1001, fsGroup: 1001, sysctls: [{name: a.b, value: \"1\"}]}", false),
+        ("podSecurityContext: {runAsNonRoot: \"yes\"}", true),
+        ("podSecurityContext: {runAsUsr: 1001}", true),
+        ("lifecycle: {preStop: {exec: {command: [a], workingDir: /x}}}", true),
+        ("readinessProbe: {httpGet: {path: /, port: 80, httpHeaders: [{name: a, value: b}]}}", false),
+        ("readinessProbe: {httpGet: {path: /, port: 80, httpHeaders: {a: b}}}", true),
+    ];
+    let lines: Vec<String> = parts.iter().enumerate().map(|(at, (part, _))| format!("  p{at}: {{{BASE}, {part}}}\n")).collect();
+    let lines = lines.concat();
+    let app = App::new().values(&format!("appname: shop\ndeployments:\n{lines}")).chart().tools(&["helm"]);
+    let app = app.cluster("test", "registry: r.example.com/x\ndomain: example.com\n").using("test");
+    let blamed = app.run(&["lint", "--simple"]).stderr;
+    let manifest = app.run(&["template"]).exits(0).stdout;
+    let objects: Vec<Json> = serde_yaml::Deserializer::from_str(&manifest).map(|one| Json::deserialize(one).expect("YAML")).collect();
+    for (at, (part, refused)) in parts.iter().enumerate() {
+        let object = objects.iter().find(|object| object["metadata"]["name"] == format!("shop-p{at}")).expect("an object").to_string();
+        let apply = ["apply", "--dry-run=server", "--validate=true", "--namespace", &namespace.0, "-f", "-"];
+        let (stdout, stderr) = Namespace::kubectl(&apply, &object);
+        assert_eq!(!stdout.contains("created (server dry run)"), *refused, "{part}: {stdout}{stderr}");
+        let is_blamed = blamed.contains(&format!("error: chart/values.yaml:{}:", at + 3));
+        assert_eq!(is_blamed, *refused, "{part}:\n{blamed}");
+    }
 }

@@ -74,6 +74,7 @@ pub const CHECKS: &[Check] = &[
     check("L063", "memory limit", "too near to what is used the process is killed, too far a leak takes the node down"),
     check("L069", "no advice", "resource advice needs an answer from Prometheus"),
     check("L070", "refused by Kubernetes", "the API server takes no such object, or the pods of it never come"),
+    check("L071", "unknown to Kubernetes", "helm and the API server refuse fields that they do not know, and values of another kind"),
 ];
 
 /// The check of an id.

@@ -8,6 +8,7 @@ pub(crate) mod api_versions;
 mod build;
 pub mod catalogue;
 pub(crate) mod chart;
+pub(crate) mod fields;
 pub(crate) mod fix;
 mod ingress;
 pub(crate) mod layers;

@@ -37,6 +37,13 @@ pub(super) fn place(root: &Node, rendered: &Rendered, keys: &[String], read: imp
     inside(root, keys).unwrap_or_else(|| template(rendered, read))
 }
 
+/// True when this is a key of the app, or of one of its processes.
+pub(super) fn knows(root: &Node, key: &str) -> bool {
+    let has = |node: &Node| node.get(key).is_some();
+    has(root)
+        || KINDS.iter().any(|kind| root.get(kind.key()).and_then(Node::as_map).into_iter().flatten().any(|(_, entry)| has(&entry.node)))
+}
+
 fn is_of(kind: ProcKind, rendered: &str) -> bool {
     match kind {
         ProcKind::Deployment => matches!(rendered, "Deployment" | "Service" | "HorizontalPodAutoscaler"),

@@ -93,6 +93,11 @@ impl Object {
         self.0["metadata"]["annotations"][key].as_str()
     }
 
+    /// All of it.
+    pub(crate) fn json(&self) -> &Json {
+        &self.0
+    }
+
     /// Its `metadata`.
     pub(crate) fn metadata(&self) -> &Json {
         &self.0["metadata"]
