@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Kind, Result};
 use crate::lint::api_versions::{self, objects};
-use crate::lint::chart::{self, CHART_FILE, Chart};
+use crate::lint::chart;
 use crate::lint::fix::{self, Finding};
 use crate::lint::layers::cluster_of;
 use crate::lint::{self, Problem, Severity, Surroundings, fields, server as refused, twice};
 use crate::model::name::is_harmless;
+use crate::resolved::chart::{CHART_FILE, Chart};
 use crate::resolved::clusters::known_clusters;
 use crate::resolved::layers::Layers;
 use crate::session::Session;
@@ -77,7 +78,7 @@ pub(crate) fn look(session: &Session, advice: Advice) -> Result<Found> {
         });
     }
     let values_are_fine = problems.iter().all(|problem| problem.severity == Severity::Warning);
-    problems.extend(chart.check().filter(|problem| !problem.is_ignored()));
+    problems.extend(chart::check(&chart).filter(|problem| !problem.is_ignored()));
     let (found, broken) = match check_chart(session, layers) {
         Ok(found) => (found, None),
         Err(error) if error.kind() == Kind::Interrupted => return Err(error),

@@ -11,20 +11,21 @@ pub(crate) mod tags;
 
 pub(crate) use making::{Goal, Options};
 
+use making::PREPARE_TAG;
+
 use indexmap::IndexMap;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::model::app::{App, Build, Release};
+use crate::model::builds::{self, DEFAULT_BUILD, Named, Start};
 use crate::model::dotenv;
 use crate::model::image::repository_in;
-use crate::render::dockerfile::{Dockerfile, Facts, Stage, render};
+use crate::model::name::nearest;
+use crate::render::dockerfile::{Dockerfile, Facts, Stage, base_image, path, render};
 use crate::session::Session;
 use crate::tools::docker::Docker;
 use crate::ui::{Answer, Format};
-
-/// The one of `builds` whose image is called after the app alone, as in the chart.
-const DEFAULT_BUILD: &str = "default";
 
 /// One image to build: the app's own, or one of `builds`.
 #[derive(Debug)]
@@ -66,11 +67,34 @@ pub(crate) fn plan<'a>(session: &'a Session, name: Option<&str>) -> Result<Plan<
             Ok(Plan { app, name: None, build, release: app.release.as_ref() })
         }
         Some(name) => {
-            let found = app.builds.iter().flatten().find(|(known, _)| known.as_str() == name);
-            let (known, build) = found.ok_or_else(|| Error::usage(format!("`builds` has no `{name}`")))?;
-            Ok(Plan { app, name: Some(known), build, release: build.release.as_ref() })
+            let known = || builds::all(app).into_iter().map(|(name, _)| name.unwrap_or(DEFAULT_BUILD));
+            let found = builds::find(app, name).ok_or_else(|| {
+                let error = Error::usage(format!("`builds` has no `{name}`"));
+                match nearest(name, known()).or(known().next()) {
+                    Some(near) => error.hint(format!("--name {near} # there are: {}", known().collect::<Vec<_>>().join(", "))),
+                    None => error.hint(format!("builds: {{{name}: {{base: IMAGE, script: [COMMAND]}}}} # in chart/values.yaml")),
+                }
+            })?;
+            Ok(Plan::of(app, found))
         }
     }
+}
+
+/// The image of this name behind those that it is made from; of all, without a name.
+///
+/// # Errors
+/// As [`plan`] and [`plans`]; or what one of them says it starts from is wrong.
+pub(crate) fn plans_to_build<'a>(session: &'a Session, name: Option<&str>) -> Result<Vec<Plan<'a>>> {
+    let app = session.app()?;
+    if let Some(wrong) = builds::wrong(app).into_iter().next() {
+        let node = session.layers()?.canonical().nearest(wrong.way.iter().map(String::as_str));
+        return Err(node.span.error(wrong.message).hint(wrong.hint));
+    }
+    if name.is_none() {
+        return plans(session);
+    }
+    let last = plan(session, name)?;
+    Ok(builds::chain(app, (last.name, last.build)).into_iter().map(|build| Plan::of(app, build)).collect())
 }
 
 /// The app's image and every one of `builds`.
@@ -79,14 +103,21 @@ pub(crate) fn plan<'a>(session: &'a Session, name: Option<&str>) -> Result<Plan<
 /// The app builds nothing.
 pub(crate) fn plans(session: &Session) -> Result<Vec<Plan<'_>>> {
     let app = session.app()?;
-    let named =
-        app.builds.iter().flatten().map(|(name, build)| Plan { app, name: Some(name.as_str()), build, release: build.release.as_ref() });
-    let own = app.build.as_ref().map(|build| Plan { app, name: None, build, release: app.release.as_ref() });
-    let all: Vec<Plan<'_>> = own.into_iter().chain(named).collect();
+    let all: Vec<Plan<'_>> = builds::in_order(app).into_iter().map(|build| Plan::of(app, build)).collect();
     if all.is_empty() { plan(session, None).map(|plan| vec![plan]) } else { Ok(all) }
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
+    fn of(app: &'a App, (name, build): Named<'a>) -> Self {
+        let release = if name.is_some() { build.release.as_ref() } else { app.release.as_ref() };
+        Self { app, name, build, release }
+    }
+
+    /// What it starts from.
+    fn start(&self) -> Start<'a> {
+        builds::start(self.app, self.build)
+    }
+
     /// An image of this plan, as a result.
     pub(crate) fn result(&self, image: String, tag: &str, digest: Option<String>) -> ImageResult {
         ImageResult { version: 1, build: self.name.map(str::to_owned), image, tag: tag.to_owned(), digest }
@@ -97,9 +128,9 @@ impl Plan<'_> {
         if self.release.is_some() { Stage::Release } else { Stage::Build }
     }
 
-    /// True when there is a prepare stage.
+    /// True when there is a prepare stage of its own.
     pub(crate) fn has_prepare(&self) -> bool {
-        self.build.prepare.is_some()
+        self.build.own_prepare().is_some()
     }
 
     /// `REGISTRY/APP`, or `REGISTRY/APP-NAME` for one of `builds`.
@@ -135,17 +166,53 @@ impl Plan<'_> {
     /// # Errors
     /// The stage is not defined, or the registry is needed and not known.
     pub(crate) fn dockerfile(&self, session: &Session, stage: Stage, fallback: Option<&str>) -> Result<Dockerfile> {
-        let repository = match (session.registry(), fallback) {
-            (Ok(registry), _) => self.repository_in(registry),
+        let starts_here = stage != Stage::Prepare && !matches!(self.start(), Start::Base);
+        let registry = match (session.registry(), fallback) {
+            (Ok(registry), _) => registry,
             (Err(_), Some(fallback)) => {
-                if self.has_prepare() && stage != Stage::Prepare {
+                if starts_here {
                     session.ui.warn("no cluster is chosen, so the registry is not known: REGISTRY stands in its place");
                 }
-                format!("{fallback}/{}", self.app.appname)
+                fallback
             }
             (Err(error), None) => return Err(error),
         };
-        render(stage, self.build, self.release, Facts { repository: &repository, meta: session.image_tag()? })
+        self.check_places(session, stage)?;
+        let tag = session.image_tag()?;
+        let start = match self.start() {
+            Start::Base => None,
+            Start::Prepared => Some(format!("{}:{PREPARE_TAG}", self.repository_in(registry))),
+            Start::PreparedOf(other) => Some(format!("{}:{PREPARE_TAG}", Plan::of(self.app, other).repository_in(registry))),
+            Start::Made(other) => Some(format!("{}:{tag}", Plan::of(self.app, other).repository_in(registry))),
+        };
+        let facts = Facts { start: start.as_deref(), copies_from_root: session.has_older_chart(), meta: tag };
+        render(stage, self.build, self.release, facts)
+    }
+
+    /// Refuses images and working directories that no Dockerfile can have, at their place in the values.
+    fn check_places(&self, session: &Session, stage: Stage) -> Result<()> {
+        let build: Vec<&str> = self.name.map_or_else(|| vec!["build"], |name| vec!["builds", name]);
+        let release = self.name.map_or_else(|| vec!["release"], |name| vec!["builds", name, "release"]);
+        let place = |way: &[&str], key: &str, error: Error| -> Result<Error> {
+            let node = session.layers()?.canonical().nearest(way.iter().copied().chain([key]));
+            Ok(error.at(node.span.location()))
+        };
+        let release_of_stage = self.release.filter(|_| stage == Stage::Release);
+        let workdirs = [(&build, self.build.workdir.as_ref()), (&release, release_of_stage.and_then(|release| release.workdir.as_ref()))];
+        for (way, text) in workdirs {
+            if let Some(Err(error)) = text.map(|text| path(text)) {
+                return Err(place(way, "workdir", error)?);
+            }
+        }
+        let is_base = stage == Stage::Prepare || matches!(self.start(), Start::Base);
+        let base = Some(&self.build.base).filter(|_| is_base);
+        let dest = release_of_stage.and_then(|release| release.dest_base.as_ref());
+        for (way, key, text) in [(&build, "base", base), (&release, "dest_base", dest)] {
+            if let Some(Err(error)) = text.map(|text| base_image(text, &format!("{}.{key}", way.join(".")))) {
+                return Err(place(way, key, error)?);
+            }
+        }
+        Ok(())
     }
 
     /// Pushes the built image, also as `latest`.

@@ -18,6 +18,7 @@ use crate::kubeconfig::{self, Choice};
 use crate::model::app::App;
 use crate::model::cluster::Cluster;
 use crate::model::image::repository_in;
+use crate::resolved::chart::{CHART_FILE, Chart};
 use crate::resolved::clusters::{ClusterFile, cluster_of, known_clusters};
 use crate::resolved::helm_values::HelmValues;
 use crate::resolved::layers::{APP_VALUES, Layers};
@@ -221,6 +222,11 @@ impl Session {
     /// The file cannot be read or is invalid.
     pub(crate) fn authority(&self) -> Result<&Cluster> {
         get_or_try(&self.authority, || self.cluster_file()?.map_or_else(|| Ok(Cluster::default()), |file| file.cluster().cloned()))
+    }
+
+    /// Whether the values were written for the older tool's chart.
+    pub(crate) fn has_older_chart(&self) -> bool {
+        Chart::read(&std::fs::read_to_string(self.dir.join(CHART_FILE)).unwrap_or_default()).is_older()
     }
 
     /// What administrators say of any cluster.

@@ -124,6 +124,82 @@ fn only_builds() {
     assert_eq!(json, serde_json::json!({"version": 1, "build": "worker", "image": image, "tag": shop.tag, "digest": null}));
 }
 
+const STACKED: &str = "
+builds:
+  worker: {from: default, script: ['cat what.txt > /tmp/seen.txt', 'id -u >> /tmp/seen.txt']}
+  admin: {prepare: default, script: ['cat treasure.txt > seen.txt']}
+  default:
+    base: debian:trixie-slim
+    prepare: {script: ['echo UNIQUE > treasure.txt'], keep: [treasure.txt]}
+    script: ['cat treasure.txt > what.txt']
+  top: {from: worker, script: ['cat /tmp/seen.txt > /tmp/top.txt']}
+deployments: {web: {command: ['true']}, worker: {command: ['true'], build: worker}}
+";
+
+/// A fork's `from` and `prepare: NAME`.
+#[test]
+fn builds_start_from_each_other() {
+    let shop = Shop::new(STACKED);
+    let (app, tag, repository) = (&shop.app, &shop.tag, shop.repository());
+    let image = |name: &str| format!("{repository}{name}:{tag}");
+    for (name, from) in [("worker", image("")), ("admin", format!("{repository}:prepare"))] {
+        let text = app.run(&["dockerfile", "--name", name]).exits(0).stdout;
+        assert!(text.starts_with(&format!("FROM {from} AS build\n")), "{text}");
+    }
+    // One alone brings what it is made from, in that order.
+    app.run(&["build", "--name", "top"]).exits(0).prints(&[image(""), image("-worker"), image("-top")].join("\n"));
+    assert!(docker(&["image", "inspect", &image("-admin")]).is_none(), "nobody asked for it");
+    let unique = docker(&["run", "--rm", &image(""), "cat", "what.txt"]).expect("it runs");
+    assert_eq!(docker(&["run", "--rm", &image("-top"), "cat", "/tmp/top.txt"]).expect("it runs"), format!("{unique}\n1001"));
+    // All, pushed: each behind what it is made from.
+    let out = app.run(&["build", "--push", "-o", "json"]).exits(0).stdout;
+    let json: Json = serde_json::from_str(&out).expect("JSON");
+    let seen: Vec<&str> = json["images"].as_array().expect("images").iter().map(|image| image["build"].as_str().expect("a name")).collect();
+    assert_eq!(seen, ["default", "worker", "admin", "top"]);
+    assert_eq!(docker(&["run", "--rm", &image("-admin"), "cat", "seen.txt"]).expect("it runs"), unique);
+    assert!(docker(&["image", "inspect", &format!("{repository}-admin:prepare")]).is_none(), "it has no prepare image of its own");
+    app.run(&["push", "--name", "worker"]).exits(0).prints(&image("-worker"));
+    for command in ["build", "push"] {
+        app.run(&[command, "--name", "wroker"])
+            .exits(2)
+            .reason("`builds` has no `wroker`")
+            .next("--name worker # there are: worker, admin, default, top");
+    }
+    app.run(&["build", "--name", "worker", "--deploy"]).exits(2);
+}
+
+/// `default` is the app's own `build` where `builds` has none of that name.
+#[test]
+fn a_build_starts_from_the_apps_own() {
+    let shop = Shop::new("build: {base: 'debian:trixie-slim', script: ['echo UNIQUE > what.txt']}\nbuilds: {worker: {from: default}}\n");
+    let worker = format!("{}-worker:{}", shop.repository(), shop.tag);
+    shop.app.run(&["build"]).exits(0).prints(&format!("{}\n{worker}", shop.image()));
+    shop.app.run(&["build", "--name", "default"]).exits(0).prints(&shop.image());
+    assert!(docker(&["run", "--rm", &worker, "cat", "what.txt"]).is_some());
+}
+
+#[test]
+fn a_build_that_starts_from_nothing() {
+    for (builds, place, why, next) in [
+        ("a: {from: nobody}\n  b: {base: x}", "3:13", "`builds.a.from`: `nobody` is none of `builds`", "from: b"),
+        ("a: {prepare: nobody}\n  b: {base: x}", "3:16", "`builds.a.prepare`: `nobody` is none of `builds`", "prepare: b"),
+        ("a: {prepare: b}\n  b: {base: x}", "3:16", "`builds.a.prepare`: `b` has no `prepare` of its own", "from: b"),
+        ("a: {from: b, base: y}\n  b: {base: x}", "3:", "has both `from` and `base`", "keep one"),
+        ("a: {from: b, prepare: {script: [a]}}\n  b: {base: x}", "3:", "has both `from` and `prepare`", "keep one"),
+        ("a: {from: b}\n  b: {from: a}", "3:", "`builds.a.from`: it would be made from itself", "base: IMAGE"),
+        ("a: {from: a}", "3:", "`builds.a.from`: it would be made from itself", "base: IMAGE"),
+        ("a: {script: [a]}\n  b: {base: x}", "3:", "`builds.a` has no `base`", "base: IMAGE # or from: b"),
+    ] {
+        let app = App::empty().docker().values(&format!("appname: shop\nbuilds:\n  {builds}\n")).chart();
+        let app = app.cluster("test", "registry: 127.0.0.1:1/team\n").using("test");
+        app.run(&["build"]).exits(1).reason(why).says(&format!("chart/values.yaml:{place}")).next(next);
+        app.run(&["lint", "--simple"]).exits(3).says(why);
+    }
+    let app =
+        App::empty().values("appname: shop\nbuild: {script: [a]}\n").cluster("test", "registry: 127.0.0.1:1/team\n").using("test").docker();
+    app.run(&["build"]).exits(1).reason("`build.base`").says("chart/values.yaml:2:8: ");
+}
+
 #[test]
 fn a_cluster_builds_another_way() {
     let shop = Shop::new("build:\n  base: debian:trixie-slim\n  script: ['echo UNIQUE first > what.txt']\n");

@@ -203,3 +203,32 @@ fn copies_belong_to_1001() {
     assert_eq!(owners(&build, &["run.py", "src", "src/lib.py"]), "1001:1001 run.py\n1001:1001 src\n1001:1001 src/lib.py");
     assert_eq!(inside(&build, &["pwd"]), "/srv/code");
 }
+
+/// A relative source counts from `/` where the chart is the older tool's, as docker has it; with a chart of ours from the build's working directory.
+#[test]
+fn a_relative_copy_counts_as_its_chart_has_it() {
+    let values = "build:\n  base: debian:trixie-slim\n  script: ['mkdir /out && echo root > /out/it.txt && mkdir out && echo workdir > out/it.txt']\n\
+                  release:\n  dest_base: debian:trixie-slim\n  copy: [{src: out/it.txt, dest: /it.txt}]\n";
+    for (version, word) in [("0.1.11", "root"), ("5.0.0", "workdir")] {
+        let chart = format!("apiVersion: v2\nname: shop\nversion: {version}\n");
+        let shop = Shop::of(App::empty().file("chart/Chart.yaml", &chart), values);
+        assert_eq!(inside(&shop.build(), &["cat", "/it.txt"]), word, "{version}");
+    }
+}
+
+/// What no Dockerfile can have is refused where it is written.
+#[test]
+fn refusals_name_their_place() {
+    for (values, place, why) in [
+        ("build:\n  base: a\n  workdir: code\n", "4:12", "`workdir`: `code` must be an absolute path without spaces"),
+        ("build: {base: a}\nrelease:\n  workdir: 'a b'\n", "4:12", "`workdir`: `a b` must be"),
+        ("build:\n  base: 'a b'\n", "3:9", "`build.base`: `a b` is no image"),
+        ("build: {base: a}\nrelease: {dest_base: '-x'}\n", "3:22", "`release.dest_base`: `-x` is no image"),
+        ("builds:\n  x:\n    base: a\n    workdir: code\n", "5:14", "`workdir`: `code` must be"),
+        ("builds:\n  x: {base: a, release: {workdir: b}}\n", "3:35", "`workdir`: `b` must be"),
+    ] {
+        let app = App::empty().docker().values(&format!("appname: shop\n{values}"));
+        let app = app.cluster("test", "registry: 127.0.0.1:1/team\n").using("test");
+        app.run(&["build"]).exits(1).reason(why).says(&format!("chart/values.yaml:{place}: "));
+    }
+}

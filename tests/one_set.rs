@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::fs;
+
 use support::App;
 
 const REGISTRY: &str = "registry: 127.0.0.1:1/team\ndomain: example.com\nnamespace: shops\n";
@@ -104,4 +106,58 @@ fn a_set_that_cannot_be_read_is_said_before_anything_else() {
     for args in [&["template"][..], &["lint"], &["deploy"], &["redeploy"], &["values"]] {
         app.run(&[args, &["--set", "deployments={web"]].concat()).exits(2).reason("--set deployments={web").changed_nothing();
     }
+}
+
+/// helm takes such a key, and HEAD would be deployed.
+#[test]
+fn a_key_that_nobody_reads_and_that_is_nearly_one_that_is_read() {
+    let app = App::new().cluster("test", "registry: 127.0.0.1:1/team\n").using("test");
+    for (set, key, next) in [
+        ("imagetag=v1", "imagetag", "--set imageTag=v1"),
+        ("image_tag=v1", "image_tag", "--set imageTag=v1"),
+        ("imagTag=v1", "imagTag", "--set imageTag=v1"),
+        ("image.tag=v1", "image", "--set imageTag=v1"),
+        ("tag=v1", "tag", "--set imageTag=v1"),
+        ("a=b,imagetag=v1", "imagetag", "--set imageTag=..."),
+        ("enf.MODE=x", "enf", "--set env=..."),
+        ("releasename=kiosk", "releasename", "--set releaseName=kiosk"),
+        ("domian=example.com", "domian", "--set domain=example.com"),
+    ] {
+        for args in [&["deploy"][..], &["deploy", "--ignore-lint"], &["deploy", "--dry-run"], &["template"], &["lint"]] {
+            let ran = app.run(&[args, &["--set", set]].concat()).exits(3);
+            ran.reason(&format!("nothing reads `{key}`: did you mean `")).says("--set:1:1: ").next(next).changed_nothing();
+        }
+    }
+}
+
+#[test]
+fn keys_of_the_apps_own_stay_allowed() {
+    let app = App::new().chart().tools(&["helm"]).cluster("test", "registry: 127.0.0.1:1/team\n").using("test");
+    app.run(&["template", "--set", "myOwn.key=1,user=somebody"]).exits(0);
+    // Those that the app's files or templates have are near one by chance.
+    fs::write(app.dir().join("chart/templates/own.yaml"), "{{- if .Values.jobz }}{{ fail (toString .Values.jobz) }}{{ end }}")
+        .expect("a template");
+    app.run(&["template", "--set", "jobz=seen"]).exits(1).says("seen");
+    fs::write(app.dir().join("more.yaml"), "envs: {A: '1'}\n").expect("a file");
+    app.run(&["template", "-f", "more.yaml", "--set", "envs.A=2"]).exits(0);
+    app.run(&["template", "--set", "envs.A=2"]).exits(3).reason("nothing reads `envs`");
+}
+
+/// In files it is lint that says so.
+#[test]
+fn slips_in_files() {
+    let app = App::new().chart().tools(&["helm"]).cluster("test", "registry: 127.0.0.1:1/team\nimagetag: v1\n").using("test");
+    app.run(&["lint", "--simple"]).exits(3).says("values-test.yaml:2:1: unknown key `imagetag`: did you mean `imageTag`? [L004]");
+    let app = App::new()
+        .chart()
+        .tools(&["helm"])
+        .file("more.yaml", "imagetag: v1\n")
+        .cluster("test", "registry: 127.0.0.1:1/team\n")
+        .using("test");
+    app.run(&["lint", "--simple", "-f", "more.yaml"]).exits(3).says("more.yaml:1:1: unknown key `imagetag`").says("next: imageTag:");
+    let values = "appname: shop\nbuild:\n  base: debian:trixie-slim\n  release: {dest_base: nginx}\n";
+    let app = App::empty().values(values).chart().tools(&["helm"]).cluster("test", "registry: 127.0.0.1:1/team\n").using("test");
+    app.run(&["lint", "--simple"])
+        .exits(3)
+        .says("chart/values.yaml:4:3: `build.release` is not read: `release` stands beside `build` [L004]");
 }

@@ -31,7 +31,7 @@ const TAGS: usize = 20;
 const NAMES: &[(&str, &str, Names)] = &[
     ("use", "name", clusters),
     ("logs", "proc", procs),
-    ("x", "proc", procs),
+    ("x", "words", procs),
     ("run", "proc", procs),
     ("restart", "procs", procs),
     ("delete", "release", apps),

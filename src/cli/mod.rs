@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod external;
 mod help;
 pub(crate) mod man;
+mod older;
 
 use std::env::set_current_dir;
 use std::ffi::{OsStr, OsString};
@@ -269,6 +270,10 @@ fn misread(error: &clap::Error, env: &Env) -> ExitCode {
         error.exit();
     }
     let ui = ui_of(env, Color::Auto, Verbosity::Normal, Format::Text);
+    if let Some(error) = older::option(error) {
+        ui.error(&error);
+        return ExitCode::from(error.kind().exit_code());
+    }
     let text = error.render();
     let text = if ui.shows_colors() { text.ansi().to_string() } else { text.to_string() };
     ui.raw(text.as_bytes());

@@ -14,7 +14,12 @@ use crate::tools::kubectl::Kubectl;
 
 /// The selector of everything that a release's chart makes.
 pub(crate) fn selector(app: &str, release: &str) -> String {
-    format!("{},helm.sh/chart={release}", of_app(app))
+    format!("{},{}", of_app(app), of_release(release))
+}
+
+/// The selector of all that a release has, of whatever app.
+pub(crate) fn of_release(release: &str) -> String {
+    format!("helm.sh/chart={release}")
 }
 
 /// The selector of everything that an app's releases have.

@@ -27,6 +27,9 @@ pub struct Build {
     /// Push it to the registry of every configured cluster, side by side
     #[arg(long)]
     publish: bool,
+    /// One of `builds`, behind those that it is made from
+    #[arg(long, value_name = "BUILD", conflicts_with = "deploy")]
+    name: Option<String>,
     /// Leave the generated Dockerfile in the folder (never over one of your own)
     #[arg(long)]
     keep_dockerfile: bool,
@@ -49,7 +52,7 @@ impl Command for Build {
         };
         let options = Options { pull: !self.no_pull, keep_dockerfile: self.keep_dockerfile, platforms: self.platform };
         let mut results = Vec::new();
-        for plan in images::plans(session)? {
+        for plan in images::plans_to_build(session, self.name.as_deref())? {
             results.extend(plan.make(session, &options, goal)?);
         }
         if !self.deploy {

@@ -10,9 +10,9 @@ use crate::checks;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::files::{Folder, all_stays_inside};
-use crate::lint::chart::Chart;
 use crate::model::name::{is_label, to_label};
 use crate::render::chart::{self, ChartFile, Language};
+use crate::resolved::chart::Chart;
 use crate::session::Session;
 use crate::tools::quote::quoted;
 

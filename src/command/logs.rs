@@ -33,9 +33,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 pub struct Logs {
     /// The proc; all without one
     proc: Option<String>,
-    /// How many lines to start from
-    #[arg(long, default_value_t = 200, value_name = "LINES")]
-    tail: u64,
+    /// How many lines to start from; -1 for all
+    #[arg(long, default_value_t = 200, value_name = "LINES", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
+    tail: i64,
     /// Print what there is and end
     #[arg(long)]
     no_follow: bool,

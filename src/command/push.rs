@@ -22,6 +22,9 @@ use crate::ui::{Answer, Format};
 pub struct Push {
     /// Other images, or archives of docker save; without any, this app's
     images: Vec<String>,
+    /// One of `builds` alone
+    #[arg(long, value_name = "BUILD", conflicts_with = "images")]
+    name: Option<String>,
     /// Pull them first
     #[arg(long)]
     pull: bool,
@@ -42,13 +45,13 @@ impl Command for Push {
     fn run(self, session: &Session) -> Result<()> {
         let mut results = Vec::new();
         if self.publish {
-            for plan in images::plans(session)? {
+            for plan in self.plans(session)? {
                 results.extend(publish(session, &plan)?);
             }
             return images::print(session, &results);
         }
         if self.images.is_empty() && self.registry.is_none() {
-            for plan in images::plans(session)? {
+            for plan in self.plans(session)? {
                 results.push(plan.push(session)?);
             }
             return images::print(session, &results);
@@ -60,7 +63,7 @@ impl Command for Push {
             None => session.registry()?,
         };
         let images = match &self.images[..] {
-            [] => images::plans(session)?.iter().map(|plan| plan.image(session)).collect::<Result<_>>()?,
+            [] => self.plans(session)?.iter().map(|plan| plan.image(session)).collect::<Result<_>>()?,
             given => Self::named(&docker, &session.cwd, given)?,
         };
         for image in images {
@@ -90,6 +93,14 @@ impl Command for Push {
 }
 
 impl Push {
+    /// This app's images that are meant.
+    fn plans<'s>(&self, session: &'s Session) -> Result<Vec<images::Plan<'s>>> {
+        match self.name.as_deref() {
+            Some(name) => images::plan(session, Some(name)).map(|plan| vec![plan]),
+            None => images::plans(session),
+        }
+    }
+
     /// What was given, archives by the images in them.
     fn named(docker: &Docker<'_>, dir: &Path, given: &[String]) -> Result<Vec<String>> {
         let mut images = Vec::new();

@@ -12,7 +12,7 @@ use crate::session::Session;
 /// Run a command in a container of the app's image; its exit code is ours
 #[derive(Args, Debug)]
 #[command(
-    after_help = "  lain run                        # bash, or sh\n  lain run -- cat treasure.txt\n  lain run --proc web             # that proc's own command"
+    after_help = "  lain run                        # bash, or sh\n  lain run cat treasure.txt\n  lain run --proc web             # that proc's own command"
 )]
 pub struct Run {
     /// Run this proc's command
@@ -25,7 +25,7 @@ pub struct Run {
     #[arg(short = 'u', long, value_name = "UID")]
     user: Option<String>,
     /// The command; bash (or sh) without one
-    #[arg(last = true)]
+    #[arg(trailing_var_arg = true)]
     command: Vec<String>,
 }
 
@@ -69,6 +69,12 @@ impl Command for Run {
                 // Docker's own code for what is no command's fault.
                 let error = docker.explain(Error::failed("docker could not run the command, and says why above"), "");
                 Err(error.or_hint(format!("docker image inspect {image} # is it all right?")))
+            }
+            127 if app.procs().any(|(_, name, _)| [name] == self.command[..]) => {
+                // The older tool's help said that this runs the process.
+                let name = &self.command[0];
+                session.ui.hint(&format!("lain run --proc {name} # the command of that proc"));
+                Err(Error::child(code))
             }
             code => Err(Error::child(code)),
         }

@@ -70,7 +70,7 @@ enum Verb {
 #[derive(Args, Debug)]
 pub(crate) struct Apply {
     /// The file; - reads stdin
-    #[arg(short = 'f', long = "file", value_name = "FILE", required = true)]
+    #[arg(short = 'f', long = "file", visible_alias = "filename", value_name = "FILE", required = true)]
     file: PathBuf,
     // `-f` is what kubectl calls it; the global flag keeps its long name.
     /// Extra values, merged last; may be repeated

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Command;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kubeconfig;
 use crate::resolved::clusters::known_clusters;
 use crate::session::Session;
@@ -23,6 +23,9 @@ pub struct Use {
     /// Also make the cluster values' `kube_context` and `namespace` the kubeconfig's own defaults
     #[arg(long)]
     set_context: bool,
+    /// Of the older tool: starts a cluster's machines where they are rented
+    #[arg(long, hide = true, requires = "name")]
+    turn: bool,
 }
 
 impl Command for Use {
@@ -34,6 +37,10 @@ impl Command for Use {
 
     fn run(self, session: &Session) -> Result<()> {
         let Some(name) = &self.cluster else { return list(session) };
+        if self.turn && session.cluster_of(name)?.instance_ids.is_some() {
+            let why = "lain starts no machines; those of `instance_ids` are started where they are rented";
+            return Err(Error::usage(format!("use --turn: {why}")).hint(format!("lain use {name} # once they run")));
+        }
         kubeconfig::switch(&session.ui, &session.env, name)?;
         if self.set_context { set_context(session, name) } else { Ok(()) }
     }

@@ -16,7 +16,7 @@ use crate::ui::{Answer, Format, printable};
 #[derive(Args, Debug)]
 pub struct Version {
     /// How many tags
-    #[arg(short = 'n', default_value_t = 10, value_name = "COUNT")]
+    #[arg(short = 'n', long = "images-count", default_value_t = 10, value_name = "COUNT")]
     count: usize,
 }
 

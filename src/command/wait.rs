@@ -23,11 +23,17 @@ pub struct Wait {
     app: Option<String>,
     /// Only what this selects, on top
     #[arg(short = 'l', long, value_name = "SELECTOR")]
-    selector: Option<String>,
+    selector: Vec<String>,
     /// Longest time: 10m, 1h30m, or seconds
     #[arg(long, default_value = "5m", value_name = "TIME", value_parser = globals::timeout)]
     timeout: Duration,
+    /// The longest time as the older tool counted it: so many times three seconds
+    #[arg(long, value_name = "COUNT", conflicts_with = "timeout", value_parser = clap::value_parser!(u32).range(1..=28800))]
+    tries: Option<u32>,
 }
+
+/// What the older tool slept between two looks.
+const TRY: Duration = Duration::from_secs(3);
 
 impl Command for Wait {
     fn run(self, session: &Session) -> Result<()> {
@@ -35,11 +41,12 @@ impl Command for Wait {
             Some(app) => look::of_app(app),
             None => look::selector(&session.app()?.appname, session.app()?.release()),
         };
-        if let Some(more) = &self.selector {
+        for more in &self.selector {
             selector = format!("{selector},{more}");
         }
         let kubectl = session.kubectl()?;
-        let view = rollout::follow(&session.ui, &kubectl, &selector, self.timeout)?;
+        let timeout = self.tries.map_or(self.timeout, |tries| TRY * tries);
+        let view = rollout::follow(&session.ui, &kubectl, &selector, timeout)?;
         if view.is_empty() && !look::has_cron_jobs(&kubectl, &selector)? {
             return Err(self.nothing(session, &kubectl, &selector)?);
         }
@@ -55,7 +62,7 @@ impl Wait {
         let namespace = session.target()?.namespace.map_or_else(String::new, |namespace| format!(" in namespace {namespace}"));
         let apps = look::apps(kubectl)?;
         let own = self.app.as_deref().map_or_else(|| session.app().map(|app| &*app.appname), Ok)?;
-        if apps.contains(own) && self.selector.is_some() {
+        if apps.contains(own) && !self.selector.is_empty() {
             return Ok(nothing(format!("`{selector}` selects no pods{namespace}")).hint("kubectl get pods --show-labels # what there is"));
         }
         let Some(typed) = &self.app else {

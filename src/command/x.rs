@@ -6,35 +6,48 @@ use super::Command;
 use crate::cluster::look;
 use crate::error::{Error, Result};
 use crate::model::app::{App, ProcKind};
+use crate::model::name::{is_label, nearest};
 use crate::model::proc::Proc;
 use crate::model::quantity::Quantity;
 use crate::session::Session;
 
 /// Run a command in a running pod; its exit code is ours
 #[derive(Args, Debug)]
-#[command(after_help = "  lain x                 # bash, or sh\n  lain x web -- env\n  lain x worker -- python3 manage.py shell")]
+#[command(
+    after_help = "  lain x                 # bash, or sh\n  lain x web env\n  lain x worker python3 manage.py shell\n  lain x -- ls -la       # where no proc is named"
+)]
 pub struct X {
-    /// The proc; without one, the deployment with most memory
-    proc: Option<String>,
-    /// The command; bash (or sh) without one
-    #[arg(last = true)]
-    command: Vec<String>,
+    /// The proc, and the command; without a proc the deployment with most memory, without a command bash (or sh)
+    #[arg(trailing_var_arg = true, value_names = ["PROC", "COMMAND"], num_args = 0..)]
+    words: Vec<String>,
 }
 
 impl Command for X {
     fn run(self, session: &Session) -> Result<()> {
         let app = session.app()?;
-        let proc = match &self.proc {
-            Some(proc) => proc.as_str(),
-            None => largest(app).ok_or_else(|| Error::usage("the app has no deployment to go into").hint("lain x PROC"))?,
-        };
         let kubectl = session.kubectl()?;
         let release = app.release();
-        let running = look::running(&kubectl, &look::of_proc(release, proc))?;
+        let running = |proc: &str| look::running(&kubectl, &look::of_proc(release, proc));
+        let is_proc =
+            |word: &str| -> Result<bool> { Ok(app.procs().any(|(_, name, _)| name == word) || is_label(word) && running(word)?.is_some()) };
+        let (proc, command) = match &self.words[..] {
+            [first, rest @ ..] if is_proc(first)? => (first.as_str(), rest),
+            [word] if let Some(near) = nearest(word, app.procs().map(|(_, name, _)| name)) => {
+                return Err(Error::usage(format!("there is no proc `{word}`")).hint(format!("lain x {near}")));
+            }
+            words => {
+                let proc = largest(app).ok_or_else(|| Error::usage("the app has no deployment to go into").hint("lain x PROC"))?;
+                if let [first, ..] = words {
+                    session.ui.say(&format!("`{first}` is no proc of the app: it is run as a command in {proc}"));
+                }
+                (proc, words)
+            }
+        };
+        let running = running(proc)?;
         let pod = running.ok_or_else(|| Error::failed(format!("no pod of {release}-{proc} is running")).hint("lain status -s"))?;
         let tty = session.ui.has_terminal();
         let start = |words: &[&str]| kubectl.exec(&pod.metadata.name, proc, tty, words);
-        let words: Vec<&str> = self.command.iter().map(String::as_str).collect();
+        let words: Vec<&str> = command.iter().skip_while(|word| *word == "--").map(String::as_str).collect();
         let code = if words.is_empty() {
             match start(&["bash"])? {
                 126 | 127 => start(&["sh"])?, // no bash in this image

@@ -8,6 +8,7 @@ use super::{ImageResult, Plan, ignore, push_image, secrets};
 use crate::error::{Error, Kind, Result};
 use crate::files::Folder;
 use crate::images::publish::{publish, targets};
+use crate::model::builds::Start;
 use crate::model::hex::hex;
 use crate::model::text::{EnvMap, Text, csv_field};
 use crate::render::dockerfile::{Dockerfile, Stage};
@@ -16,7 +17,7 @@ use crate::tools::call::Call;
 use crate::tools::docker::{Docker, INSTALL_BUILDX};
 
 /// Tag of the prepare image.
-const PREPARE_TAG: &str = "prepare";
+pub(super) const PREPARE_TAG: &str = "prepare";
 /// Tag of a builder's cache in the registry; the prepare stage has its own.
 const CACHE_TAG: &str = "buildcache";
 
@@ -134,10 +135,9 @@ impl Plan<'_> {
             Goal::Publish if by_builder => targets(session, self)?.iter().map(|target| format!("{}:{tag}", target.repository)).collect(),
             _ => vec![image.clone()],
         };
-        if self.has_prepare() {
-            engine.check(docker, to)?;
-            self.ensure_prepare(session, docker, engine, &repository, options)?;
-            self.tell_if_stale(session, docker, engine, &repository)?;
+        self.ensure_start(session, docker, engine, options, to)?;
+        if self.name.is_none() && self.build.release.is_some() {
+            session.ui.warn("`build.release` is not read: `release` stands beside `build`, at the left");
         }
         if session.git().is_dirty(session.result_file().as_deref())? {
             session.ui.warn(&format!(
@@ -163,6 +163,24 @@ impl Plan<'_> {
     fn platforms(&self, options: &Options) -> Vec<String> {
         let own = self.build.platforms.iter().flatten().map(|platform| platform.0.clone());
         if options.platforms.is_empty() { own.collect() } else { options.platforms.clone() }
+    }
+
+    /// Sees to the image of this app that the build starts from.
+    fn ensure_start(&self, session: &Session, docker: &Docker<'_>, engine: &Engine, options: &Options, to: Destination) -> Result<()> {
+        let prepared = match self.start() {
+            Start::Made(_) if *engine != Engine::Docker && to == Destination::Daemon => {
+                return Err(
+                    Error::failed("a builder takes the image that another build starts from out of the registry").hint("lain build --push")
+                );
+            }
+            Start::Base | Start::Made(_) => return Ok(()), // the other one was built before
+            Start::Prepared => &Plan { ..*self },
+            Start::PreparedOf(other) => &Plan::of(self.app, other),
+        };
+        let repository = prepared.repository(session)?;
+        engine.check(docker, to)?;
+        prepared.ensure_prepare(session, docker, engine, &repository, options)?;
+        prepared.tell_if_stale(session, docker, engine, &repository)
     }
 
     fn ensure_prepare(&self, session: &Session, docker: &Docker<'_>, engine: &Engine, repository: &str, options: &Options) -> Result<()> {
@@ -200,7 +218,7 @@ impl Plan<'_> {
 
     /// What a prepare image is made from, as one word: another one where the values now say something else. Not the files that its script reads.
     fn prepared_from(&self) -> Option<String> {
-        let prepare = self.build.prepare.as_ref()?;
+        let prepare = self.build.own_prepare()?;
         let env = |env: &Option<EnvMap>| env.iter().flatten().map(|(name, value)| format!("{name}={value:?}")).collect::<Vec<_>>();
         let list = |list: &Option<Vec<Text>>| list.iter().flatten().map(ToString::to_string).collect::<Vec<_>>();
         let workdir = self.build.workdir.as_deref().unwrap_or_default();

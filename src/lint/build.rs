@@ -3,13 +3,14 @@
 use std::rc::Rc;
 
 use super::Input;
+use crate::model::builds;
 use crate::model::image::ImageReference;
 use crate::model::name::nearest;
 
 /// L014 one image, L020 nothing to build, L028 builds that are not there, L040 `latest`.
 pub(super) fn check(input: &mut Input<'_>) {
     let app = Rc::clone(&input.app);
-    let builds: Vec<&str> = app.builds.iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let named: Vec<&str> = app.builds.iter().flatten().map(|(name, _)| name.as_str()).collect();
     for (kind, name, proc) in app.procs() {
         let path = [kind.key(), name];
         let given = [("image", proc.image.is_some()), ("imageTag", proc.image_tag.is_some()), ("build", proc.build.is_some())];
@@ -19,9 +20,9 @@ pub(super) fn check(input: &mut Input<'_>) {
             let hint = "keep one: image is a whole reference, imageTag a tag of this app's image, build one of `builds`";
             input.error("L014", &span, format!("`{}.{name}` has both `{first}` and `{second}`", kind.key()), hint);
         }
-        if let Some(build) = proc.build.as_deref().filter(|build| !builds.contains(build)) {
+        if let Some(build) = proc.build.as_deref().filter(|build| !named.contains(build)) {
             let span = input.span(&[path[0], path[1], "build"]);
-            let hint = match nearest(build, builds.iter().copied()).or(builds.first().copied()) {
+            let hint = match nearest(build, named.iter().copied()).or(named.first().copied()) {
                 Some(near) => format!("build: {near}"),
                 None => format!("builds: {{{build}: {{base: IMAGE, script: [COMMAND]}}}}"),
             };
@@ -49,6 +50,16 @@ pub(super) fn check(input: &mut Input<'_>) {
             );
             input.warning("L040", &span, message, hint);
         }
+    }
+    for wrong in builds::wrong(&app) {
+        let way: Vec<&str> = wrong.way.iter().map(String::as_str).collect();
+        let span = input.key_span(&way);
+        input.error(wrong.id, &span, wrong.message, wrong.hint);
+    }
+    if app.build.as_ref().is_some_and(|build| build.release.is_some()) {
+        let span = input.key_span(&["build", "release"]);
+        let hint = "release: # at the left, as `build`; in `builds` each has its own";
+        input.error("L004", &span, "`build.release` is not read: `release` stands beside `build`", hint);
     }
     if app.release.is_some() && app.build.is_none() && input.root.get("build").is_none() {
         let span = input.key_span(&["release"]);

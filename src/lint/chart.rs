@@ -6,61 +6,23 @@ use super::{Problem, Severity};
 use crate::error::Location;
 use crate::model::version::Version;
 use crate::render::chart::CHART_VERSION;
-use crate::values::node::Node;
-use crate::values::parse::parse;
+use crate::resolved::chart::{CHART_FILE, Chart};
 
-/// The chart's description.
-pub(crate) const CHART_FILE: &str = "chart/Chart.yaml";
-/// In `Chart.yaml`: the version of the chart that the values were first written for. `lain init --template-only` keeps it.
-pub(crate) const VALUES_FROM: &str = "lain.dev/values-from";
-
-/// What `Chart.yaml` says.
-#[derive(Debug, Default)]
-pub(crate) struct Chart {
-    version: Option<Node>,
-    values_from: Option<String>,
-}
-
-impl Chart {
-    /// Reads its text; a broken one counts as empty, helm says more about it.
-    pub(crate) fn read(text: &str) -> Self {
-        let Ok(node) = parse(Path::new(CHART_FILE), text.to_owned()) else { return Self::default() };
-        let values_from = node.get("annotations").and_then(|map| map.get(VALUES_FROM)).and_then(Node::as_str).map(str::to_owned);
-        Self { version: node.get("version").cloned(), values_from }
+/// L052: the built-in chart is newer. A larger version says "we own our chart". A warning: what an older chart brings that the cluster does not
+/// serve is L053, and an app that deploys today deploys tomorrow.
+pub(crate) fn check(chart: &Chart) -> Option<Problem> {
+    let node = chart.version.as_ref()?;
+    let text = chart.version()?;
+    if Version::parse(&text)? >= Version::parse(CHART_VERSION)? {
+        return None;
     }
-
-    /// The version as written.
-    pub(crate) fn version(&self) -> Option<String> {
-        let node = self.version.as_ref()?;
-        Some(node.as_str().map_or_else(|| node.to_json().to_string(), str::to_owned))
-    }
-
-    /// Which chart the values were written for: the annotation, else the chart's own version.
-    pub(crate) fn values_from(&self) -> Option<String> {
-        self.values_from.clone().or_else(|| self.version())
-    }
-
-    /// True for values that were written for the older tool's chart (0.x), which asked for less.
-    pub(crate) fn is_older(&self) -> bool {
-        self.values_from().and_then(|text| Version::parse(&text)).is_some_and(|version| version.major == 0)
-    }
-
-    /// L052: the built-in chart is newer. A larger version says "we own our chart". A warning: what an older chart brings that the cluster does not
-    /// serve is L053, and an app that deploys today deploys tomorrow.
-    pub(crate) fn check(&self) -> Option<Problem> {
-        let node = self.version.as_ref()?;
-        let text = self.version()?;
-        if Version::parse(&text)? >= Version::parse(CHART_VERSION)? {
-            return None;
-        }
-        Some(Problem {
-            id: "L052",
-            severity: Severity::Warning,
-            message: format!("the chart has version {text}, this lain brings {CHART_VERSION}"),
-            hint: "lain init --template-only --commit # or, if the chart is your own: a larger version here".into(),
-            at: node.span.location(),
-        })
-    }
+    Some(Problem {
+        id: "L052",
+        severity: Severity::Warning,
+        message: format!("the chart has version {text}, this lain brings {CHART_VERSION}"),
+        hint: "lain init --template-only --commit # or, if the chart is your own: a larger version here".into(),
+        at: node.span.location(),
+    })
 }
 
 /// L050: the errors in what `helm lint` printed.
@@ -112,8 +74,8 @@ mod tests {
 
     #[test]
     fn versions() {
-        assert!(Chart::read("version: 0.1.11\n").check().is_some_and(|problem| problem.at.line == 1));
-        assert!(Chart::read("version: 5.0.0\n").check().is_none() && Chart::read("version: 99.0.0\n").check().is_none());
+        assert!(check(&Chart::read("version: 0.1.11\n")).is_some_and(|problem| problem.at.line == 1));
+        assert!(check(&Chart::read("version: 5.0.0\n")).is_none() && check(&Chart::read("version: 99.0.0\n")).is_none());
         assert!(Chart::read("version: 0.1.11\n").is_older() && !Chart::read("version: 5.0.0\n").is_older());
         assert!(Chart::read("version: 5.0.0\nannotations:\n  lain.dev/values-from: \"0.1.11\"\n").is_older());
     }

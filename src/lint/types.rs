@@ -6,7 +6,7 @@ use serde_json::{Map as JsonMap, Value as Json};
 
 use super::{Problem, Severity};
 use crate::model::app::App;
-use crate::model::name::{is_label, nearest, to_label};
+use crate::model::name::{is_label, is_slip, nearest, to_label};
 use crate::model::{duration, quantity, schedule, schema};
 use crate::values::node::{Map, Node, Span, Value};
 
@@ -285,7 +285,7 @@ impl<'a> Walker<'a> {
         // Of two that are as near, the one that is not there yet.
         let (there, missing): (Vec<&str>, Vec<&str>) = all.iter().partition(|near| map.contains_key(**near));
         let Some(near) = nearest(key, missing.into_iter().chain(there)) else { return };
-        if strsim::damerau_levenshtein(&key.to_lowercase(), &near.to_lowercase()) > 1 {
+        if !is_slip(key, near) {
             return;
         }
         let (message, hint) = match map.get(near) {

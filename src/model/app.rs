@@ -4,9 +4,12 @@
 //! that schema. What lain itself does not read is kept as JSON, whatever it is (`schemars(with)` says what lint and editors expect), so that a slip in a probe
 //! stops no `lain logs`.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use indexmap::IndexMap;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, de};
 use serde_json::Value as Json;
 
 use super::aliases::canonical;
@@ -90,11 +93,16 @@ pub struct App {
     #[serde(rename = "serviceAnnotations")]
     #[schemars(with = "Option<IndexMap<String, Option<Text>>>")]
     pub service_annotations: Option<Json>,
+    /// The tag of the app's image, where lain builds none.
+    #[serde(rename = "imageTag")]
+    #[schemars(with = "Option<Json>")]
+    pub image_tag: Option<Json>,
     /// How the image is built; none when every proc names its own `image`.
     pub build: Option<Build>,
     /// A smaller image for production, with copies from the build stage.
     pub release: Option<Release>,
     /// Several images from one repo, by name: `APP-NAME:TAG`. A proc picks one with `build: NAME`.
+    #[schemars(with = "Option<IndexMap<String, NamedBuild>>")]
     pub builds: Option<IndexMap<String, Build>>,
     /// Where deploys and secret edits are told.
     pub webhook: Option<Webhook>,
@@ -126,13 +134,19 @@ pub struct Ingress {
 
 /// How an image is built.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(transform = require_base)]
 pub struct Build {
-    /// The image to start from.
+    /// The image to start from; empty where there is none.
+    #[serde(default)]
     pub base: Text,
+    /// In `builds`: start from what another one of them makes, instead of `base`.
+    #[schemars(skip)]
+    pub from: Option<Text>,
     /// Build-time environment, in the image too. `${NAME}` comes from your shell or CI job.
     pub env: Option<EnvMap>,
     /// The slow part, built once by `lain prepare`.
-    pub prepare: Option<Prepare>,
+    #[schemars(with = "Option<Prepare>")]
+    pub prepare: Option<Preparation>,
     /// Commands.
     pub script: Option<Vec<Text>>,
     /// Working directory, `/lain/app` when not given.
@@ -143,6 +157,74 @@ pub struct Build {
     pub platforms: Option<Vec<Text>>,
     /// With `builds`: this image's own release stage.
     pub release: Option<Release>,
+}
+
+impl Build {
+    /// The prepare stage, where it is the build's own.
+    pub fn own_prepare(&self) -> Option<&Prepare> {
+        match &self.prepare {
+            Some(Preparation::Own(prepare)) => Some(prepare),
+            _ => None,
+        }
+    }
+}
+
+/// Which prepare image a build starts from.
+#[derive(Clone, Debug)]
+pub enum Preparation {
+    /// Its own.
+    Own(Prepare),
+    /// That of another one of `builds`.
+    Of(Text),
+}
+
+impl<'de> Deserialize<'de> for Preparation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Preparation;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map, or the name of one of `builds`")
+            }
+            fn visit_str<E>(self, name: &str) -> std::result::Result<Preparation, E> {
+                Ok(Preparation::Of(Text(name.to_owned())))
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> std::result::Result<Preparation, A::Error> {
+                Prepare::deserialize(de::value::MapAccessDeserializer::new(map)).map(Preparation::Own)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// `base` is read without, so that the error can say what may stand in its place.
+fn require_base(schema: &mut Schema) {
+    schema.insert("required".to_owned(), serde_json::json!(["base"]));
+    if let Some(base) = schema.pointer_mut("/properties/base").and_then(Json::as_object_mut) {
+        base.shift_remove("default");
+    }
+}
+
+/// One of `builds` to editors and lint: a [`Build`] that may start from another one.
+struct NamedBuild;
+
+impl JsonSchema for NamedBuild {
+    fn schema_name() -> Cow<'static, str> {
+        "NamedBuild".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Build::json_schema(generator);
+        let (name, own) = (generator.subschema_for::<Text>(), generator.subschema_for::<Prepare>());
+        schema.remove("required");
+        if let Some(properties) = schema.get_mut("properties").and_then(Json::as_object_mut) {
+            let from = serde_json::json!({"description": "Start from what another one of `builds` makes, instead of `base`; `default` is `build`.", "anyOf": [name, {"type": "null"}]});
+            properties.insert("from".to_owned(), from);
+            let prepare = serde_json::json!({"description": "The slow part, built once by `lain prepare`; or the name of another one of `builds`, to start from its prepare image.", "anyOf": [own, name, {"type": "null"}]});
+            properties.insert("prepare".to_owned(), prepare);
+        }
+        schema
+    }
 }
 
 /// The prepare stage.

@@ -108,6 +108,8 @@ pub struct Cluster {
     /// Keep the builder's cache in the registry: `true`, or another registry for it. With `buildx_builder`.
     #[schemars(with = "Option<BuildCache>")]
     pub build_cache: Option<Text>,
+    /// The rented machines that the older tool started and stopped; lain does neither.
+    pub instance_ids: Option<Json>,
     /// The `JuiceFS` volume, as older clusters name it.
     pub jfs: Option<Json>,
     /// Accepted and ignored: every registry is spoken to alike.

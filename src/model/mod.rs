@@ -4,6 +4,7 @@ pub mod aliases;
 pub(crate) mod api_versions;
 pub(crate) mod app;
 pub(crate) mod build_secret;
+pub(crate) mod builds;
 pub mod cluster;
 pub mod dotenv;
 pub mod duration;

@@ -39,6 +39,11 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     (near(&best) <= name.chars().count().max(3) / 3).then_some(best)
 }
 
+/// True when a word is most likely a mistyped other one.
+pub(crate) fn is_slip(word: &str, other: &str) -> bool {
+    strsim::damerau_levenshtein(&word.to_lowercase(), &other.to_lowercase()) <= 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,7 +33,7 @@ pub(super) fn require_image(session: &Session, app: &App, image: Option<&ImageRe
     // What HEAD is matters for building alone: a git that does not say it hides no answer of the registry.
     let is_head = image.is_none() && session.image_tag().is_ok_and(|head| head == tag);
     if is_head && (build || session.globals.auto_pilot) {
-        for plan in images::plans(session)? {
+        for plan in images::plans_to_build(session, None)? {
             plan.make(session, &images::Options::default(), images::Goal::Push)?;
         }
         return Ok(());

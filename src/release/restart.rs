@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::handle::Handle;
 use super::rollout;
 use crate::cluster::look;
 use crate::cluster::objects::Pod;
@@ -18,32 +17,44 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub(crate) struct Wanted {
     /// Only these procs; all where none is named.
     pub procs: Vec<String>,
+    /// In place of the app, what these select.
+    pub selectors: Vec<String>,
     /// One pod at a time, each after the one before is ready again.
     pub graceful: bool,
     /// Wait until everything is ready.
     pub wait: bool,
 }
 
-/// Deletes the pods of Deployments and `StatefulSet`s, so that Kubernetes makes new ones. Returns the release.
+/// Deletes the pods of Deployments and `StatefulSet`s, so that Kubernetes makes new ones. Returns the release, or what selects them.
 ///
 /// # Errors
 /// There is no such proc or no such pod, the server refuses, or what is waited for does not become ready.
 pub(crate) fn restart(session: &Session, wanted: &Wanted) -> Result<String> {
-    let app = session.app()?;
-    let handle = Handle::of_app(session)?;
-    let (release, kubectl) = (&handle.name, &handle.kubectl);
-    refuse_unknown(app, &wanted.procs)?;
-    let selector = handle.selector(app);
-    let found = look::pods(kubectl, &selector)?;
-    let is_asked_for = |pod: &Pod| wanted.procs.is_empty() || wanted.procs.iter().any(|name| pod.belongs_to(release, name));
+    session.require_cluster()?;
+    let kubectl = &session.kubectl()?;
+    let (release, selectors) = if wanted.selectors.is_empty() {
+        let app = session.app()?;
+        refuse_unknown(app, &wanted.procs)?;
+        (app.release().to_owned(), vec![look::selector(&app.appname, app.release())])
+    } else {
+        (format!("what {} selects", wanted.selectors.join(" and ")), wanted.selectors.clone())
+    };
+    let is_asked_for = |pod: &Pod| wanted.procs.is_empty() || wanted.procs.iter().any(|name| pod.belongs_to(&release, name));
     let runs = |pod: &Pod| pod.is_for_ever() && !pod.is_over() && !pod.metadata.is_leaving();
-    let pods: Vec<&str> = found.iter().filter(|pod| is_asked_for(pod) && runs(pod)).map(|pod| pod.metadata.name.as_str()).collect();
+    let mut pods: Vec<(String, &str)> = Vec::new();
+    for selector in &selectors {
+        for pod in look::pods(kubectl, selector)?.into_iter().filter(|pod| is_asked_for(pod) && runs(pod)) {
+            if pods.iter().all(|(known, _)| *known != pod.metadata.name) {
+                pods.push((pod.metadata.name, selector));
+            }
+        }
+    }
     if pods.is_empty() {
         return Err(Error::failed("no pods to restart").hint("lain status -s"));
     }
     if wanted.graceful {
-        for (done, pod) in pods.iter().enumerate() {
-            let replaced = kubectl.delete_pod(pod, PATIENCE).and_then(|()| rollout::follow(&session.ui, kubectl, &selector, PATIENCE));
+        for (done, (pod, selector)) in pods.iter().enumerate() {
+            let replaced = kubectl.delete_pod(pod, PATIENCE).and_then(|()| rollout::follow(&session.ui, kubectl, selector, PATIENCE));
             replaced.inspect_err(|_| {
                 let more = pods.len() - done - 1;
                 session.ui.say(&format!(
@@ -52,12 +63,12 @@ pub(crate) fn restart(session: &Session, wanted: &Wanted) -> Result<String> {
             })?;
         }
     } else {
-        kubectl.begin_to_delete_pods(&pods)?;
-        if wanted.wait {
-            rollout::follow(&session.ui, kubectl, &selector, PATIENCE)?;
+        kubectl.begin_to_delete_pods(&pods.iter().map(|(pod, _)| pod.as_str()).collect::<Vec<_>>())?;
+        for selector in selectors.iter().filter(|_| wanted.wait) {
+            rollout::follow(&session.ui, kubectl, selector, PATIENCE)?;
         }
     }
-    Ok(release.clone())
+    Ok(release)
 }
 
 /// Refuses names of nothing, and of what ends by itself.

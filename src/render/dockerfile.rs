@@ -38,8 +38,10 @@ pub(crate) struct Dockerfile {
 /// What the Dockerfiles need besides `build` and `release`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts<'a> {
-    /// `REGISTRY/APP`, for `FROM REGISTRY/APP:prepare`.
-    pub repository: &'a str,
+    /// The image of this app that the build stage starts from in place of `build.base`: a prepare image, or another build's result.
+    pub start: Option<&'a str>,
+    /// A relative source of `copy` counts from `/`, as docker and the older tool have it; else from the build stage's working directory.
+    pub copies_from_root: bool,
     /// `COMMIT_TIME-SHA`, ends in the image as `LAIN_META`.
     pub meta: &'a str,
 }
@@ -53,7 +55,7 @@ pub(crate) fn render(stage: Stage, build: &Build, release: Option<&Release>, fac
     match stage {
         Stage::Prepare => {
             let prepare =
-                build.prepare.as_ref().ok_or_else(|| Error::failed("`build.prepare` is not defined, so there is nothing to prepare"))?;
+                build.own_prepare().ok_or_else(|| Error::failed("`build.prepare` is not defined, so there is nothing to prepare"))?;
             prepare_stage(&mut file, build, prepare)?;
         }
         Stage::Build => build_stage(&mut file, build, facts)?,
@@ -83,8 +85,8 @@ fn prepare_stage(file: &mut Dockerfile, build: &Build, prepare: &Prepare) -> Res
 
 fn build_stage(file: &mut Dockerfile, build: &Build, facts: Facts<'_>) -> Result<()> {
     let workdir = build.workdir.as_deref().unwrap_or(WORKDIR);
-    match build.prepare {
-        Some(_) => file.line(&format!("FROM {}:prepare AS build", facts.repository)),
+    match facts.start {
+        Some(image) => file.line(&format!("FROM {image} AS build")),
         None => file.line(&format!("FROM {} AS build", base_image(&build.base, "build.base")?)),
     }
     file.line(&format!("WORKDIR {}", path(workdir)?));
@@ -97,8 +99,11 @@ fn build_stage(file: &mut Dockerfile, build: &Build, facts: Facts<'_>) -> Result
 
 fn release_stage(file: &mut Dockerfile, build: &Build, release: &Release, facts: Facts<'_>) -> Result<()> {
     let build_dir = build.workdir.as_deref().unwrap_or(WORKDIR);
-    let base = release.dest_base.as_deref().unwrap_or(&build.base);
-    file.line(&format!("FROM {} AS release", base_image(base, "release.dest_base")?));
+    let base = match (release.dest_base.as_deref(), facts.start) {
+        (None, Some(start)) if build.base.is_empty() => start.to_owned(),
+        (base, _) => base_image(base.unwrap_or(&build.base), "release.dest_base")?,
+    };
+    file.line(&format!("FROM {base} AS release"));
     file.line(&format!("WORKDIR {}", path(release.workdir.as_deref().unwrap_or(WORKDIR))?));
     file.env(release.env.as_ref(), "RELEASE")?;
     file.line(&format!("ENV LAIN_META={}", facts.meta));
@@ -107,8 +112,8 @@ fn release_stage(file: &mut Dockerfile, build: &Build, release: &Release, facts:
             Copy::Path(path) => (path, path),
             Copy::To { src, dest } => (src, dest.as_ref().unwrap_or(src)),
         };
-        // A relative source of `COPY --from` counts from `/`; users mean the build stage's working directory.
-        let from = if from.starts_with('/') { from.to_string() } else { format!("{}/{from}", build_dir.trim_end_matches('/')) };
+        let folder = if facts.copies_from_root { "" } else { build_dir.trim_end_matches('/') };
+        let from = if from.starts_with('/') { from.to_string() } else { format!("{folder}/{from}") };
         if from.contains(' ') || to.contains(' ') {
             file.line(&format!("COPY --chown={OWNER} --from=build {}", serde_json::json!([one_line(&from)?, one_line(to)?])));
         } else {
@@ -371,7 +376,7 @@ fn one_line(text: &str) -> Result<&str> {
 }
 
 /// An image to start from. `--platform=X IMAGE` goes on as docker reads it behind `FROM`.
-fn base_image(text: &str, key: &str) -> Result<String> {
+pub(crate) fn base_image(text: &str, key: &str) -> Result<String> {
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     let is_platform = |word: &str| {
         word.strip_prefix("--platform=").is_some_and(|name| {
@@ -388,7 +393,8 @@ fn base_image(text: &str, key: &str) -> Result<String> {
         .hint("base: python:3.13-slim # or: --platform=linux/amd64 IMAGE"))
 }
 
-fn path(text: &str) -> Result<&str> {
+/// A working directory.
+pub(crate) fn path(text: &str) -> Result<&str> {
     if text.starts_with('/') && !text.contains(char::is_whitespace) {
         Ok(text)
     } else {
@@ -402,8 +408,8 @@ fn path(text: &str) -> Result<&str> {
 mod tests {
     use super::*;
 
-    const FACTS: Facts<'_> =
-        Facts { repository: "ccr.ccs.tencentyun.com/yashi/dummy", meta: "1619925143-97f3d5f810a61823de72ea0a6f3fdd06f9f3cce9" };
+    const FACTS: Facts<'_> = Facts { start: None, copies_from_root: false, meta: "1619925143-97f3d5f810a61823de72ea0a6f3fdd06f9f3cce9" };
+    const PREPARED: Facts<'_> = Facts { start: Some("ccr.ccs.tencentyun.com/yashi/dummy:prepare"), ..FACTS };
 
     fn build(json: serde_json::Value) -> Build {
         serde_json::from_value(json).expect("a build")
@@ -419,7 +425,7 @@ mod tests {
 
     #[test]
     fn the_seeds_build() {
-        insta::assert_snapshot!(render(Stage::Build, &seed(), None, FACTS).expect("renders").text, @r#"
+        insta::assert_snapshot!(render(Stage::Build, &seed(), None, PREPARED).expect("renders").text, @r#"
         FROM ccr.ccs.tencentyun.com/yashi/dummy:prepare AS build
         WORKDIR /lain/app
         ENV LAIN_META=1619925143-97f3d5f810a61823de72ea0a6f3fdd06f9f3cce9

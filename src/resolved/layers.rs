@@ -10,6 +10,8 @@ use super::clusters::{ClusterFile, own_cluster_file};
 use crate::error::{Error, Kind, Result};
 use crate::model::aliases::canonical;
 use crate::model::cluster::{ADMINISTRATORS, CREDENTIALS, has_login, is_secret, looks_like_credential};
+use crate::model::name::{is_slip, nearest};
+use crate::model::schema;
 use crate::values::merge::{coalesce, overlay};
 use crate::values::node::{Map, Node, Value};
 use crate::values::parse::{parse, read_file, read_file_as};
@@ -137,6 +139,40 @@ impl Layers {
         Ok(())
     }
 
+    /// Refuses a key at the top that `--set` gives, that nobody reads, and that is nearly one that is read: helm takes it without a word, and `imagetag=OLD`
+    /// would deploy HEAD. Keys of the app's own files and templates are its own.
+    ///
+    /// # Errors
+    /// There is one.
+    pub fn refuse_slips(&self, dir: &Path) -> Result<()> {
+        let known = || schema::keys(schema::values(), None).chain(schema::keys(schema::cluster(), None));
+        let mut templates = None;
+        for layer in &self.layers {
+            let Some(argument) = layer.argument() else { continue };
+            for (key, entry) in layer.node.as_map().into_iter().flatten() {
+                let in_files = || self.layers.iter().any(|layer| layer.set.is_none() && layer.node.get(key).is_some());
+                if known().any(|word| word == key) || in_files() {
+                    continue;
+                }
+                let meant = match key.as_str() {
+                    "image" | "tag" => Some("imageTag"), // where other charts have it
+                    _ => nearest(key, known()).filter(|near| is_slip(key, near)),
+                };
+                let Some(meant) = meant else { continue };
+                if templates.get_or_insert_with(|| texts(&dir.join("chart/templates"))).iter().any(|text| reads(text, key)) {
+                    continue;
+                }
+                let hint = match argument.split_once('=') {
+                    Some((way, value)) if !value.contains(',') && (way == key || meant == "imageTag") => format!("--set {meant}={value}"),
+                    _ => format!("--set {meant}=..."),
+                };
+                let why = format!("nothing reads `{key}`: did you mean `{meant}`?");
+                return Err(entry.key_span.error(why).with_kind(Kind::Refused).hint(hint));
+            }
+        }
+        Ok(())
+    }
+
     /// What makes it a canary, as YAML for helm's stdin.
     pub fn canary(&self) -> Option<&str> {
         let mut sources = self.layers.iter().map(|layer| &layer.node.span.source);
@@ -243,6 +279,13 @@ fn texts(folder: &Path) -> Vec<String> {
 fn mentions(text: &str, name: &str) -> bool {
     let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     text.match_indices(name).any(|(at, _)| !text[..at].ends_with(is_name) && !text[at + name.len()..].starts_with(is_name))
+}
+
+/// True when a template reads a key of the values.
+fn reads(text: &str, key: &str) -> bool {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let way = format!(".Values.{key}");
+    text.contains(&format!(".Values \"{key}\"")) || text.match_indices(&way).any(|(at, _)| !text[at + way.len()..].starts_with(is_name))
 }
 
 fn read_relative(dir: &Path, path: &Path) -> Result<Node> {

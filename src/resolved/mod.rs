@@ -1,5 +1,6 @@
 //! Which values apply: files, arguments, their order, their merge; read, checked and typed once.
 
+pub(crate) mod chart;
 pub(crate) mod clusters;
 pub(crate) mod helm_values;
 pub mod layers;
@@ -81,6 +82,7 @@ impl Resolved {
         let credentials = layers.credentials(dir);
         layers.secrets(&credentials).into_iter().for_each(hide);
         layers.refuse_foreign_words()?;
+        layers.refuse_slips(dir)?;
         Ok(Self { layers, asked, cluster_file, credentials, app: OnceCell::new(), cluster: OnceCell::new() })
     }
 

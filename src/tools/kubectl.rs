@@ -295,19 +295,19 @@ impl<'a> Kubectl<'a> {
     }
 
     /// The log of everything selected, from its last `tail` lines on, followed until somebody ends it. A pod that is just going does not end it.
-    pub(crate) fn follow_logs(&self, selector: &str, tail: u64) -> Call<'a> {
+    pub(crate) fn follow_logs(&self, selector: &str, tail: i64) -> Call<'a> {
         let call = self.call(["logs", "--all-containers", "--ignore-errors", "--max-log-requests", MAX_STREAMS, "--follow"]);
         call.option("--selector", selector).option("--tail", tail.to_string())
     }
 
     /// The last `tail` lines of a pod's log, or of its containers before their last restart.
-    pub(crate) fn pod_log(&self, pod: &str, tail: u64, prefix: bool) -> Call<'a> {
+    pub(crate) fn pod_log(&self, pod: &str, tail: i64, prefix: bool) -> Call<'a> {
         let call = self.call(["logs", "--all-containers"]).operand(pod).option("--tail", tail.to_string());
         if prefix { call.arg("--prefix") } else { call }
     }
 
     /// What a container said before it was last started again.
-    pub(crate) fn previous_log(&self, pod: &str, container: &str, tail: u64, prefix: bool) -> Call<'a> {
+    pub(crate) fn previous_log(&self, pod: &str, container: &str, tail: i64, prefix: bool) -> Call<'a> {
         let call = self.call(["logs", "--previous"]).operand(pod).option("--container", container).option("--tail", tail.to_string());
         if prefix { call.arg("--prefix") } else { call }
     }

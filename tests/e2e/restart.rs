@@ -31,6 +31,29 @@ fn a_job_at_work_is_left_alone() {
     place.lain(&["restart", "none"]).exits(2).says("there is no proc `none`");
 }
 
+/// As the older tool took them: by a selector, and by the release's name where no app is.
+#[test]
+fn by_selector_and_by_release() {
+    let place = Place::new("3.17.3").with_values(VALUES);
+    place.lain(&["deploy", "--ignore-lint"]).ok();
+    place.lain(&["wait"]).ok();
+    // The one before may still be on its way out.
+    let newest = ["get", "pods", "--sort-by", ".metadata.creationTimestamp", "-o", "jsonpath={.items[-1:].metadata.uid}"];
+    let uid = || place.kubectl(&newest).ok().stdout;
+    let first = uid();
+    let selector = format!("app.kubernetes.io/instance={}-web", place.appname);
+    place.lain(&["restart", "-l", &selector, "--wait"]).ok().says(&format!("restarted what {selector} selects"));
+    place.lain(&["wait"]).ok();
+    let second = uid();
+    assert!(!first.is_empty() && !second.is_empty() && second != first, "{first} {second}");
+    place.lain(&["restart", "-l", "app.kubernetes.io/name=nobody"]).exits(1).says("no pods to restart");
+    let elsewhere = place.root.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("a folder");
+    let elsewhere = elsewhere.display().to_string();
+    place.lain(&["-C", &elsewhere, "restart", &place.appname, "--graceful"]).ok().says("restarted");
+    assert_ne!(uid(), second);
+}
+
 /// helm alone knows variables that name a namespace, a context or a server.
 #[test]
 fn helm_goes_where_kubectl_goes() {
