@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::model::app::{App, Build, Release};
 use crate::model::dotenv;
 use crate::model::image::repository_in;
+use crate::model::tag::is_dirty_tag;
 use crate::render::dockerfile::{Dockerfile, Facts, Stage, render};
 use crate::session::Session;
 use crate::tools::docker::Docker;
@@ -148,7 +149,7 @@ impl Plan<'_> {
         render(stage, self.build, self.release, Facts { repository: &repository, meta: session.image_tag()? })
     }
 
-    /// Pushes the built image, also as `latest`.
+    /// Pushes the built image, also as `latest` unless it is of changes that no commit has.
     ///
     /// # Errors
     /// docker is missing, the image was not built, or the push fails.
@@ -172,7 +173,7 @@ impl Plan<'_> {
         let tag = session.image_tag()?.to_owned();
         let image = format!("{repository}:{tag}");
         let digest = push_image(session, &docker, &image)?;
-        if tag != "latest" {
+        if tag != "latest" && !is_dirty_tag(&tag) {
             let latest = format!("{repository}:latest");
             docker.tag(&image, &latest)?;
             push_image(session, &docker, &latest)?;

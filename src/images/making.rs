@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::files::Folder;
 use crate::images::publish::{publish, targets};
 use crate::model::hex::hex;
+use crate::model::tag::is_dirty_tag;
 use crate::model::text::{EnvMap, Text, csv_field};
 use crate::render::dockerfile::{Dockerfile, Stage};
 use crate::session::Session;
@@ -139,12 +140,12 @@ impl Plan<'_> {
             self.ensure_prepare(session, docker, engine, &repository, options)?;
             self.tell_if_stale(session, docker, engine, &repository)?;
         }
-        if session.git().is_dirty(session.result_file().as_deref())? {
+        if !is_dirty_tag(&tag) && session.git().is_dirty(session.result_file().as_deref())? {
             session.ui.warn(&format!(
                 "the working tree has changes that are not committed: {tag} names a commit that differs from what is built"
             ));
         }
-        if by_builder && goal == Goal::Push && tag != "latest" {
+        if by_builder && goal == Goal::Push && tag != "latest" && !is_dirty_tag(&tag) {
             images.push(format!("{repository}:latest"));
         }
         let digest = self.run_build(session, docker, engine, options, &Order { stage: self.final_stage(), images: &images, to })?;
