@@ -22,6 +22,7 @@ use crate::model::builds::{self, DEFAULT_BUILD, Named, Start};
 use crate::model::dotenv;
 use crate::model::image::repository_in;
 use crate::model::name::nearest;
+use crate::model::tag::is_dirty_tag;
 use crate::render::dockerfile::{Dockerfile, Facts, Stage, base_image, path, render};
 use crate::session::Session;
 use crate::tools::docker::Docker;
@@ -215,7 +216,7 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Pushes the built image, also as `latest`.
+    /// Pushes the built image, also as `latest` unless it is of changes that no commit has.
     ///
     /// # Errors
     /// docker is missing, the image was not built, or the push fails.
@@ -239,7 +240,7 @@ impl<'a> Plan<'a> {
         let tag = session.image_tag()?.to_owned();
         let image = format!("{repository}:{tag}");
         let digest = push_image(session, &docker, &image)?;
-        if tag != "latest" {
+        if tag != "latest" && !is_dirty_tag(&tag) {
             let latest = format!("{repository}:latest");
             docker.tag(&image, &latest)?;
             push_image(session, &docker, &latest)?;

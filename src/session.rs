@@ -49,6 +49,7 @@ pub(crate) struct Session {
     authority: OnceCell<Cluster>,
     withheld: Cell<bool>,
     image_tag: OnceCell<String>,
+    own_tag: OnceCell<String>,
     remote_url: OnceCell<String>,
     versions: OnceCell<Versions>,
     docker_answer: Answer,
@@ -107,6 +108,7 @@ impl Session {
             authority: OnceCell::new(),
             withheld: Cell::new(false),
             image_tag: OnceCell::new(),
+            own_tag: OnceCell::new(),
             remote_url: OnceCell::new(),
             versions: OnceCell::new(),
             docker_answer: Answer::new(),
@@ -293,11 +295,19 @@ impl Session {
         Ok(repository_in(self.registry()?, &self.app()?.appname))
     }
 
-    /// The tag of HEAD's images.
+    /// Has the images of this run carry this tag in place of HEAD's.
+    pub(crate) fn tag_as(&self, tag: String) {
+        self.own_tag.get_or_init(|| tag);
+    }
+
+    /// The tag of the images that are built here: HEAD's, but for [`Session::tag_as`].
     ///
     /// # Errors
     /// git refuses the folder.
     pub(crate) fn image_tag(&self) -> Result<&str> {
+        if let Some(own) = self.own_tag.get() {
+            return Ok(own);
+        }
         get_or_try(&self.image_tag, || self.git().image_tag()).map(String::as_str)
     }
 

@@ -14,6 +14,8 @@ use crate::tools::server::may_pass;
 const SILENCE: Duration = Duration::from_secs(30);
 /// Between two looks.
 pub(crate) const PAUSE: Duration = Duration::from_millis(700);
+/// What is not ready is told again after so long without a change.
+const STILL: Duration = Duration::from_secs(20);
 
 /// The time, and how it passes.
 pub(crate) trait Clock {
@@ -44,7 +46,7 @@ impl Clock for Wall {
 /// What a follower sees that was not so before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A workload has more or fewer ready pods, or is to have.
+    /// A workload has more or fewer ready pods, or is to have; or it still waits.
     Workload(Progress),
     /// A Job stands otherwise.
     Job(JobStanding),
@@ -86,6 +88,8 @@ pub(crate) struct Follower<'a> {
     sink: Box<dyn FnMut(&Event) + 'a>,
     /// What was last told of each object, by kind and name.
     told: BTreeMap<(&'static str, String), String>,
+    /// When a workload was told last.
+    told_at: Option<Instant>,
     /// Since when each object is in each trouble, and the words that told most.
     since: BTreeMap<(String, Class), (Instant, String)>,
     /// What there was before the change that is followed; none where no change is.
@@ -119,6 +123,7 @@ impl<'a> Follower<'a> {
             clock,
             sink: Box::new(sink),
             told: BTreeMap::new(),
+            told_at: None,
             since: BTreeMap::new(),
             before: None,
             given_up: None,
@@ -175,10 +180,17 @@ impl<'a> Follower<'a> {
     /// Looks once, tells what is new. Returns the view and the trouble that outlasted its grace, if any; nothing when the server does not answer.
     fn step(&mut self) -> Result<Option<(View, Option<Trouble>)>> {
         let Some(view) = self.look()? else { return Ok(None) };
+        let at = self.clock.now();
+        let is_still = at.duration_since(*self.told_at.get_or_insert(at)) >= STILL;
         for event in news(&view) {
             let state = state(&event);
-            if self.told.insert(about(&event), state.clone()).is_none_or(|before| before != state) {
+            let is_news = self.told.insert(about(&event), state.clone()).is_none_or(|before| before != state);
+            let waits = matches!(&event, Event::Workload(workload) if !workload.is_done);
+            if is_news || (is_still && waits) {
                 (self.sink)(&event);
+                if matches!(event, Event::Workload(_)) {
+                    self.told_at = Some(at);
+                }
             }
         }
         self.since.retain(|key, _| view.troubles.iter().any(|trouble| key_of(trouble) == *key));
@@ -301,7 +313,10 @@ fn about(event: &Event) -> (&'static str, String) {
 /// What makes an event news.
 fn state(event: &Event) -> String {
     match event {
-        Event::Workload(workload) => format!("{}/{} {}", workload.ready, workload.wanted, workload.note.unwrap_or_default()),
+        Event::Workload(workload) => {
+            let words = workload.note.or(workload.doing).unwrap_or_default();
+            format!("{}/{} {words}", workload.ready, workload.wanted)
+        }
         Event::Job(job) => job.state.to_owned(),
         Event::Trouble(trouble) => match trouble.class {
             Class::Pull => "an image that does not come".to_owned(), // ErrImagePull and ImagePullBackOff take turns
@@ -362,7 +377,7 @@ mod tests {
     }
 
     fn view(ready: u64, troubles: &[Trouble]) -> View {
-        let workload = Progress { name: "deployment/a".into(), ready, wanted: 2, new: 2, is_done: ready == 2, note: None };
+        let workload = Progress { name: "deployment/a".into(), ready, wanted: 2, new: 2, is_done: ready == 2, note: None, doing: None };
         View { workloads: vec![workload], jobs: vec![job("running")], troubles: troubles.to_vec(), ..View::default() }
     }
 
@@ -396,6 +411,19 @@ mod tests {
         let (end, told, _) = follow(vec![Ok(view(0, &[])), Ok(view(0, &[])), Ok(view(1, &[])), Ok(view(2, &[]))], 60);
         assert!(matches!(end, Ok(End::Ready(_))), "{end:?}");
         assert_eq!(told, ["deployment/a 0/2 ", "j running", "deployment/a 1/2 ", "deployment/a 2/2 "]);
+    }
+
+    #[test]
+    fn what_still_waits_is_told_again() {
+        let (_, told, _) = follow(vec![Ok(view(1, &[]))], 50);
+        assert_eq!(told, ["deployment/a 1/2 ", "j running", "deployment/a 1/2 ", "deployment/a 1/2 "]);
+        let doing = |doing| {
+            let mut view = view(1, &[]);
+            view.workloads[0].doing = doing;
+            Ok(view)
+        };
+        let (_, told, _) = follow(vec![doing(Some("no node yet")), doing(Some("started")), Ok(view(2, &[]))], 50);
+        assert_eq!(told, ["deployment/a 1/2 no node yet", "j running", "deployment/a 1/2 started", "deployment/a 2/2 "]);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(crate) struct Progress {
     pub is_done: bool,
     /// Why it is over though pods do not have the newest template.
     pub note: Option<&'static str>,
+    /// What one of its new pods does that is not ready yet.
+    pub doing: Option<&'static str>,
 }
 
 /// How one Job stands.
@@ -98,6 +100,9 @@ pub(crate) fn judge(objects: &[Object], events: &[Event]) -> View {
                 }
                 let is_new = templates.have(pod);
                 let found = pod_trouble(pod, is_new, &templates, &warnings);
+                if let (true, Some((kind, name)), Some(what)) = (is_new, templates.keeper(pod), doing(pod)) {
+                    pods.doing.insert(format!("{kind}/{name}"), what);
+                }
                 pods.move_on |= is_new && !pod.is("Ready") && found.as_ref().is_none_or(|trouble| trouble.grace.is_none());
                 view.troubles.extend(found);
                 if templates.stands_alone(pod) {
@@ -117,6 +122,9 @@ pub(crate) fn judge(objects: &[Object], events: &[Event]) -> View {
         }
         view.troubles.extend(workload_trouble(object, &templates, &pods, &warnings));
     }
+    for workload in view.workloads.iter_mut().filter(|workload| !workload.is_done) {
+        workload.doing = pods.doing.get(&workload.name).copied();
+    }
     view.warnings = told(objects, &templates, &warnings);
     view
 }
@@ -130,6 +138,8 @@ struct Pods<'a> {
     counts: BTreeMap<(&'static str, &'a str), u64>,
     /// Some come or go.
     move_on: bool,
+    /// What a new one of each workload does before it is ready.
+    doing: BTreeMap<String, &'static str>,
 }
 
 impl<'a> Pods<'a> {
@@ -152,6 +162,22 @@ fn pod_trouble<'a>(pod: &'a Pod, is_new: bool, templates: &Templates<'a>, warnin
     let found = trouble::of_pod(pod, &templates.own_containers(pod), warnings)?;
     let template = templates.id_of(pod);
     (!is_job || found.class != trouble::Class::Crash).then_some(Trouble { template, ..found })
+}
+
+/// What a pod does before it is ready; none where it is, or where its trouble says more.
+fn doing(pod: &Pod) -> Option<&'static str> {
+    let waits = |reason: &str| {
+        let waiting = pod.status.container_statuses.iter().filter_map(|status| status.state.waiting.as_ref());
+        waiting.into_iter().any(|waiting| waiting.reason.as_deref() == Some(reason))
+    };
+    match pod.status.phase.as_str() {
+        _ if pod.is("Ready") => None,
+        "Pending" if !pod.is("PodScheduled") => Some("no node yet"),
+        "Pending" if waits("PodInitializing") => Some("its init containers run"),
+        "Pending" if waits("ContainerCreating") => Some("pulling image or mounting volumes"),
+        "Running" if pod.status.container_statuses.iter().all(|status| status.state.waiting.is_none()) => Some("started, not ready yet"),
+        _ => None,
+    }
 }
 
 /// What is wrong with what makes pods.
@@ -245,13 +271,14 @@ fn progress(kind: &str, it: &Workload, ready: u64, is_current: bool) -> Progress
         new: if is_seen { status.updated_replicas } else { 0 },
         is_done: is_seen && ready >= wanted && none_old && is_current,
         note: None,
+        doing: None,
     }
 }
 
 fn alone(pod: &Pod, is_new: bool) -> Progress {
     let is_ready = is_new && pod.is("Ready");
     let name = format!("pod/{}", pod.metadata.name);
-    Progress { name, ready: is_ready.into(), wanted: 1, new: is_new.into(), is_done: is_ready, note: None }
+    Progress { name, ready: is_ready.into(), wanted: 1, new: is_new.into(), is_done: is_ready, note: None, doing: None }
 }
 
 /// A Job came to its end, and the server says so.
@@ -296,12 +323,14 @@ pub(crate) struct Standing {
     pub is_good: bool,
     /// It ran to a good end.
     pub is_over: bool,
+    /// It was told to go.
+    pub is_leaving: bool,
 }
 
-/// How pods stand, bad ones first.
+/// How pods stand, bad ones first, and of these the ones that stay before those that are leaving anyway.
 pub(crate) fn standings(pods: &[Pod]) -> Vec<Standing> {
     let mut found: Vec<Standing> = pods.iter().map(standing).collect();
-    found.sort_by(|a, b| (a.is_good, a.is_over, &a.name).cmp(&(b.is_good, b.is_over, &b.name)));
+    found.sort_by(|a, b| (a.is_good, a.is_over, a.is_leaving, &a.name).cmp(&(b.is_good, b.is_over, b.is_leaving, &b.name)));
     found
 }
 
@@ -323,6 +352,7 @@ fn standing(pod: &Pod) -> Standing {
         created: pod.metadata.created(),
         is_good: is_over || (ready == wanted && phase == "Running" && !is_leaving),
         is_over,
+        is_leaving,
     }
 }
 
@@ -682,15 +712,32 @@ mod tests {
     }
 
     #[test]
+    fn what_a_new_pod_does_is_seen() {
+        let pod = |phase: &str, conditions: Json, waiting: &str| -> Pod {
+            let state = if waiting.is_empty() { json!({"running": {}}) } else { json!({"waiting": {"reason": waiting}}) };
+            serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": {"containers": [{}]}, "status":
+                {"phase": phase, "conditions": conditions, "containerStatuses": [{"state": state}]}}))
+            .expect("a pod")
+        };
+        let placed = || json!([{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "False"}]);
+        assert_eq!(doing(&pod("Pending", json!([]), "")), Some("no node yet"));
+        assert_eq!(doing(&pod("Pending", placed(), "ContainerCreating")), Some("pulling image or mounting volumes"));
+        assert_eq!(doing(&pod("Pending", placed(), "PodInitializing")), Some("its init containers run"));
+        assert_eq!(doing(&pod("Running", placed(), "")), Some("started, not ready yet"));
+        assert_eq!(doing(&pod("Running", placed(), "CrashLoopBackOff")), None, "that is told as its trouble");
+        assert_eq!(doing(&pod("Running", json!([{"type": "Ready", "status": "True"}]), "")), None);
+    }
+
+    #[test]
     fn bad_pods_come_first() {
         let pods: List<Pod> = serde_json::from_value(json!({"items": [
             {"metadata": {"name": "good"}, "spec": {"containers": [{}]}, "status": {"phase": "Running", "containerStatuses": [{"ready": true, "restartCount": 2}]}},
             {"metadata": {"name": "done"}, "spec": {"containers": [{}]}, "status": {"phase": "Succeeded", "containerStatuses": [{"state": {"terminated": {"reason": "Completed"}}}]}},
-            {"metadata": {"name": "leaving", "deletionTimestamp": "2026-11-26T17:20:05Z"}, "spec": {"containers": [{}]}, "status": {"phase": "Running", "containerStatuses": [{"ready": true}]}},
+            {"metadata": {"name": "a-leaving", "deletionTimestamp": "2026-11-26T17:20:05Z"}, "spec": {"containers": [{}]}, "status": {"phase": "Running", "containerStatuses": [{"ready": true}]}},
             {"metadata": {"name": "bad"}, "spec": {"containers": [{}, {}]}, "status": {"phase": "Running", "containerStatuses": [{"ready": true, "restartCount": 1}, {"restartCount": 4, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}},
         ]})).expect("pods");
         let shown = |it: &Standing| format!("{} {}/{} {} {}", it.name, it.ready, it.wanted, it.state, it.restarts);
         let rows: Vec<String> = standings(&pods.items).iter().map(shown).collect();
-        assert_eq!(rows, ["bad 1/2 CrashLoopBackOff 5", "leaving 1/1 Terminating 0", "good 1/1 Running 2", "done 0/1 Completed 0"]);
+        assert_eq!(rows, ["bad 1/2 CrashLoopBackOff 5", "a-leaving 1/1 Terminating 0", "good 1/1 Running 2", "done 0/1 Completed 0"]);
     }
 }

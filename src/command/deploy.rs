@@ -26,6 +26,9 @@ pub struct Deploy {
     /// Build and push the image first when the registry does not have it
     #[arg(long, conflicts_with = "dry_run")]
     build: bool,
+    /// With --build: build changes that are not committed too, under a tag of their own, TAG-dirty-HASH
+    #[arg(long, requires = "build")]
+    dirty: bool,
     /// Follow the rollout until everything is ready and its jobs are done; always so on a terminal, in CI, and where the app has `tests`
     #[arg(long)]
     wait: bool,
@@ -68,6 +71,7 @@ impl Deploy {
             which,
             image: self.image.as_deref().map(ImageReference::parse).transpose()?,
             build: self.build,
+            dirty: self.dirty,
             wait: self.wait,
             rollback_on_failure: self.rollback_on_failure,
             timeout: self.timeout,

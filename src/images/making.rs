@@ -10,6 +10,7 @@ use crate::files::Folder;
 use crate::images::publish::{publish, targets};
 use crate::model::builds::Start;
 use crate::model::hex::hex;
+use crate::model::tag::is_dirty_tag;
 use crate::model::text::{EnvMap, Text, csv_field};
 use crate::render::dockerfile::{Dockerfile, Stage};
 use crate::session::Session;
@@ -139,12 +140,12 @@ impl Plan<'_> {
         if self.name.is_none() && self.build.release.is_some() {
             session.ui.warn("`build.release` is not read: `release` stands beside `build`, at the left");
         }
-        if session.git().is_dirty(session.result_file().as_deref())? {
+        if !is_dirty_tag(&tag) && session.git().is_dirty(session.result_file().as_deref())? {
             session.ui.warn(&format!(
                 "the working tree has changes that are not committed: {tag} names a commit that differs from what is built"
             ));
         }
-        if by_builder && goal == Goal::Push && tag != "latest" {
+        if by_builder && goal == Goal::Push && tag != "latest" && !is_dirty_tag(&tag) {
             images.push(format!("{repository}:latest"));
         }
         let digest = self.run_build(session, docker, engine, options, &Order { stage: self.final_stage(), images: &images, to })?;

@@ -1,19 +1,19 @@
 //! The tags of an app's images, newest first.
 
 use crate::error::Result;
-use crate::model::tag::time_of_tag;
+use crate::model::tag::{is_dirty_tag, time_of_tag};
 use crate::session::Session;
 
 /// The prepare stage's image and caches; a deploy has no use for them.
 const NO_APP: [&str; 3] = ["prepare", "buildcache", "buildcache-prepare"];
 
-/// The newest tags that name commits, newest first.
+/// The newest tags that are commits and nothing else, newest first.
 ///
 /// # Errors
 /// The registry cannot be asked.
 pub(crate) fn newest(session: &Session, repository: &str, count: usize) -> Result<Vec<String>> {
     let tags = sorted(session.registry_of(repository)?.tags()?);
-    Ok(tags.into_iter().take_while(|tag| time_of_tag(tag).is_some()).take(count).collect())
+    Ok(tags.into_iter().take_while(|tag| time_of_tag(tag).is_some()).filter(|tag| !is_dirty_tag(tag)).take(count).collect())
 }
 
 /// Commits' tags, newest first; then the others by name.

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::announce::{self, DeployMessage};
 use super::handle::{Handle, for_words};
-use super::image::require_image;
+use super::image::{Asked, changes_to_build, require_image};
 use super::{mend, pending, rollback, rollout, secrets};
 use crate::checks;
 use crate::cluster::follow::{Follower, PAUSE};
@@ -15,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::interrupt;
 use crate::model::app::{App, ProcKind};
 use crate::model::image::ImageReference;
+use crate::model::tag::NO_GIT_TAG;
 use crate::model::text::text_of;
 use crate::model::version::Version;
 use crate::resolved::Resolved;
@@ -51,6 +52,8 @@ pub(crate) struct Wanted {
     pub image: Option<ImageReference>,
     /// Build and push the image when the registry does not have it.
     pub build: bool,
+    /// Build changes that are not committed too, under a tag of their own.
+    pub dirty: bool,
     /// Wait until everything is ready, also where nobody looks.
     pub wait: bool,
     /// Return to the last good release on a failure; a cluster may always want it.
@@ -77,14 +80,14 @@ pub(crate) fn deploy(session: &Session, wanted: &Wanted) -> Result<Deployed> {
     let release = run.handle.name.clone();
     let ready = run.prepare()?;
     let tag = &ready.tag;
-    let left = || pending::left_by_deploy(&run.handle.kubectl, &release, &ready.id, ready.newest);
+    let left = |failure: &Error| pending::left_by_deploy(&run.handle.kubectl, &release, &ready.id, ready.newest, &failure.to_string());
     let outcome = run.apply(&ready);
     let outcome = match outcome {
         Err(error) if error.kind() == Kind::Interrupted => {
-            session.ui.say(&left().words(&release)); // in one line: what a Ctrl-C leaves behind
+            session.ui.say(&left(&error).words(&release)); // in one line: what a Ctrl-C leaves behind
             return Err(error);
         }
-        outcome => outcome.map_err(|error| left().advise(error)),
+        outcome => outcome.map_err(|error| left(&error).advise(error)),
     };
     let failure = outcome.as_ref().err().map(ToString::to_string);
     let previous_tag = ready.previous_tag.clone();
@@ -95,11 +98,12 @@ pub(crate) fn deploy(session: &Session, wanted: &Wanted) -> Result<Deployed> {
     told?;
     session.ui.done(&format!("deployed {release} with image tag {tag} to cluster {}", run.handle.cluster));
     if ready.previous_tag.as_ref() == Some(tag) && ready.generations.is_some() && run.generations()? == ready.generations {
-        session.ui.say("the image and the chart are as before, so no pod was replaced");
+        let image = if tag == NO_GIT_TAG { "the name of the image" } else { "the image" };
+        session.ui.say(&format!("{image} and the chart are as before, so no pod was replaced"));
         session.ui.hint("lain restart");
     }
     if run.has_tests() {
-        run.test().map_err(|error| if error.kind() == Kind::Failed { left().advise(error) } else { error })?;
+        run.test().map_err(|error| if error.kind() == Kind::Failed { left(&error).advise(error) } else { error })?;
     }
     Ok(Deployed { release, tag: ready.tag })
 }
@@ -128,6 +132,8 @@ struct Run<'s> {
     server: Option<Version>,
     /// What runs, where that is wanted.
     running: Option<Running>,
+    /// What HEAD's image is without, in words, where it may be built.
+    uncommitted: Option<String>,
 }
 
 /// The image of the release as it is.
@@ -174,6 +180,12 @@ impl<'s> Run<'s> {
         if wanted.build {
             refuse_foreign_build(values)?;
         }
+        let is_head = wanted.which == Which::New && wanted.image.is_none() && values.chosen_tag()?.is_none();
+        if wanted.dirty && !is_head {
+            return Err(Error::usage("--dirty builds what is here, and another image was asked for").hint("lain deploy --build --dirty"));
+        }
+        // First: lint and helm are told the tag.
+        let uncommitted = if wanted.build && is_head { changes_to_build(session, wanted.dirty)? } else { None };
         session.remote_url()?; // a missing git is said before anything is done
         if !session.globals.ignore_lint && wanted.which == Which::New {
             checks::require(session)?;
@@ -195,7 +207,7 @@ impl<'s> Run<'s> {
             }
         };
         let server = warn_of_skew(session, &handle.kubectl)?;
-        Ok(Self { session, handle, values, app, wanted, server, running })
+        Ok(Self { session, handle, values, app, wanted, server, running, uncommitted })
     }
 
     /// Makes sure of everything that the upgrade relies on.
@@ -209,8 +221,9 @@ impl<'s> Run<'s> {
         let id = run_id();
         values.add(pending::ID, id.clone());
         values.add(pending::TIMEOUT, self.limits()?.most.as_secs().to_string());
-        require_image(session, app, self.image(), &tag, self.wanted.build)?;
-        label_nodes(kubectl, app, release)?;
+        let uncommitted = self.uncommitted.as_deref();
+        require_image(session, app, &Asked { image: self.image(), tag: &tag, build: self.wanted.build, uncommitted })?;
+        label_nodes(session, kubectl, app, release)?;
         delete_finished_jobs(kubectl, app, release)?;
         let generations = self.generations()?;
         let ways = self.values.credentials();
@@ -441,10 +454,19 @@ fn left_to_hpas(session: &Session, app: &App, release: &str) -> Vec<String> {
     autoscaled.map(|(name, _)| format!("{release}-{name}")).collect()
 }
 
-fn label_nodes(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Result<()> {
+/// The nodes that a proc names get its label, and no others keep it.
+fn label_nodes(session: &Session, kubectl: &Kubectl<'_>, app: &App, release: &str) -> Result<()> {
     for (_, name, proc) in app.procs() {
-        for node in proc.nodes.iter().flatten() {
-            kubectl.label_node(node, format!("{release}-{name}=true"))?;
+        let Some(nodes) = proc.nodes.as_ref().filter(|nodes| !nodes.is_empty()) else { continue };
+        let label = format!("{release}-{name}");
+        let have: Json = kubectl.select("nodes", &label)?;
+        let have = have["items"].as_array().into_iter().flatten().filter_map(|node| node["metadata"]["name"].as_str());
+        for node in have.filter(|node| nodes.iter().all(|named| **named != **node)) {
+            session.ui.say(&format!("node {node} is not among `nodes` of {name} any more: its label goes"));
+            kubectl.label_node(node, format!("{label}-"))?;
+        }
+        for node in nodes {
+            kubectl.label_node(node, format!("{label}=true"))?;
         }
     }
     Ok(())

@@ -22,6 +22,9 @@ const USUAL: i64 = 300;
 /// Between helm's end and its record's: the child is told to end, then killed.
 const GRACE: i64 = 30;
 
+/// So many earlier revisions are looked at.
+const MOST_BACK: usize = 10;
+
 /// A revision as somebody's work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Work {
@@ -115,7 +118,7 @@ impl Work {
 }
 
 /// `NAME-via-JOB_URL` for people, within bounds.
-fn shown(executor: &str) -> String {
+pub(crate) fn shown(executor: &str) -> String {
     let short = |text: &str| printable(text).replace('\n', " ").chars().take(200).collect::<String>();
     match executor.split_once("-via-http") {
         Some((name, rest)) => format!("{} (http{})", short(name), short(rest)),
@@ -136,7 +139,7 @@ pub(crate) enum Left {
         revision: u32,
         /// How helm calls it.
         status: String,
-        /// There is a good one before.
+        /// There is a good one before, and it is not the same again.
         way_back: bool,
     },
     /// This run's revision failed, and helm went back by itself.
@@ -154,19 +157,19 @@ fn went_back(description: &str) -> String {
     format!("went back to revision {revision}")
 }
 
-/// Looks what a deploy left; `before` was the newest revision when it began. A revision of its own that is left half-way is marked, so that the next
+/// Looks what a deploy left; `before` was the newest revision when it began, `failure` is why it failed. A revision of its own that is left half-way is marked, so that the next
 /// run need not wait.
-pub(crate) fn left_by_deploy(kubectl: &Kubectl<'_>, release: &str, id: &str, before: u32) -> Left {
-    look(kubectl, release, before, |record| record.value(ID).as_deref() == Some(id))
+pub(crate) fn left_by_deploy(kubectl: &Kubectl<'_>, release: &str, id: &str, before: u32, failure: &str) -> Left {
+    look(kubectl, release, before, failure, |record| record.value(ID).as_deref() == Some(id))
 }
 
 /// The same of a rollback, whose revision has no values of its own; `failure` is what helm said.
 pub(crate) fn left_by_rollback(kubectl: &Kubectl<'_>, release: &str, before: u32, failure: &str) -> Left {
     let came_second = failure.contains("already exists") || failure.contains("another operation");
-    look(kubectl, release, before, |_| !came_second)
+    look(kubectl, release, before, failure, |_| !came_second)
 }
 
-fn look(kubectl: &Kubectl<'_>, release: &str, before: u32, is_ours: impl Fn(&Record) -> bool) -> Left {
+fn look(kubectl: &Kubectl<'_>, release: &str, before: u32, failure: &str, is_ours: impl Fn(&Record) -> bool) -> Left {
     let kubectl = kubectl.last_word();
     let Some(revisions) = revisions(&kubectl, release) else { return Left::Unknown };
     let Some((newest, status)) = revisions.last() else { return if before == 0 { Left::Untouched } else { Left::Unknown } };
@@ -175,7 +178,17 @@ fn look(kubectl: &Kubectl<'_>, release: &str, before: u32, is_ours: impl Fn(&Rec
         if is_under_way(status) {
             mark(&kubectl, release, *newest);
         }
-        let way_back = revisions.iter().any(|(revision, status)| revision < newest && matches!(status.as_str(), "deployed" | "superseded"));
+        let was_good = |status: &str| matches!(status, "deployed" | "superseded");
+        let mut good = revisions.iter().rev().filter(|(revision, status)| revision < newest && was_good(status));
+        let way_back = if is_under_way(status) {
+            good.next().is_some()
+        } else {
+            let is_other = |at: u32| match (Record::fetch(&kubectl, release, at), &record) {
+                (Ok(Some(old)), Some(new)) => old.runs() != new.runs() && !lacks_an_image(old.manifest(), failure),
+                _ => true, // not known
+            };
+            good.take(MOST_BACK).any(|(revision, _)| is_other(*revision))
+        };
         return Left::Ours { revision: *newest, status: status.clone(), way_back };
     }
     // helm's own rollback is a revision of its own, with the values of the one that it goes back to.
@@ -187,6 +200,17 @@ fn look(kubectl: &Kubectl<'_>, release: &str, before: u32, is_ours: impl Fn(&Rec
     }
     let work = Work::of(release, *newest, status, record.as_ref());
     if *newest > before || work.may_go_on(Timestamp::now()) { Left::Others(work) } else { Left::Untouched }
+}
+
+/// True when the failure is about an image that did not come, and what was rendered runs that image.
+fn lacks_an_image(manifest: &str, failure: &str) -> bool {
+    let of_line = |line: &'_ str| -> Option<String> {
+        let line = line.trim_start().trim_start_matches("- ");
+        Some(line.strip_prefix("image:")?.trim().trim_matches(['"', '\'']).to_owned())
+    };
+    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/'));
+    let names = |image: &str| failure.match_indices(image).any(|(at, _)| ends(&failure[at + image.len()..]));
+    failure.contains("ImagePull") && manifest.lines().filter_map(of_line).any(|image| !image.is_empty() && names(&image))
 }
 
 /// Marks a revision that this run left half-way: its helm is dead, so that nobody need wait for it.
@@ -313,6 +337,15 @@ mod tests {
         );
         assert!(work("pending-rollback", None).text().contains("is being rolled back by another run since"));
         assert!(work("deployed", Some("eve\u{1b}[2J\nx")).text().contains(r"was deployed by eve\u{1b}[2J x at"));
+    }
+
+    #[test]
+    fn an_image_that_never_came_is_no_way_back() {
+        let manifest = "      containers:\n        - name: a\n          image: \"r.example.com/dev/a:1\"\n        - image: side/car:2\n";
+        let fails = |image: &str| format!("pod a-1 cannot become ready: ErrImagePull: Back-off pulling image \"{image}\"");
+        assert!(lacks_an_image(manifest, &fails("r.example.com/dev/a:1")) && lacks_an_image(manifest, &fails("side/car:2")));
+        assert!(!lacks_an_image(manifest, &fails("side/car:22")) && !lacks_an_image(manifest, &fails("r.example.com/dev/a:2")));
+        assert!(!lacks_an_image(manifest, "side/car:2 crashes"), "another failure");
     }
 
     #[test]

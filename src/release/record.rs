@@ -21,6 +21,9 @@ use crate::tools::kubectl::Kubectl;
 /// Most that a record may hold once unpacked; the API server takes 1 MiB packed.
 const MOST: u64 = 64 << 20;
 
+/// Helm values that differ from run to run though the same runs. Secrets are no part of a release, so their checksum is none either.
+const OF_A_RUN: [&str; 4] = ["deploy_id", "deploy_timeout", "secretsChecksum", "user"];
+
 /// JSON whose values are passed on as they are: reading them would lose digits of numbers.
 type Raw = IndexMap<String, Box<RawValue>>;
 
@@ -76,6 +79,16 @@ impl Record {
     pub(crate) fn value(&self, key: &str) -> Option<String> {
         let config: Json = serde_json::from_str(self.release.get("config")?.get()).ok()?;
         text_of(&config[key])
+    }
+
+    /// What the revision runs: the chart with its values, and what was said on top of them.
+    pub(crate) fn runs(&self) -> Json {
+        let part = |key: &str| self.release.get(key).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or(Json::Null);
+        let (mut config, chart) = (part("config"), part("chart"));
+        if let Some(config) = config.as_object_mut() {
+            OF_A_RUN.iter().for_each(|key| drop(config.remove(*key)));
+        }
+        serde_json::json!([config, chart["values"], chart["templates"]])
     }
 
     /// One of helm's times: `last_deployed`, `deleted`; helm writes the year 1 for never.
@@ -211,6 +224,20 @@ mod tests {
         let wanted = text.replace(r#""harbor_token":"x","#, "").replace(r#","url":"https://x""#, "");
         assert_eq!(serde_json::to_string(&after).expect("JSON"), wanted);
         assert!(record(&wanted).without(&ways).expect("a record").is_none());
+    }
+
+    #[test]
+    fn the_same_runs_whoever_deploys_it() {
+        let runs = |config: &str, chart: &str| {
+            let release = serde_json::from_str(&format!(r#"{{"config":{config},"chart":{chart}}}"#)).expect("JSON");
+            Record { secret: Json::Null, release, manifest: String::new() }.runs()
+        };
+        let chart = r#"{"metadata":{"version":"1"},"values":{"env":{"A":"1"}},"templates":[{"name":"a"}]}"#;
+        let first = runs(r#"{"imageTag":"v1","user":"ada","deploy_id":"1","deploy_timeout":"300","secretsChecksum":"a"}"#, chart);
+        assert_eq!(first, runs(r#"{"deploy_id":"2","imageTag":"v1","user":"eve","secretsChecksum":"b"}"#, chart));
+        assert_ne!(first, runs(r#"{"imageTag":"v2"}"#, chart), "another image");
+        assert_ne!(first, runs(r#"{"imageTag":"v1"}"#, &chart.replace(r#""1"}}"#, r#""2"}}"#)), "another value");
+        assert_ne!(first, runs(r#"{"imageTag":"v1"}"#, &chart.replace(r#"{"name":"a"}"#, "")), "another chart");
     }
 
     #[test]

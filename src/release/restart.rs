@@ -54,6 +54,7 @@ pub(crate) fn restart(session: &Session, wanted: &Wanted) -> Result<String> {
     }
     if wanted.graceful {
         for (done, (pod, selector)) in pods.iter().enumerate() {
+            session.ui.say(&format!("pod {} of {}: waiting until {pod} has ended, then until everything is ready", done + 1, pods.len()));
             let replaced = kubectl.delete_pod(pod, PATIENCE).and_then(|()| rollout::follow(&session.ui, kubectl, selector, PATIENCE));
             replaced.inspect_err(|_| {
                 let more = pods.len() - done - 1;

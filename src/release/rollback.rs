@@ -1,12 +1,15 @@
 //! One good release back.
 
 use super::announce::{self, DeployMessage};
-use super::handle::Handle;
+use super::handle::{Handle, for_words};
+use super::record::Record;
 use super::{mend, pending, rollout};
 use crate::error::{Error, Kind, Result};
 use crate::model::app::App;
+use crate::model::tag::sha_of_tag;
 use crate::session::Session;
 use crate::tools::helm::{Revision, USUAL};
+use crate::ui::printable;
 
 /// What a rollback came to.
 #[derive(Clone, Debug)]
@@ -32,8 +35,10 @@ pub(crate) fn rollback(session: &Session, wait: bool) -> Result<RolledBack> {
         return Err(Error::failed(format!("there is no release {release} in this cluster")).hint("lain deploy"));
     };
     handle.refuse_others(newest)?;
-    let revision = next(release, newest, &history)?;
+    let goal = next(&handle, newest, &history)?;
+    let revision = goal.revision;
     let (previous_tag, tag) = (handle.tag_for_words(None)?, handle.tag_for_words(Some(revision))?.unwrap_or_default());
+    session.ui.say(&preview(session, newest.revision, &goal, &tag)?);
     back_to(&handle, newest.revision, revision)?;
     announce::tell(
         session,
@@ -52,8 +57,20 @@ pub(crate) fn rollback(session: &Session, wait: bool) -> Result<RolledBack> {
     Ok(RolledBack { release: release.clone(), revision, tag })
 }
 
-fn next(release: &str, newest: &Revision, history: &[Revision]) -> Result<u32> {
-    if newest.description.starts_with("Rollback to") && newest.status == "deployed" {
+/// Where it goes.
+struct Goal {
+    revision: u32,
+    /// Later good ones that run the same as what runs now, newest first.
+    over: Vec<u32>,
+    /// None where helm keeps its records elsewhere.
+    record: Option<Record>,
+}
+
+fn next(handle: &Handle<'_>, newest: &Revision, history: &[Revision]) -> Result<Goal> {
+    let (release, kubectl) = (&handle.name, &handle.kubectl);
+    let fetch = |revision| Record::fetch(kubectl, release, revision);
+    let is_rollback = newest.description.starts_with("Rollback to");
+    if is_rollback && newest.status == "deployed" {
         return Err(Error::refused(format!(
             "release {release} was just rolled back ({}); lain goes back one release only",
             newest.description
@@ -61,17 +78,63 @@ fn next(release: &str, newest: &Revision, history: &[Revision]) -> Result<u32> {
         .hint("git checkout COMMIT && lain deploy # any other version, with its own chart")
         .hint(format!("helm history {release} && helm rollback {release} REVISION # if you know helm")));
     }
-    target(history).ok_or_else(|| {
-        let error = Error::refused(format!("release {release} has no earlier good revision to go back to"));
-        match newest.status.as_str() {
-            // A deploy alone would be told to go back first.
-            status if pending::is_under_way(status) => error
-                .context(format!("release {release} is left in {status} by its first deploy"))
-                .hint("lain deploy --auto-pilot # takes the half-made first release away, then deploys")
-                .hint("lain delete # takes it away"),
-            _ => error.hint("lain deploy --set imageTag=TAG").hint("lain delete"),
+    // What was cut off is undone, whatever it was to run.
+    let is_half_way = is_rollback || pending::is_under_way(&newest.status);
+    let now = if is_half_way { None } else { fetch(newest.revision)?.map(|record| record.runs()) };
+    let mut over = vec![];
+    for revision in good(history) {
+        let record = fetch(revision)?;
+        if now.is_none() || record.as_ref().map(Record::runs) != now {
+            return Ok(Goal { revision, over, record });
         }
+        over.push(revision);
+    }
+    if !over.is_empty() {
+        return Err(Error::refused(format!(
+            "release {release} has nothing else to go back to: {} as revision {} does",
+            same(&over),
+            newest.revision
+        ))
+        .hint("lain deploy --set imageTag=TAG # lain tags lists them")
+        .hint("git checkout COMMIT && lain deploy # any other version, with its own chart"));
+    }
+    let error = Error::refused(format!("release {release} has no earlier good revision to go back to"));
+    Err(match newest.status.as_str() {
+        // A deploy alone would be told to go back first.
+        status if pending::is_under_way(status) => error
+            .context(format!("release {release} is left in {status} by its first deploy"))
+            .hint("lain deploy --auto-pilot # takes the half-made first release away, then deploys")
+            .hint("lain delete # takes it away"),
+        _ => error.hint("lain deploy --set imageTag=TAG").hint("lain delete"),
     })
+}
+
+/// `revisions 4, 3 run the same image, chart and values`
+fn same(over: &[u32]) -> String {
+    let (s, verb) = if over.len() == 1 { ("", "runs") } else { ("s", "run") };
+    let list = over.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    format!("revision{s} {list} {verb} the same image, chart and values")
+}
+
+/// Where it goes, in a line, before it goes: revision, image, what git knows of that, when and who.
+///
+/// # Errors
+/// The run is interrupted.
+fn preview(session: &Session, from: u32, goal: &Goal, tag: &str) -> Result<String> {
+    let Goal { revision, over, record } = goal;
+    let value = |key: &str| record.as_ref().and_then(|record| record.value(key)).filter(|text| !text.is_empty());
+    let image = value("imageRef").unwrap_or_else(|| format!("tag {}", if tag.is_empty() { "unknown" } else { tag }));
+    let commit = match sha_of_tag(tag) {
+        Some(sha) => for_words(session.git().commit(sha))?.flatten(),
+        None => None,
+    };
+    let mut words = vec![format!("image {image}")];
+    words.extend(commit.map(|commit| format!("`{}`", printable(&commit.subject).replace('\n', " "))));
+    let made = record.as_ref().and_then(|record| record.time("last_deployed"));
+    words.extend(made.map(|time| format!("of {}", time.strftime("%Y-%m-%d %H:%M:%S UTC"))));
+    words.extend(value("user").map(|user| format!("by {}", pending::shown(&user))));
+    let over = if over.is_empty() { String::new() } else { format!("; {} as revision {from} does: stepped over", same(over)) };
+    Ok(format!("going back from revision {from} to revision {revision}: {}{over}", words.join(", ")))
 }
 
 fn follow(handle: &Handle<'_>, app: &App) -> Result<()> {
@@ -106,15 +169,20 @@ pub(crate) fn back_to(handle: &Handle<'_>, from: u32, to: u32) -> Result<()> {
 
 /// The newest revision before the current one that once was good. A rollback that did not come to its end goes where it wanted to.
 pub(crate) fn target(history: &[Revision]) -> Option<u32> {
-    let (newest, earlier) = history.split_last()?;
-    let mut good =
-        earlier.iter().rev().filter(|revision| matches!(revision.status.as_str(), "deployed" | "superseded")).map(|good| good.revision);
+    good(history).first().copied()
+}
+
+/// As [`target`], and all others that could do, newest first.
+fn good(history: &[Revision]) -> Vec<u32> {
+    let Some((newest, earlier)) = history.split_last() else { return vec![] };
+    let was_good = |revision: &&Revision| matches!(revision.status.as_str(), "deployed" | "superseded");
+    let mut good: Vec<u32> = earlier.iter().rev().filter(was_good).map(|good| good.revision).collect();
     let wanted = newest.description.strip_prefix("Rollback to ").filter(|_| newest.status != "deployed");
-    let digits = |text: &str| text.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok());
-    match wanted.and_then(digits) {
-        Some(wanted) if good.clone().any(|revision: u32| revision == wanted) => Some(wanted),
-        _ => good.next(),
+    let digits = |text: &str| text.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse::<u32>().ok());
+    if let Some(wanted) = wanted.and_then(digits) {
+        good.sort_by_key(|revision| *revision != wanted); // the others stay in order
     }
+    good
 }
 
 #[cfg(test)]
@@ -147,5 +215,6 @@ mod tests {
         assert_eq!(target(&cut_off), Some(1));
         cut_off[2].description = "Rollback to 7".to_owned();
         assert_eq!(target(&cut_off), Some(2), "that one is gone");
+        assert_eq!(good(&history(&["superseded", "failed", "superseded", "superseded"])), [3, 1], "what is tried in turn");
     }
 }

@@ -1,6 +1,6 @@
 //! What is said of a rollout while it is followed, and of its end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cluster::follow::{End, Event, Follower, Wall};
 use crate::cluster::judge::{Progress, View};
@@ -12,7 +12,8 @@ use crate::ui::{Ui, printable};
 
 /// Follows what `selector` selects, a line for whatever changes.
 pub(crate) fn follower<'a>(ui: &'a Ui, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Follower<'a> {
-    Follower::new(Selected::new(kubectl, selector), &Wall, |event| ui.say(&line(event)))
+    let begun = Instant::now();
+    Follower::new(Selected::new(kubectl, selector), &Wall, move |event| ui.say(&line(event, begun.elapsed())))
 }
 
 /// Follows until everything is ready, something cannot become ready, or time is up. Returns what there was at the end.
@@ -50,11 +51,14 @@ fn show_warnings(ui: &Ui, warnings: &[String]) {
     }
 }
 
-fn line(event: &Event) -> String {
+/// A line of what is seen, so long after it began.
+fn line(event: &Event, passed: Duration) -> String {
     match event {
-        Event::Workload(Progress { name, ready, wanted, note, .. }) => {
-            let note = note.map_or_else(String::new, |note| format!(" ({note})"));
-            format!("{name}: {ready}/{wanted} ready{note}")
+        Event::Workload(Progress { name, ready, wanted, note: Some(note), .. }) => format!("{name}: {ready}/{wanted} ready ({note})"),
+        Event::Workload(Progress { name, ready, wanted, is_done: true, .. }) => format!("{name}: {ready}/{wanted} ready"),
+        Event::Workload(Progress { name, ready, wanted, doing, .. }) => {
+            let doing = doing.map_or_else(String::new, |doing| format!(", {doing}"));
+            format!("{name}: {ready} of {wanted} new pods ready, {} s{doing}", passed.as_secs())
         }
         Event::Job(job) => format!("job/{}: {}", job.name, job.state),
         Event::Trouble(trouble) => format!("{}/{}: {}", trouble.kind, trouble.name, trouble.reason),
@@ -120,8 +124,13 @@ mod tests {
 
     #[test]
     fn each_event_has_its_line() {
-        let progress = Progress { name: "deployment/a".into(), ready: 1, wanted: 2, new: 2, is_done: false, note: None };
-        assert_eq!(line(&Event::Workload(progress.clone())), "deployment/a: 1/2 ready");
+        let progress = Progress { name: "deployment/a".into(), ready: 1, wanted: 2, new: 2, is_done: false, note: None, doing: None };
+        let line = |event: &Event| line(event, Duration::from_millis(20_900));
+        assert_eq!(line(&Event::Workload(progress.clone())), "deployment/a: 1 of 2 new pods ready, 20 s");
+        let pulls = Progress { doing: Some("pulling image or mounting volumes"), ..progress.clone() };
+        assert_eq!(line(&Event::Workload(pulls)), "deployment/a: 1 of 2 new pods ready, 20 s, pulling image or mounting volumes");
+        let done = Progress { ready: 2, is_done: true, ..progress.clone() };
+        assert_eq!(line(&Event::Workload(done)), "deployment/a: 2/2 ready");
         let paused = Progress { note: Some("paused"), ..progress };
         assert_eq!(line(&Event::Workload(paused)), "deployment/a: 1/2 ready (paused)");
         let job = JobStanding { name: "j".into(), state: "done", is_hook: false, id: None };

@@ -1,5 +1,7 @@
 //! git, through its command line.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -148,6 +150,28 @@ impl<'a> Git<'a> {
         let out =
             self.call().args(["status", "--porcelain", "--untracked-files=normal"]).end_of_options().arg(".").operands(except).capture()?;
         Ok(out.ok() && !out.stdout.is_empty())
+    }
+
+    /// What differs from HEAD here and below: tracked files that are changed or gone, and files that nothing ignores; sorted, and relative to this
+    /// folder. `except` is not looked at. Nothing where there is no commit.
+    ///
+    /// # Errors
+    /// git is missing.
+    pub(crate) fn changes(&self, except: Option<&str>) -> Result<Vec<PathBuf>> {
+        let except = except.map(|path| format!(":(exclude,literal){path}"));
+        let tracked = ["diff", "--name-only", "-z", "--relative", "--no-renames", "--no-ext-diff", "HEAD"];
+        let mut found = Vec::new();
+        for which in [&tracked[..], &["ls-files", "-z", "--others", "--exclude-standard"]] {
+            let call = self.call().args(which.iter().copied()).end_of_options().arg(".").operands(except.as_deref());
+            let out = call.capture()?;
+            if !out.ok() {
+                return Ok(vec![]);
+            }
+            let paths = out.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+            found.extend(paths.map(|path| PathBuf::from(OsStr::from_bytes(path))));
+        }
+        found.sort();
+        Ok(found)
     }
 
     /// Where this folder is in its work tree; none outside one.

@@ -2,6 +2,7 @@
 
 mod bounds;
 pub(crate) mod call;
+pub(crate) mod changes;
 pub(crate) mod docker;
 mod docker_faults;
 pub(crate) mod editor;

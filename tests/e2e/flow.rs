@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::support::Place;
+use crate::support::{Place, Ran};
 
 /// init, lint, build, push, deploy, look, change a secret, roll back.
 fn walk(helm: &str) {
@@ -266,4 +266,105 @@ fn a_deploy_asks_each_question_once() {
         assert!(count(&["git", " log -1 "]) <= 1, "{said}");
         assert_eq!(count(&["helm history"]), 1, "{said}");
     }
+}
+
+/// A web proc that shows the file it was built with.
+const WORD: &str = "\
+build: {base: \"python:3.13-slim\", script: [\"true\"]}
+deployments:
+  web:
+    command: [sleep, \"1000\"]
+    replicaCount: 1
+    terminationGracePeriodSeconds: 1
+    resources: {requests: {cpu: 1m, memory: 8Mi}, limits: {cpu: 1000m, memory: 64Mi}}
+";
+
+#[test]
+fn what_is_not_committed_is_not_taken_for_what_is() {
+    let place = Place::new("3.17.3").with_values(WORD);
+    let put = |word: &str| place.edit("word", |_| word.to_owned());
+    let runs = || place.lain(&["x", "web", "--", "cat", "word"]).ok().stdout;
+    put("one");
+    place.commit("one");
+    place.lain(&["deploy", "--build", "--wait"]).ok().never_says("so it is not built");
+    place.lain(&["deploy", "--build"]).ok().says("is in the registry, so it is not built; lain build --push builds it anew");
+    put("two");
+    let ran = place.lain(&["deploy", "--build"]).exits(3).says("these changes are not committed: word").never_says("helm upgrade");
+    ran.says("next: git add --all && git commit").says("next: lain deploy --build --dirty").says("next: lain deploy #");
+    let in_ci = Ran::of(&place.lain_command(&["deploy", "--build"]).env("CI", "true").output().expect("lain runs")).ok();
+    in_ci.says("it is not built: changes that are not committed are not in it: word").says("next: lain deploy --build --dirty");
+    assert_eq!(runs(), "one");
+    place.lain(&["deploy", "--build", "--dirty", "--set", "imageTag=v1"]).exits(2).says("--dirty");
+    let ran = place.lain(&["deploy", "--build", "--dirty", "--wait"]).ok().says("-dirty-").never_says(":latest");
+    assert!(!ran.stderr.contains("the working tree has changes"), "they have their own tag: {}", ran.stderr);
+    assert_eq!(runs(), "two");
+    place.lain(&["deploy", "--build", "--dirty"]).ok().says("so it is not built");
+    put("three");
+    place.lain(&["deploy", "--build", "--dirty", "--wait"]).ok().never_says("so it is not built");
+    assert_eq!(runs(), "three");
+    place.commit("three");
+    place.lain(&["deploy", "--build", "--dirty"]).ok().never_says("-dirty-");
+    // Outside git nothing tells one image from the next.
+    std::fs::remove_dir_all(place.app.join(".git")).expect("the repository goes");
+    for word in ["four", "five"] {
+        put(word);
+        place.lain(&["deploy", "--build", "--wait"]).ok().says("docker push").never_says("so it is not built");
+        place.lain(&["restart", "--wait"]).ok();
+        assert_eq!(runs(), word);
+    }
+}
+
+#[test]
+fn a_rollback_steps_over_what_runs_already() {
+    let place = Place::new("3.17.3").with_values(&format!("env: {{MODE: good}}\n{WORD}"));
+    place.lain(&["deploy", "--build", "--wait"]).ok();
+    place.edit("chart/values.yaml", |text| text.replace("MODE: good", "MODE: bad"));
+    place.commit("a bad mode");
+    place.lain(&["deploy", "--build", "--wait"]).ok();
+    place.lain(&["env", "add", "OTHER=x"]).ok();
+    place.lain(&["redeploy", "--wait"]).ok();
+    let ran = place.lain(&["rollback", "--wait"]).ok().says("going back from revision 3 to revision 1: image tag ");
+    ran.says("`the app`").says("by tester").says("; revision 2 runs the same image, chart and values as revision 3 does: stepped over");
+    assert_eq!(place.lain(&["x", "web", "--", "printenv", "MODE"]).ok().stdout, "good\n");
+    place.lain(&["delete", "--yes"]).ok();
+    for _ in 0..2 {
+        place.lain(&["deploy"]).ok();
+    }
+    let ran = place.lain(&["rollback"]).exits(3).says("has nothing else to go back to: revision 1 runs the same image, chart and values");
+    ran.never_says("helm rollback").says("next: lain deploy --set imageTag=TAG");
+    // An image that never came is no way back, whatever else differs.
+    let (image, port) = (format!("{}/nothing:here", Place::registry()), |port: u32| format!("deployments.web.containerPort={port}"));
+    place.lain(&["delete", "--yes"]).ok();
+    let bad = ["deploy", "--ignore-lint", "--wait", "--set", &format!("deployments.web.image={image}"), "--set"];
+    for at in [1, 2] {
+        place.lain(&[&bad[..], &[&port(8000 + at)]].concat()).exits(1).says("ImagePull").never_says("lain rollback");
+    }
+    let none = format!("{}/nosuch:1", Place::registry());
+    place
+        .lain(&["deploy", "--image", &none])
+        .exits(3)
+        .says(&format!("there is no image {none}: looked for `1` in {}/nosuch", Place::registry()));
+}
+
+#[test]
+fn a_node_that_is_named_no_more_loses_the_label() {
+    let place = Place::new("3.17.3").with_values(WORD);
+    let node = place.field("nodes", "{.items[0].metadata.name}");
+    let label = format!("{}-web", place.appname);
+    // A second node, that nothing runs on.
+    let other = format!("{}-gone", place.appname);
+    let object = format!(
+        r#"{{"apiVersion": "v1", "kind": "Node", "metadata": {{"name": "{other}", "labels": {{"{label}": "true", "other-web": "true"}}}}, "spec": {{"unschedulable": true}}}}"#
+    );
+    let file = place.root.path().join("node.json");
+    std::fs::write(&file, object).expect("a node");
+    place.kubectl(&["apply", "-f", &file.to_string_lossy()]).ok();
+    let ran = place.lain(&["deploy", "--build", "--wait", "--set", &format!("deployments.web.nodes[0]={node}")]);
+    let labels = place.field(&format!("node/{other}"), "{.metadata.labels}");
+    place.kubectl(&["delete", "node", &other]).ok();
+    let has = place.field(&format!("node/{node}"), &format!("{{.metadata.labels.{label}}}"));
+    place.kubectl(&["label", "node", &node, &format!("{label}-")]).ok();
+    ran.ok().says(&format!("node {other} is not among `nodes` of web any more"));
+    assert!(!labels.contains(&label) && labels.contains("other-web"), "{labels}");
+    assert_eq!(has, "true");
 }

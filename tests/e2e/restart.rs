@@ -25,6 +25,7 @@ fn a_job_at_work_is_left_alone() {
     let (job, web) = (uid("migrate"), uid("web"));
     let ran = place.lain(&["restart", "--graceful"]).ok();
     assert!(!ran.stderr.contains(&format!("delete pod {}-migrate", place.appname)), "{}", ran.stderr);
+    assert!(ran.stderr.contains("pod 1 of 1: waiting until "), "{}", ran.stderr);
     assert_eq!(uid("migrate"), job);
     assert_ne!(uid("web"), web);
     place.lain(&["restart", "migrate"]).exits(2).says("`migrate` ends by itself").says("next: lain deploy");

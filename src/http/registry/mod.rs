@@ -81,6 +81,11 @@ impl<'a> Registry<'a> {
         Ok(Self { ui, env, cluster, place, reach, credentials: OnceCell::new(), authorization: Default::default() })
     }
 
+    /// Where it is asked, as people know it: `docker.io/library/nginx`.
+    pub fn whereabouts(&self) -> String {
+        format!("{}/{}", self.place.name(), self.place.repository)
+    }
+
     /// All tags, in the registry's order; none for a repository that nothing was pushed to.
     ///
     /// # Errors
