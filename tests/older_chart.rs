@@ -256,3 +256,25 @@ fn an_api_server_refuses_what_the_document_says() {
         assert!(done, "{}: {stderr}", row.name);
     }
 }
+
+/// What charts before May 2022 lacked, 0.1.11 and ours have: the second column of that table.
+#[test]
+fn two_defaults_are_younger_than_some_charts() {
+    let rows = table("Charts before May 2022");
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    let charts = Charts::new();
+    let values = "deployments: {web: {command: [a], replicaCount: 1}}\nstatefulSets: {db: {command: [a], replicaCount: 1}}\n\
+                  cronjobs: {tidy: {command: [a], schedule: '* * * * *'}}\n";
+    for chart in ["older", "ours"] {
+        let objects = objects::parse(&charts.render(chart, values, "1.20.2").expect("a chart"));
+        let pods: Vec<(&str, &Json)> =
+            objects.iter().filter_map(|object| Some((object["kind"].as_str()?, objects::pod(object)?))).collect();
+        assert_eq!(pods.len(), 3, "{chart}: a Deployment, a StatefulSet, a CronJob");
+        for (kind, pod) in pods {
+            assert_eq!(pod["terminationGracePeriodSeconds"], 100, "{chart} {kind}");
+            if kind == "CronJob" {
+                assert_eq!(pod["containers"][0]["imagePullPolicy"], "IfNotPresent", "{chart}");
+            }
+        }
+    }
+}
