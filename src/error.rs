@@ -181,10 +181,14 @@ impl Error {
         self
     }
 
-    /// What to type next. May be called more than once.
+    /// What to type next. May be called more than once; the same command is not said twice, whatever stands behind its ` # `.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.inner.hints.push(hint.into());
+        let command = |hint: &str| hint.split(" # ").next().unwrap_or_default().trim_end().to_owned();
+        let hint = hint.into();
+        if self.inner.hints.iter().all(|known| command(known) != command(&hint)) {
+            self.inner.hints.push(hint);
+        }
         self
     }
 

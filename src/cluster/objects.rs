@@ -221,6 +221,21 @@ pub(crate) struct JobSpec {
     pub template: Template,
 }
 
+impl Job {
+    /// It is done or has failed: it will run no more.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.status.conditions.iter().any(|condition| matches!(&*condition.what, "Complete" | "Failed") && condition.status == "True")
+    }
+}
+
+/// Any object of which only the head is asked.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Named {
+    /// Its head.
+    pub metadata: Metadata,
+}
+
 /// How a Job stands.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

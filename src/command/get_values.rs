@@ -26,7 +26,7 @@ pub struct GetValues {
 }
 
 impl Command for GetValues {
-    const FORMATS: &'static [Format] = Given::FORMATS;
+    const FORMATS: &'static [Format] = PlainValues::FORMATS;
 
     fn run(self, session: &Session) -> Result<()> {
         let release = match self.release {
@@ -43,16 +43,16 @@ impl Command for GetValues {
             }
             None => Error::failed(format!("there is no release {release} in this cluster")).hint("lain deploy"),
         };
-        session.ui.answer(&Given(values.ok_or_else(missing)?))
+        session.ui.answer(&PlainValues(values.ok_or_else(missing)?))
     }
 }
 
-/// helm's own shape, as `helm get values -o json` has it.
+/// Values as they are, as `helm get values -o json` has them: no shape of lain's own.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Given(Json);
+pub(super) struct PlainValues(pub(super) Json);
 
-impl Answer for Given {
+impl Answer for PlainValues {
     const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Yaml];
 
     fn text(&self) -> String {

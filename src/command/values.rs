@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::Command;
+use super::get_values::PlainValues;
 use crate::error::{Error, Result};
 use crate::model::name::nearest;
 use crate::resolved::Asked;
@@ -72,10 +73,10 @@ impl Masked {
 }
 
 impl Command for Values {
-    const FORMATS: &'static [Format] = Merged::FORMATS;
+    const FORMATS: &'static [Format] = PlainValues::FORMATS;
 
     fn formats(&self) -> &'static [Format] {
-        if self.explain.is_some() { Explained::FORMATS } else { Merged::FORMATS }
+        if self.explain.is_some() { Explained::FORMATS } else { PlainValues::FORMATS }
     }
 
     fn run(self, session: &Session) -> Result<()> {
@@ -94,24 +95,7 @@ impl Command for Values {
         if masked.apply(&mut vec![], &mut values) {
             session.ui.say("credentials are masked; --reveal shows them");
         }
-        session.ui.answer(&Merged(values))
-    }
-}
-
-/// The values as they are: no shape of lain's own.
-#[derive(Serialize)]
-#[serde(transparent)]
-struct Merged(Json);
-
-impl Answer for Merged {
-    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Yaml];
-
-    fn text(&self) -> String {
-        to_yaml(&self.0)
-    }
-
-    fn yaml(&self) -> Option<String> {
-        Some(self.text())
+        session.ui.answer(&PlainValues(values))
     }
 }
 

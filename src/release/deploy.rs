@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::announce::{self, DeployMessage};
@@ -10,6 +11,7 @@ use super::image::{Asked, changes_to_build, require_image};
 use super::{mend, pending, rollback, rollout, secrets};
 use crate::checks;
 use crate::cluster::follow::{Follower, PAUSE};
+use crate::cluster::objects::{Job, List, Metadata, Named};
 use crate::cluster::trouble::Trouble;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt;
@@ -401,10 +403,8 @@ impl<'s> Run<'s> {
     /// Which templates the workloads have now: changes when pods will be replaced. For words alone.
     fn generations(&self) -> Result<Option<Vec<(String, u64)>>> {
         let selector = self.handle.selector(self.app);
-        let list: Option<Json> = for_words(self.handle.kubectl.select("deployments,statefulsets", &selector))?;
-        let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
-        let of = |item: &Json| (text(&item["metadata"]["name"]), item["metadata"]["generation"].as_u64().unwrap_or(0));
-        Ok(list.map(|list| list["items"].as_array().into_iter().flatten().map(of).collect()))
+        let list: Option<List<Named>> = for_words(self.handle.kubectl.select("deployments,statefulsets", &selector))?;
+        Ok(list.map(|list| list.items.into_iter().map(|Named { metadata }| (metadata.name, metadata.generation)).collect()))
     }
 }
 
@@ -459,9 +459,10 @@ fn label_nodes(session: &Session, kubectl: &Kubectl<'_>, app: &App, release: &st
     for (_, name, proc) in app.procs() {
         let Some(nodes) = proc.nodes.as_ref().filter(|nodes| !nodes.is_empty()) else { continue };
         let label = format!("{release}-{name}");
-        let have: Json = kubectl.select("nodes", &label)?;
-        let have = have["items"].as_array().into_iter().flatten().filter_map(|node| node["metadata"]["name"].as_str());
-        for node in have.filter(|node| nodes.iter().all(|named| **named != **node)) {
+        let have: List<Named> = kubectl.select("nodes", &label)?;
+        for Named { metadata: Metadata { name: node, .. } } in
+            have.items.iter().filter(|node| nodes.iter().all(|named| **named != node.metadata.name))
+        {
             session.ui.say(&format!("node {node} is not among `nodes` of {name} any more: its label goes"));
             kubectl.label_node(node, format!("{label}-"))?;
         }
@@ -477,20 +478,17 @@ fn delete_finished_jobs(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Resu
     let jobs = app.procs().filter(|(kind, _, _)| *kind == ProcKind::Job);
     let names: Vec<String> = jobs.map(|(_, name, _)| format!("{release}-{name}")).collect();
     for job in kubectl.find_all("job", &names)? {
-        let mut conditions = job["status"]["conditions"].as_array().into_iter().flatten();
-        let finished =
-            conditions.any(|condition| matches!(condition["type"].as_str(), Some("Complete" | "Failed")) && condition["status"] == "True");
-        if let Some(name) = job["metadata"]["name"].as_str().filter(|_| finished) {
-            kubectl.delete("job", name)?;
+        let job = Job::deserialize(job).map_err(|error| Error::failed(format!("a Job that lain cannot read: {error}")))?;
+        if job.is_finished() {
+            kubectl.delete("job", &job.metadata.name)?;
         }
     }
     Ok(())
 }
 
 fn show_failed_jobs(session: &Session, kubectl: &Kubectl<'_>, selector: &str) {
-    let Ok(list) = kubectl.select::<Json>("jobs", selector) else { return };
-    for job in list["items"].as_array().into_iter().flatten().filter(|job| job["status"]["failed"].as_u64().unwrap_or(0) > 0) {
-        let name = job["metadata"]["name"].as_str().unwrap_or_default();
+    let Ok(list) = kubectl.select::<List<Job>>("jobs", selector) else { return };
+    for Job { metadata: Metadata { name, .. }, .. } in list.items.iter().filter(|job| job.status.failed > 0) {
         if let Some(log) = kubectl.log_end(format!("job/{name}")) {
             session.ui.say(&format!("the end of the log of job {name}:"));
             session.ui.say(&crate::ui::printable(&log));

@@ -247,8 +247,7 @@ impl Left {
             Self::Ours { revision, status, way_back } => {
                 let stuck = is_under_way(status);
                 let error = if stuck { error.context(format!("revision {revision} is left in {status}")) } else { error };
-                let told = error.hints().iter().any(|hint| hint.starts_with("lain status"));
-                let error = if told { error } else { error.hint("lain status -s") };
+                let error = error.hint("lain status -s");
                 match (way_back, stuck) {
                     (true, _) => error.hint("lain rollback"),
                     (false, true) => error.hint("lain deploy --auto-pilot # takes the half-made first release away, then deploys"),

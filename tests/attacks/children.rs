@@ -86,7 +86,7 @@ fn no_secret_is_told_to_a_child_that_does_not_need_it() {
         &["env", "show"],
         &["secret", "add", file.to_str().expect("UTF-8")],
         &["deploy", "--wait"],
-        &["redeploy"],
+        &["redeploy", "--set", "deployments.web.env.ANOTHER=one"], // so that there is something to go back to
         &["status", "-s"],
         &["restart"],
         &["rollback"],
