@@ -14,7 +14,6 @@ use crate::resolved::layers::{CANARY, Layers};
 use crate::session::Session;
 use crate::ui::{Answer, Format};
 use crate::values::node::{Node, Value};
-use crate::values::write::to_yaml;
 
 /// Print the effective values: every layer merged as helm merges them
 #[derive(Args, Debug)]

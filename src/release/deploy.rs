@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::announce::{self, DeployMessage};
 use super::handle::{Handle, for_words};
 use super::image::{Asked, changes_to_build, require_image};
+use super::record::Record;
 use super::{mend, pending, rollback, rollout, secrets};
 use crate::checks;
 use crate::cluster::follow::{Follower, PAUSE};
@@ -230,6 +231,11 @@ impl<'s> Run<'s> {
         let generations = self.generations()?;
         let ways = self.values.credentials();
         let current = mend::current(&history);
+        if let Some(revision) = current.filter(|_| self.running.is_some()) {
+            let record = for_words(Record::fetch(kubectl, release, revision))?.flatten();
+            let words = rollback::known_of(session, record.as_ref(), &tag)?;
+            session.ui.say(&format!("deploying revision {revision} again, with the chart, values and Secrets of now: {words}"));
+        }
         let known = match current {
             Some(revision) => mend::mend(&session.ui, kubectl, release, revision, self.server, &left_to_hpas(session, app, release), ways)?,
             None => mend::Known::default(),

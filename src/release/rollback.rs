@@ -122,7 +122,16 @@ fn same(over: &[u32]) -> String {
 /// The run is interrupted.
 fn preview(session: &Session, from: u32, goal: &Goal, tag: &str) -> Result<String> {
     let Goal { revision, over, record } = goal;
-    let value = |key: &str| record.as_ref().and_then(|record| record.value(key)).filter(|text| !text.is_empty());
+    let over = if over.is_empty() { String::new() } else { format!("; {} as revision {from} does: stepped over", same(over)) };
+    Ok(format!("going back from revision {from} to revision {revision}: {}{over}", known_of(session, record.as_ref(), tag)?))
+}
+
+/// What a revision runs, as people know it: image, what git knows of that, when and who.
+///
+/// # Errors
+/// The run is interrupted.
+pub(super) fn known_of(session: &Session, record: Option<&Record>, tag: &str) -> Result<String> {
+    let value = |key: &str| record.and_then(|record| record.value(key)).filter(|text| !text.is_empty());
     let image = value("imageRef").unwrap_or_else(|| format!("tag {}", if tag.is_empty() { "unknown" } else { tag }));
     let commit = match sha_of_tag(tag) {
         Some(sha) => for_words(session.git().commit(sha))?.flatten(),
@@ -130,11 +139,10 @@ fn preview(session: &Session, from: u32, goal: &Goal, tag: &str) -> Result<Strin
     };
     let mut words = vec![format!("image {image}")];
     words.extend(commit.map(|commit| format!("`{}`", printable(&commit.subject).replace('\n', " "))));
-    let made = record.as_ref().and_then(|record| record.time("last_deployed"));
+    let made = record.and_then(|record| record.time("last_deployed"));
     words.extend(made.map(|time| format!("of {}", time.strftime("%Y-%m-%d %H:%M:%S UTC"))));
     words.extend(value("user").map(|user| format!("by {}", pending::shown(&user))));
-    let over = if over.is_empty() { String::new() } else { format!("; {} as revision {from} does: stepped over", same(over)) };
-    Ok(format!("going back from revision {from} to revision {revision}: {}{over}", words.join(", ")))
+    Ok(words.join(", "))
 }
 
 fn follow(handle: &Handle<'_>, app: &App) -> Result<()> {

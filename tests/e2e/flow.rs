@@ -94,7 +94,7 @@ fn walk(helm: &str) {
     let pod = || place.field("pods", "{.items[?(@.status.phase==\"Running\")].metadata.name}");
     place.lain(&["env", "add", "FOO_SECRET=hunter22"]).ok().says("added FOO_SECRET");
     let before = place.field(&format!("deployment/{}", release("web")), "{.metadata.generation}");
-    place.lain(&["redeploy", "--wait"]).ok();
+    place.lain(&["redeploy", "--wait"]).ok().says(&format!("again, with the chart, values and Secrets of now: image tag {tag}, `"));
     let after = place.field(&format!("deployment/{}", release("web")), "{.metadata.generation}");
     assert_ne!(before, after, "the pod template follows the Secret");
     place.lain(&["redeploy", "--wait"]).ok();
