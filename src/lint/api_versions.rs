@@ -25,6 +25,8 @@ pub(crate) struct Rendered {
     pub namespace: String,
     /// All of it.
     pub object: manifest::Object,
+    /// The document that it stands in.
+    pub text: String,
 }
 
 /// The objects in what `helm template` printed. Lint says by itself what helm cannot read.
@@ -40,6 +42,7 @@ pub(crate) fn objects(manifest: &str) -> Vec<Rendered> {
             kind: object.kind().to_owned(),
             name: object.name().to_owned(),
             namespace: object.namespace().to_owned(),
+            text: document.text.to_owned(),
             object,
         }));
     }

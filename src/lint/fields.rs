@@ -39,7 +39,8 @@ pub(crate) fn check(rendered: &[Rendered], layers: &Layers, read: impl Fn(&str) 
         let Some(name) = TYPES.1.get(&(one.api_version.as_str(), one.kind.as_str())) else { continue };
         let mut faults = vec![];
         fields_of(one.object.json(), name, &mut vec![], &mut faults);
-        for Fault { way, why, hint } in faults {
+        faults.retain(|fault| !fault.is_bare_in(&one.text));
+        for Fault { way, why, hint, .. } in faults {
             // The way begins in the object; in the values it begins at the first key that they have.
             let own =
                 |key: &String| if key == "securityContext" && !knows(root, key) { "podSecurityContext".to_owned() } else { key.clone() };
@@ -60,6 +61,18 @@ struct Fault {
     why: String,
     /// None where nothing is near.
     hint: Option<String>,
+    /// Text that is no number, or neither true nor false: without quotes helm may read it as that (`yes`, `0644`).
+    text: Option<String>,
+}
+
+impl Fault {
+    /// True when the text stands without quotes in the document: helm reads YAML 1.1, in which that may be what is wanted.
+    fn is_bare_in(&self, document: &str) -> bool {
+        let (Some(text), Some(key)) = (&self.text, self.way.last()) else { return false };
+        let bare = format!("{key}: {text}");
+        let read = |line: &str| line.split(" #").next().unwrap_or_default().trim().trim_start_matches("- ").to_owned();
+        document.lines().any(|line| line.contains(&bare) && (read(line) == bare || line.contains('{')))
+    }
 }
 
 fn fields_of(value: &Json, name: &str, way: &mut Vec<String>, faults: &mut Vec<Fault>) {
@@ -71,7 +84,7 @@ fn fields_of(value: &Json, name: &str, way: &mut Vec<String>, faults: &mut Vec<F
         } else {
             let holder = way.iter().rev().nth(1).map_or_else(String::new, |holder| format!(" in `{holder}`"));
             let hint = nearest(key, fields.keys().copied()).map(|near| format!("{near}: # in place of {key}"));
-            faults.push(Fault { way: way.clone(), why: format!("it knows no `{key}`{holder}"), hint });
+            faults.push(Fault { way: way.clone(), why: format!("it knows no `{key}`{holder}"), hint, text: None });
         }
         way.pop();
     }
@@ -89,7 +102,8 @@ fn look(value: &Json, kind: &str, way: &mut Vec<String>, faults: &mut Vec<Fault>
     let mut wrong = |wanted: &str, example: &str| {
         let key = way.last().cloned().unwrap_or_default();
         let why = format!("`{key}` is {}, and it takes {wanted}", shown(value));
-        faults.push(Fault { way: way.clone(), why, hint: Some(format!("{key}: {example}")) });
+        let text = value.as_str().filter(|_| kind != "s").map(str::to_owned);
+        faults.push(Fault { way: way.clone(), why, hint: Some(format!("{key}: {example}")), text });
     };
     match (kind.as_bytes(), value) {
         (_, Json::Null) | ([b'*', ..] | [], _) => {}
@@ -167,6 +181,18 @@ mod tests {
             of_pod(json!({"containers": [{"resources": {"limits": {"cpu": 1}}, "livenessProbe": {"httpGet": {"port": "web"}}}]})),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn what_helm_reads_as_yaml_1_1_is_left_to_it() {
+        let fault = |key: &str, text: &str| Fault { way: vec![key.into()], why: String::new(), hint: None, text: Some(text.into()) };
+        let document = "spec:\n  hostNetwork: yes # as ever\n  volumes:\n  - defaultMode: 0644\n  a: {runAsNonRoot: on}\n  runAsUser: \"1001\"\n  hostPID: 'no'\n";
+        for (key, text) in [("hostNetwork", "yes"), ("defaultMode", "0644"), ("runAsNonRoot", "on")] {
+            assert!(fault(key, text).is_bare_in(document), "{key}");
+        }
+        for (key, text) in [("runAsUser", "1001"), ("hostPID", "no"), ("replicas", "two")] {
+            assert!(!fault(key, text).is_bare_in(document), "{key}");
+        }
     }
 
     #[test]
