@@ -22,7 +22,8 @@ fn previous_shows_what_there_is() {
     };
     pod("still", &[&calm]);
     place.lain(&["logs", "--previous"]).exits(1).says("no container has ended and been started again").says("next: lain logs");
-    pod("crashing", &[&calm, &container("boom", "echo boom; sleep 1; exit 1")]);
+    // The kubelet keeps the log of one ended container: what runs now must not end while it is read.
+    pod("crashing", &[&calm, &container("boom", "echo boom; sleep 10; exit 1")]);
     let end = Instant::now() + Duration::from_secs(60);
     while place.field("pod/crashing", "{.status.containerStatuses[?(@.name==\"boom\")].restartCount}").parse::<u64>().unwrap_or(0) == 0 {
         assert!(Instant::now() < end, "it was never started again");
