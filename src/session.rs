@@ -24,7 +24,7 @@ use crate::resolved::helm_values::HelmValues;
 use crate::resolved::layers::{APP_VALUES, Layers};
 use crate::resolved::{Asked, Resolved, Sources};
 use crate::tools::docker::{Answer, Docker};
-use crate::tools::git::Git;
+use crate::tools::git::{Commit, Git, Head};
 use crate::tools::helm::Helm;
 use crate::tools::kubectl::{Kubectl, Versions};
 use crate::tools::target::Target;
@@ -50,6 +50,7 @@ pub(crate) struct Session {
     withheld: Cell<bool>,
     image_tag: OnceCell<String>,
     own_tag: OnceCell<String>,
+    head: OnceCell<Head>,
     remote_url: OnceCell<String>,
     versions: OnceCell<Versions>,
     docker_answer: Answer,
@@ -109,6 +110,7 @@ impl Session {
             withheld: Cell::new(false),
             image_tag: OnceCell::new(),
             own_tag: OnceCell::new(),
+            head: OnceCell::new(),
             remote_url: OnceCell::new(),
             versions: OnceCell::new(),
             docker_answer: Answer::new(),
@@ -308,7 +310,18 @@ impl Session {
         if let Some(own) = self.own_tag.get() {
             return Ok(own);
         }
-        get_or_try(&self.image_tag, || self.git().image_tag()).map(String::as_str)
+        get_or_try(&self.image_tag, || Ok(get_or_try(&self.head, || self.git().head())?.image_tag())).map(String::as_str)
+    }
+
+    /// One commit, by its whole id; git is not asked for HEAD once more. None where this clone does not have it.
+    ///
+    /// # Errors
+    /// git is missing.
+    pub(crate) fn commit(&self, sha: &str) -> Result<Option<Commit>> {
+        match self.head.get() {
+            Some(Head::Commit(head)) if head.sha == sha => Ok(Some(head.clone())),
+            _ => self.git().commit(sha),
+        }
     }
 
     /// The address of `origin`, asked once; empty when there is none.
@@ -324,11 +337,11 @@ impl Session {
         let git = self.git();
         let (head, url) = std::thread::scope(|scope| {
             let url = self.remote_url.get().is_none().then(|| scope.spawn(|| git.remote_url()));
-            let head = (tag && self.image_tag.get().is_none()).then(|| git.image_tag());
+            let head = (tag && self.head.get().is_none()).then(|| git.head());
             (head, url.map(std::thread::ScopedJoinHandle::join))
         });
         if let Some(head) = head.transpose()? {
-            self.image_tag.get_or_init(|| head);
+            self.head.get_or_init(|| head);
         }
         if let Some(Ok(url)) = url {
             let url = url?;

@@ -52,7 +52,7 @@ impl DeployMessage {
         let git = session.git();
         let sha = |tag: &str| crate::model::tag::sha_of_tag(tag).map(str::to_owned);
         let Some(now) = sha(&self.tag) else { return Ok((None, vec![])) };
-        let commit = git.commit(&now)?.map(|commit| Commit { subject: printable(&commit.subject), author: printable(&commit.author) });
+        let commit = session.commit(&now)?.map(|commit| Commit { subject: printable(&commit.subject), author: printable(&commit.author) });
         let log = match self.previous_tag.as_deref().and_then(sha).filter(|before| *before != now) {
             Some(before) => git.subjects_between(&before, &now, 10)?.iter().map(|line| printable(line)).collect(),
             None => vec![],

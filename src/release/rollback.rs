@@ -134,7 +134,7 @@ pub(super) fn known_of(session: &Session, record: Option<&Record>, tag: &str) ->
     let value = |key: &str| record.and_then(|record| record.value(key)).filter(|text| !text.is_empty());
     let image = value("imageRef").unwrap_or_else(|| format!("tag {}", if tag.is_empty() { "unknown" } else { tag }));
     let commit = match sha_of_tag(tag) {
-        Some(sha) => for_words(session.git().commit(sha))?.flatten(),
+        Some(sha) => for_words(session.commit(sha))?.flatten(),
         None => None,
     };
     let mut words = vec![format!("image {image}")];

@@ -42,6 +42,16 @@ pub(crate) struct Commit {
     pub author: String,
 }
 
+impl Head {
+    /// The tag for HEAD's images: `<commit unix time>-<sha>`, `latest` outside git and before the first commit.
+    pub(crate) fn image_tag(&self) -> String {
+        match self {
+            Self::Commit(commit) => commit_tag(&commit.time, &commit.sha),
+            Self::NoCommit | Self::NoRepository => NO_GIT_TAG.to_owned(),
+        }
+    }
+}
+
 /// What HEAD is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Head {
@@ -128,17 +138,6 @@ impl<'a> Git<'a> {
     /// `git log -1`, as the commit was made: a `git replace` of one clone and a signature's check do not belong to it.
     fn log(&self, revision: &str) -> Result<Captured> {
         self.call().args(["--no-replace-objects", "log", "-1", "--no-show-signature", COMMIT]).operand(revision).end_of_options().capture()
-    }
-
-    /// The tag for HEAD's images: `<commit unix time>-<sha>`, `latest` outside git and before the first commit.
-    ///
-    /// # Errors
-    /// As [`Git::head`].
-    pub(crate) fn image_tag(&self) -> Result<String> {
-        Ok(match self.head()? {
-            Head::Commit(commit) => commit_tag(&commit.time, &commit.sha),
-            Head::NoCommit | Head::NoRepository => NO_GIT_TAG.to_owned(),
-        })
     }
 
     /// True when tracked files differ from HEAD or untracked ones are not ignored; `except` is not looked at.
