@@ -314,8 +314,9 @@ fn about(event: &Event) -> (&'static str, String) {
 fn state(event: &Event) -> String {
     match event {
         Event::Workload(workload) => {
-            let words = workload.note.or(workload.doing).unwrap_or_default();
-            format!("{}/{} {words}", workload.ready, workload.wanted)
+            // As many may be ready before the rollout is over: old pods are still there, or the controller has not seen the change.
+            let words = if workload.is_done { "done" } else { workload.doing.unwrap_or_default() };
+            format!("{}/{} {}", workload.ready, workload.wanted, workload.note.unwrap_or(words))
         }
         Event::Job(job) => job.state.to_owned(),
         Event::Trouble(trouble) => match trouble.class {
@@ -410,7 +411,7 @@ mod tests {
     fn what_changes_is_told_once() {
         let (end, told, _) = follow(vec![Ok(view(0, &[])), Ok(view(0, &[])), Ok(view(1, &[])), Ok(view(2, &[]))], 60);
         assert!(matches!(end, Ok(End::Ready(_))), "{end:?}");
-        assert_eq!(told, ["deployment/a 0/2 ", "j running", "deployment/a 1/2 ", "deployment/a 2/2 "]);
+        assert_eq!(told, ["deployment/a 0/2 ", "j running", "deployment/a 1/2 ", "deployment/a 2/2 done"]);
     }
 
     #[test]
@@ -423,7 +424,7 @@ mod tests {
             Ok(view)
         };
         let (_, told, _) = follow(vec![doing(Some("no node yet")), doing(Some("started")), Ok(view(2, &[]))], 50);
-        assert_eq!(told, ["deployment/a 1/2 no node yet", "j running", "deployment/a 1/2 started", "deployment/a 2/2 "]);
+        assert_eq!(told, ["deployment/a 1/2 no node yet", "j running", "deployment/a 1/2 started", "deployment/a 2/2 done"]);
     }
 
     #[test]
@@ -465,7 +466,7 @@ mod tests {
         // For 56 s; it is told once, and once that it answers again.
         let (end, told, seconds) = follow([vec![Ok(view(1, &[]))], fails(80), vec![Ok(view(2, &[]))]].concat(), 100);
         assert!(matches!(end, Ok(End::Ready(_))) && (55..60).contains(&seconds), "{end:?}, {seconds} s");
-        assert_eq!(told[2..], [" no answer", " ", "deployment/a 2/2 "].map(str::to_owned), "{told:?}");
+        assert_eq!(told[2..], [" no answer", " ", "deployment/a 2/2 done"].map(str::to_owned), "{told:?}");
         // Until time is up.
         let (end, _, seconds) = follow([vec![Ok(view(1, &[]))], fails(1)].concat(), 100);
         assert!((100..102).contains(&seconds), "{seconds} s");

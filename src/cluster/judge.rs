@@ -29,7 +29,7 @@ pub(crate) struct Progress {
     pub is_done: bool,
     /// Why it is over though pods do not have the newest template.
     pub note: Option<&'static str>,
-    /// What one of its new pods does that is not ready yet.
+    /// What one of its new pods does that is not ready yet; or what it waits for where they are all ready.
     pub doing: Option<&'static str>,
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn judge(objects: &[Object], events: &[Event]) -> View {
         view.troubles.extend(workload_trouble(object, &templates, &pods, &warnings));
     }
     for workload in view.workloads.iter_mut().filter(|workload| !workload.is_done) {
-        workload.doing = pods.doing.get(&workload.name).copied();
+        workload.doing = pods.doing.get(&workload.name).copied().or(workload.doing);
     }
     view.warnings = told(objects, &templates, &warnings);
     view
@@ -271,7 +271,7 @@ fn progress(kind: &str, it: &Workload, ready: u64, is_current: bool) -> Progress
         new: if is_seen { status.updated_replicas } else { 0 },
         is_done: is_seen && ready >= wanted && none_old && is_current,
         note: None,
-        doing: None,
+        doing: (is_seen && ready >= wanted && !none_old).then_some("old pods are still there"),
     }
 }
 
@@ -402,6 +402,7 @@ mod tests {
         let done = |item: Json| see(&[item]).workloads[0].is_done;
         assert!(done(deployment(2, 2, 2, 2)));
         assert!(!done(deployment(2, 2, 3, 2)), "an old pod is still there");
+        assert_eq!(see(&[deployment(2, 2, 3, 2)]).workloads[0].doing, Some("old pods are still there"));
         assert!(!done(deployment(2, 2, 2, 1)), "the controller has not seen the new template");
         assert!(!done(deployment(2, 1, 2, 2)), "one pod is still old");
         assert!(!done(deployment(1, 2, 2, 2)), "one pod is not available");

@@ -58,7 +58,8 @@ fn line(event: &Event, passed: Duration) -> String {
         Event::Workload(Progress { name, ready, wanted, is_done: true, .. }) => format!("{name}: {ready}/{wanted} ready"),
         Event::Workload(Progress { name, ready, wanted, doing, .. }) => {
             let doing = doing.map_or_else(String::new, |doing| format!(", {doing}"));
-            format!("{name}: {ready} of {wanted} new pods ready, {} s{doing}", passed.as_secs())
+            let stand = if *wanted == 0 { "no pods wanted".to_owned() } else { format!("{ready} of {wanted} new pods ready") };
+            format!("{name}: {stand}, {} s{doing}", passed.as_secs())
         }
         Event::Job(job) => format!("job/{}: {}", job.name, job.state),
         Event::Trouble(trouble) => format!("{}/{}: {}", trouble.kind, trouble.name, trouble.reason),
@@ -129,6 +130,8 @@ mod tests {
         assert_eq!(line(&Event::Workload(progress.clone())), "deployment/a: 1 of 2 new pods ready, 20 s");
         let pulls = Progress { doing: Some("pulling image or mounting volumes"), ..progress.clone() };
         assert_eq!(line(&Event::Workload(pulls)), "deployment/a: 1 of 2 new pods ready, 20 s, pulling image or mounting volumes");
+        let none = Progress { ready: 0, wanted: 0, new: 0, ..progress.clone() };
+        assert_eq!(line(&Event::Workload(none)), "deployment/a: no pods wanted, 20 s");
         let done = Progress { ready: 2, is_done: true, ..progress.clone() };
         assert_eq!(line(&Event::Workload(done)), "deployment/a: 2/2 ready");
         let paused = Progress { note: Some("paused"), ..progress };
