@@ -57,3 +57,22 @@ fn what_may_pass_is_tried_again() {
         assert!(asked == 3 && done, "{kind}: {asked} times: {said}");
     }
 }
+
+/// What `lain deploy -o json` wrote before it failed; and what it wrote when it told less.
+#[test]
+fn a_result_tells_what_became_of_it() {
+    let server = Server::new(|_| Answer::json(200, "ok"));
+    let values = format!("appname: shop\ndeployments: {{}}\nwebhook: {{url: \"http://{}/hook\", type: slack}}\n", server.host());
+    let failed =
+        r#"{"version": 1, "outcome": "failed", "reason": "no database", "release": "shop", "imageTag": "v2", "previousImageTag": "v1"}"#;
+    let app = App::new().values(&values).committed().cluster("test", "registry: r.example.com\n").using("test");
+    let app = app.file("failed.json", failed).file("short.json", r#"{"version": 1, "release": "shop", "imageTag": "v2"}"#);
+    for file in ["failed.json", "short.json"] {
+        let mut command = app.command(std::path::Path::new(env!("CARGO_BIN_EXE_lain-notify")));
+        command.args(["deploy", "--strict", "--result", file]);
+        app.run_command(command).exits(0);
+    }
+    let told: Vec<String> = server.asked().into_iter().map(|asked| asked.body).collect();
+    assert!(told[0].contains("deploy shop: failed") && told[0].contains("reason: no database"), "{told:?}");
+    assert!(told[1].contains("deploy shop: done") && !told[1].contains("reason"), "{told:?}");
+}

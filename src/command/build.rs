@@ -6,11 +6,12 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Command;
-use crate::command::deploy::{answer, tell};
+use crate::command::deploy::tell;
 use crate::error::Result;
 use crate::images::{self, Goal, ImageResult, Images, Options};
 use crate::release::deploy::{self, Wanted};
 use crate::release::deployed::DeployAnswer;
+use crate::release::story::Story;
 use crate::session::Session;
 use crate::ui::{Answer, Format};
 
@@ -58,13 +59,15 @@ impl Command for Build {
         if !self.deploy {
             return images::print(session, &results);
         }
-        if session.ui.format() != Format::Text {
-            let deployed = deploy::deploy(session, &Wanted::default())?;
-            return session.ui.answer(&BuiltAndDeployed { deployed: answer(session, &deployed)?, images: &results });
+        let story = Story::begin(&session.ui);
+        if session.ui.format() == Format::Text {
+            images::print(session, &results)?;
+            deploy::deploy(session, &Wanted::default(), &story)?;
+            return tell(session, false);
         }
-        images::print(session, &results)?;
-        deploy::deploy(session, &Wanted::default())?;
-        tell(session, false)
+        deploy::deploy(session, &Wanted::default(), &story)?;
+        let Some(deployed) = DeployAnswer::of(session, &story, None) else { return Ok(()) }; // it knows its release by now
+        session.ui.answer(&BuiltAndDeployed { deployed, images: &results })
     }
 }
 

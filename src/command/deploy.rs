@@ -1,17 +1,21 @@
 //! `lain deploy`: the app, as its values say, running in the cluster.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 
 use super::Command;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::globals;
 use crate::model::app::ProcKind;
 use crate::model::image::ImageReference;
-use crate::release::deploy::{self, Deployed, Wanted, Which};
+use crate::release::deploy::{self, Wanted, Which};
 use crate::release::deployed::DeployAnswer;
 use crate::release::links;
+use crate::release::story::Story;
+use crate::render::report;
 use crate::resolved::Asked;
 use crate::session::Session;
 use crate::ui::{Answer, Format, Surface, TEXT};
@@ -44,6 +48,9 @@ pub struct Deploy {
     /// Longest time for helm and for the rollout: 10m, 1h30m, or seconds; without it, that of the longest job, 5m at least
     #[arg(long, value_name = "TIME", value_parser = globals::timeout)]
     timeout: Option<Duration>,
+    /// Write what happened to an HTML page: phases, events, the ends of logs; also where the deploy fails
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    report: Option<PathBuf>,
 }
 
 impl Command for Deploy {
@@ -66,6 +73,10 @@ impl Deploy {
             return Err(Error::usage("--build and --ignore-lint do not go together: what is not checked is not built")
                 .hint("lain build --push && lain deploy --ignore-lint"));
         }
+        if let Some(folder) = self.report.as_deref().and_then(Path::parent).filter(|it| !it.as_os_str().is_empty() && !it.is_dir()) {
+            let folder = folder.display();
+            return Err(Error::usage(format!("--report: there is no folder {folder}")).hint(format!("mkdir -p {folder}")));
+        }
         session.resolve(Asked::set(&self.set))?;
         let wanted = Wanted {
             which,
@@ -81,24 +92,26 @@ impl Deploy {
             session.ui.say("nothing was changed; lain deploy without --dry-run does it");
             return Ok(());
         }
-        let deployed = deploy::deploy(session, &wanted)?;
-        if session.ui.format() != Format::Text {
-            return session.ui.answer(&answer(session, &deployed)?);
+        let story = Story::begin(&session.ui);
+        let outcome = deploy::deploy(session, &wanted, &story);
+        let answer = DeployAnswer::of(session, &story, outcome.as_ref().err());
+        if let (Some(path), Some(answer)) = (&self.report, &answer) {
+            let written = report::page(answer).and_then(|page| files::write_new(path, page.as_bytes()));
+            match (written, &outcome) {
+                (Err(error), Ok(())) => return Err(error),
+                (Err(error), Err(_)) => session.ui.warning(&error), // what failed matters more
+                (Ok(()), _) => session.ui.say(&format!("report: {}", path.display())),
+            }
         }
-        tell(session, self.wait)
+        match (session.ui.format(), answer) {
+            // Variables of a deploy that is not would be taken for one that is.
+            (Format::Dotenv, _) if outcome.is_err() => {}
+            (Format::Text, _) | (_, None) => {}
+            (_, Some(answer)) => session.ui.answer(&answer)?,
+        }
+        outcome?;
+        if session.ui.format() == Format::Text { tell(session, self.wait) } else { Ok(()) }
     }
-}
-
-/// What a deploy came to, for programs.
-pub(super) fn answer(session: &Session, deployed: &Deployed) -> Result<DeployAnswer> {
-    Ok(DeployAnswer {
-        version: 1,
-        release: deployed.release.clone(),
-        cluster: session.cluster_name(),
-        image_tag: deployed.tag.clone(),
-        urls: links::urls(session.app()?, session.cluster()?),
-        executor: session.env.executor(),
-    })
 }
 
 /// What people want to know after a deploy.

@@ -7,7 +7,7 @@ use clap::Args;
 use super::Command;
 use crate::error::{Error, Result};
 use crate::release::announce::{self, DeployMessage};
-use crate::release::deployed::DeployAnswer;
+use crate::release::deployed::{DeployAnswer, Outcome};
 use crate::session::Session;
 
 /// Send the message about a deploy
@@ -32,7 +32,15 @@ impl Command for NotifyDeploy {
         if result.version != 1 {
             return Err(Error::failed(format!("{}: version {} is newer than this lain-notify", self.result.display(), result.version)));
         }
-        let message = DeployMessage { action: "deploy", release: result.release, tag: result.image_tag, ..DeployMessage::default() };
+        let failure = (result.outcome != Outcome::Deployed).then(|| result.reason.unwrap_or_else(|| "it failed".to_owned()));
+        let message = DeployMessage {
+            action: "deploy",
+            release: result.release,
+            tag: result.image_tag,
+            previous_tag: result.previous_image_tag,
+            failure,
+            ..DeployMessage::default()
+        };
         if announce::send_message(session, &message, self.strict)? {
             session.ui.done("sent");
         }

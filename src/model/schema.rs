@@ -30,7 +30,8 @@ pub(crate) fn keys(schema: &'static Json, definition: Option<&str>) -> impl Iter
     at["properties"].as_object().into_iter().flat_map(|map| map.keys().map(String::as_str))
 }
 
-fn of<T: JsonSchema>(title: &str) -> Json {
+/// The schema of a type.
+pub(crate) fn of<T: JsonSchema>(title: &str) -> Json {
     let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value();
     // What it is comes first.
     let head = serde_json::json!({"$schema": schema["$schema"], "title": title, "description": schema["description"]});

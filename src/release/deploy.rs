@@ -9,9 +9,10 @@ use super::announce::{self, DeployMessage};
 use super::handle::{Handle, for_words};
 use super::image::{Asked, changes_to_build, require_image};
 use super::record::Record;
+use super::story::Story;
 use super::{mend, pending, rollback, rollout, secrets};
 use crate::checks;
-use crate::cluster::follow::{Follower, PAUSE};
+use crate::cluster::follow::{End, Follower, PAUSE};
 use crate::cluster::objects::{Job, List, Metadata, Named};
 use crate::cluster::trouble::Trouble;
 use crate::error::{Error, Kind, Result};
@@ -65,24 +66,16 @@ pub(crate) struct Wanted {
     pub timeout: Option<Duration>,
 }
 
-/// What a deploy came to.
-#[derive(Clone, Debug)]
-pub(crate) struct Deployed {
-    /// The release.
-    pub release: String,
-    /// Its image tag.
-    pub tag: String,
-}
-
-/// Deploys.
+/// Deploys; the story gets to know how it goes.
 ///
 /// # Errors
 /// Lint, the image or another run forbids it, or the cluster does not become what it is to be.
-pub(crate) fn deploy(session: &Session, wanted: &Wanted) -> Result<Deployed> {
-    let run = Run::begin(session, wanted)?;
+pub(crate) fn deploy(session: &Session, wanted: &Wanted, story: &Story<'_>) -> Result<()> {
+    let run = Run::begin(session, wanted, story)?;
     let release = run.handle.name.clone();
     let ready = run.prepare()?;
     let tag = &ready.tag;
+    story.knows(|facts| facts.previous_tag.clone_from(&ready.previous_tag));
     let left = |failure: &Error| pending::left_by_deploy(&run.handle.kubectl, &release, &ready.id, ready.newest, &failure.to_string());
     let outcome = run.apply(&ready);
     let outcome = match outcome {
@@ -96,7 +89,10 @@ pub(crate) fn deploy(session: &Session, wanted: &Wanted) -> Result<Deployed> {
     let previous_tag = ready.previous_tag.clone();
     let message =
         DeployMessage { action: "deploy", release: release.clone(), tag: tag.clone(), previous_tag, failure, ..DeployMessage::default() };
-    let told = announce::tell(session, &message);
+    let told = {
+        let _phase = story.phase("message");
+        announce::tell(session, &message)
+    };
     outcome?; // first: what failed matters more than that nobody could be told
     told?;
     session.ui.done(&format!("deployed {release} with image tag {tag} to cluster {}", run.handle.cluster));
@@ -108,7 +104,7 @@ pub(crate) fn deploy(session: &Session, wanted: &Wanted) -> Result<Deployed> {
     if run.has_tests() {
         run.test().map_err(|error| if error.kind() == Kind::Failed { left(&error).advise(error) } else { error })?;
     }
-    Ok(Deployed { release, tag: ready.tag })
+    Ok(())
 }
 
 /// What would be sent, from the same values; nothing is created, built or mended on the way.
@@ -116,7 +112,8 @@ pub(crate) fn deploy(session: &Session, wanted: &Wanted) -> Result<Deployed> {
 /// # Errors
 /// Lint forbids it, or helm or the server refuses.
 pub(crate) fn preview(session: &Session, wanted: &Wanted) -> Result<String> {
-    let run = Run::begin(session, wanted)?;
+    let story = Story::begin(&session.ui);
+    let run = Run::begin(session, wanted, &story)?;
     let (_, values) = run.values(&secrets::current_checksum(&run.handle.kubectl, run.app)?)?;
     let out = run.upgrade(&values)?.arg("--dry-run").read().map_err(|error| {
         let unreadable = error.tool().is_some_and(|tool| tool.says("current release manifest"));
@@ -132,6 +129,7 @@ struct Run<'s> {
     values: &'s Resolved,
     app: &'s App,
     wanted: &'s Wanted,
+    story: &'s Story<'s>,
     server: Option<Version>,
     /// What runs, where that is wanted.
     running: Option<Running>,
@@ -177,9 +175,14 @@ impl Running {
 
 impl<'s> Run<'s> {
     /// What forbids a deploy before the cluster is looked at.
-    fn begin(session: &'s Session, wanted: &'s Wanted) -> Result<Self> {
+    fn begin(session: &'s Session, wanted: &'s Wanted, story: &'s Story<'s>) -> Result<Self> {
         session.require_cluster()?;
         let values = session.resolved()?;
+        let (app, target) = (values.app().ok(), session.target().ok());
+        story.knows(|facts| {
+            facts.release = app.map(|app| app.release().to_owned());
+            facts.namespace = target.and_then(|target| target.namespace);
+        });
         if wanted.build {
             refuse_foreign_build(values)?;
         }
@@ -191,6 +194,7 @@ impl<'s> Run<'s> {
         let uncommitted = if wanted.build && is_head { changes_to_build(session, wanted.dirty)? } else { None };
         session.remote_url()?; // a missing git is said before anything is done
         if !session.globals.ignore_lint && wanted.which == Which::New {
+            let _phase = story.phase("checks");
             checks::require(session)?;
         }
         let app = values.app()?;
@@ -210,13 +214,14 @@ impl<'s> Run<'s> {
             }
         };
         let server = warn_of_skew(session, &handle.kubectl)?;
-        Ok(Self { session, handle, values, app, wanted, server, running, uncommitted })
+        Ok(Self { session, handle, values, app, wanted, story, server, running, uncommitted })
     }
 
     /// Makes sure of everything that the upgrade relies on.
     fn prepare(&self) -> Result<Ready> {
         let Handle { name: release, helm, kubectl, .. } = &self.handle;
         let (session, app) = (self.session, self.app);
+        let _phase = self.story.phase("preparation");
         let history = helm.history(release)?;
         let history = if self.unstick(&history)? { helm.history(release)? } else { history };
         let checksum = secrets::ensure(&session.ui, kubectl, app)?;
@@ -224,8 +229,15 @@ impl<'s> Run<'s> {
         let id = run_id();
         values.add(pending::ID, id.clone());
         values.add(pending::TIMEOUT, self.limits()?.most.as_secs().to_string());
+        self.story.knows(|facts| {
+            facts.tag = Some(tag.clone());
+            facts.image = self.image().map(ToString::to_string);
+        });
         let uncommitted = self.uncommitted.as_deref();
-        require_image(session, app, &Asked { image: self.image(), tag: &tag, build: self.wanted.build, uncommitted })?;
+        {
+            let _phase = self.story.phase("image");
+            require_image(session, app, &Asked { image: self.image(), tag: &tag, build: self.wanted.build, uncommitted })?;
+        }
         label_nodes(session, kubectl, app, release)?;
         delete_finished_jobs(kubectl, app, release)?;
         let generations = self.generations()?;
@@ -337,30 +349,42 @@ impl<'s> Run<'s> {
     fn apply(&self, ready: &Ready) -> Result<()> {
         let Handle { session, name: release, kubectl, .. } = &self.handle;
         let selector = self.handle.selector(self.app);
-        let mut follower = rollout::follower(&session.ui, kubectl, &selector);
+        let story = self.story;
+        let mut follower = rollout::follower_with(&session.ui, kubectl, &selector, |event, line| story.saw(event, line));
         follower.start_from_now()?;
         {
+            let _phase = story.phase("upgrade");
             let _section = session.ui.section("helm_upgrade", &format!("helm upgrade --install {release}"));
             let call = self.upgrade(&ready.values)?.args(ready.known.flags().iter().copied());
             let Upgraded { out, stuck } = self.upgrade_watched(&call, &mut follower)?;
             session.ui.detail(&String::from_utf8_lossy(&out.stdout));
             if !out.ok() {
+                if let Some((trouble, Some(log))) = &stuck {
+                    story.log(format!("{}/{}", trouble.kind, trouble.name), log);
+                }
                 // helm's own words would be about the signal that ended it.
                 return Err(match stuck {
                     Some((trouble, log)) if self.goes_back()? => rollout::gone(&session.ui, &trouble, log),
                     Some((trouble, log)) => rollout::stuck(&session.ui, &trouble, log),
                     None => {
-                        show_failed_jobs(session, kubectl, &selector);
+                        show_failed_jobs(session, kubectl, &selector, story);
                         call.failure(out.code, &out.stderr)
                     }
                 });
             }
             session.ui.raw(out.stderr.as_bytes());
+            story.knows(|facts| facts.revision = Some(ready.newest + 1));
         }
         // helm's tests ask the new pods, so these must be ready first.
         if self.wanted.wait || self.has_tests() || session.env.is_ci() || session.ui.surface() == Surface::Terminal {
             let _section = session.ui.section("rollout", &format!("rollout of {release}"));
-            let view = rollout::until_ready(&session.ui, &mut follower, self.limits()?.timeout)?;
+            let _phase = story.phase("rollout");
+            let timeout = self.limits()?.timeout;
+            let end = follower.until_the_end(timeout)?;
+            if let End::Stuck { trouble, log: Some(log), .. } = &end {
+                story.log(format!("{}/{}", trouble.kind, trouble.name), log);
+            }
+            let view = rollout::verdict(&session.ui, end, timeout)?;
             for job in view.jobs.iter().filter(|job| job.state == "running" && job.id.is_some() && !job.is_hook) {
                 session.ui.say(&format!("job {} runs on: kubectl logs --follow job/{}", job.name, job.name));
             }
@@ -395,6 +419,7 @@ impl<'s> Run<'s> {
     fn test(&self) -> Result<()> {
         let Handle { session, name: release, helm, .. } = &self.handle;
         let _section = session.ui.section("helm_test", &format!("helm test {release}"));
+        let _phase = self.story.phase("tests");
         let timeout = self.limits()?.timeout;
         let tests = self.app.tests.as_ref().map_or(1, |tests| tests.len().max(1));
         let out = helm.test(release, Limits { timeout, most: timeout * u32::try_from(tests).unwrap_or(1) })?;
@@ -402,6 +427,7 @@ impl<'s> Run<'s> {
         if out.ok() {
             return Ok(());
         }
+        self.story.log("tests".into(), &String::from_utf8_lossy(&out.stdout));
         session.ui.raw(out.stderr.as_bytes());
         Err(Error::failed(format!("release {release} is deployed, but its tests fail")).hint("lain logs"))
     }
@@ -492,12 +518,13 @@ fn delete_finished_jobs(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Resu
     Ok(())
 }
 
-fn show_failed_jobs(session: &Session, kubectl: &Kubectl<'_>, selector: &str) {
+fn show_failed_jobs(session: &Session, kubectl: &Kubectl<'_>, selector: &str, story: &Story<'_>) {
     let Ok(list) = kubectl.select::<List<Job>>("jobs", selector) else { return };
     for Job { metadata: Metadata { name, .. }, .. } in list.items.iter().filter(|job| job.status.failed > 0) {
         if let Some(log) = kubectl.log_end(format!("job/{name}")) {
             session.ui.say(&format!("the end of the log of job {name}:"));
             session.ui.say(&crate::ui::printable(&log));
+            story.log(format!("job/{name}"), &log);
         }
     }
 }

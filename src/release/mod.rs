@@ -18,4 +18,5 @@ pub(crate) mod rollout;
 pub(crate) mod secret_data;
 pub(crate) mod secret_text;
 pub(crate) mod secrets;
+pub(crate) mod story;
 pub(crate) mod versions;

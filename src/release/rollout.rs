@@ -11,25 +11,39 @@ use crate::tools::kubectl::Kubectl;
 use crate::ui::{Ui, printable};
 
 /// Follows what `selector` selects, a line for whatever changes.
-pub(crate) fn follower<'a>(ui: &'a Ui, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Follower<'a> {
+fn follower<'a>(ui: &'a Ui, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Follower<'a> {
+    follower_with(ui, kubectl, selector, |_, _| ())
+}
+
+/// The same; each thing seen, and its line, goes to `also` as well.
+pub(crate) fn follower_with<'a>(
+    ui: &'a Ui,
+    kubectl: &'a Kubectl<'a>,
+    selector: &'a str,
+    mut also: impl FnMut(&Event, &str) + 'a,
+) -> Follower<'a> {
     let begun = Instant::now();
-    Follower::new(Selected::new(kubectl, selector), &Wall, move |event| ui.say(&line(event, begun.elapsed())))
+    Follower::new(Selected::new(kubectl, selector), &Wall, move |event| {
+        let line = line(event, begun.elapsed());
+        ui.say(&line);
+        also(event, &line);
+    })
 }
 
 /// Follows until everything is ready, something cannot become ready, or time is up. Returns what there was at the end.
 ///
 /// # Errors
-/// As [`until_ready`].
+/// As [`verdict`], or the server does not answer.
 pub(crate) fn follow(ui: &Ui, kubectl: &Kubectl<'_>, selector: &str, timeout: Duration) -> Result<View> {
-    until_ready(ui, &mut follower(ui, kubectl, selector), timeout)
+    verdict(ui, follower(ui, kubectl, selector).until_the_end(timeout)?, timeout)
 }
 
-/// Follows on until everything is ready.
+/// What the end of a rollout comes to, after so long a time at most.
 ///
 /// # Errors
-/// Something cannot become ready (the pod's own words and the end of its log are shown), it takes too long, or the server does not answer.
-pub(crate) fn until_ready(ui: &Ui, follower: &mut Follower<'_>, timeout: Duration) -> Result<View> {
-    match follower.until_the_end(timeout)? {
+/// Something cannot become ready (the pod's own words and the end of its log are shown), or it takes too long.
+pub(crate) fn verdict(ui: &Ui, end: End, timeout: Duration) -> Result<View> {
+    match end {
         End::Ready(view) => Ok(view),
         End::Stuck { trouble, log, warnings } => {
             show_warnings(ui, &warnings);

@@ -2,14 +2,14 @@
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
 use crate::values::write::to_yaml;
 
-/// Fills a template; its filter `yaml` makes one scalar on one line of a text. Every text goes in as it is.
+/// Fills a template; its filter `yaml` makes one scalar on one line of a text. Every text goes in as it is, or escaped in `report.html`.
 ///
 /// # Errors
 /// The template is off: a fault of lain's own.
@@ -17,8 +17,9 @@ pub(super) fn fill(name: &str, template: &str, facts: impl Serialize) -> Result<
     let off = |error: minijinja::Error| Error::failed(format!("{name}: {error}"));
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_auto_escape_callback(|name| if name == "report.html" { AutoEscape::Html } else { AutoEscape::None });
     environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build().map_err(off)?);
+    environment.add_filter("percent", |share: f64| format!("{:.3}", share.clamp(0.0, 100.0)));
     environment.add_filter("yaml", |text: String| scalar(&text));
     environment.render_named_str(name, template, Serde(facts)).map_err(off)
 }

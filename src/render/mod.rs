@@ -7,3 +7,4 @@ pub mod dockerignore;
 mod fill;
 pub(crate) mod glob;
 pub(crate) mod message;
+pub(crate) mod report;

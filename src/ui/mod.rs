@@ -258,7 +258,8 @@ impl Ui {
         change(&mut self.flags.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn aimed(&self, hint: &str) -> String {
+    /// A hint with the flags that make it go to the same cluster when it is pasted.
+    pub(crate) fn aimed(&self, hint: &str) -> String {
         self.flags.lock().unwrap_or_else(PoisonError::into_inner).at(hint)
     }
 

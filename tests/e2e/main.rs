@@ -7,6 +7,7 @@ mod flow;
 mod get_values;
 mod logs;
 mod notify;
+mod report;
 mod restart;
 mod support;
 mod upgrade;
