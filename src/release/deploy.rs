@@ -9,7 +9,7 @@ use super::announce::{self, DeployMessage};
 use super::handle::{Handle, for_words};
 use super::image::{Asked, changes_to_build, require_image};
 use super::record::Record;
-use super::{mend, pending, rollback, rollout, secrets};
+use super::{history, mend, pending, rollback, rollout, secrets};
 use crate::checks;
 use crate::cluster::follow::{Follower, PAUSE};
 use crate::cluster::objects::{Job, List, Metadata, Named};
@@ -224,6 +224,9 @@ impl<'s> Run<'s> {
         let id = run_id();
         values.add(pending::ID, id.clone());
         values.add(pending::TIMEOUT, self.limits()?.most.as_secs().to_string());
+        if self.wanted.which == Which::Running {
+            values.add(history::ACTION, "redeploy".to_owned());
+        }
         let uncommitted = self.uncommitted.as_deref();
         require_image(session, app, &Asked { image: self.image(), tag: &tag, build: self.wanted.build, uncommitted })?;
         label_nodes(session, kubectl, app, release)?;
