@@ -36,6 +36,7 @@ const NAMES: &[(&str, &str, Names)] = &[
     ("restart", "procs", procs),
     ("delete", "release", apps),
     ("get-values", "release", apps),
+    ("history", "release", apps),
     ("deploy", "set", image_tags),
     ("template", "set", image_tags),
 ];

@@ -95,6 +95,7 @@ commands! {
         Env(command::env::EnvCommand),
         Secret(command::secret::Secret),
         Version(command::version::Version),
+        History(command::history::History),
         GetValues(command::get_values::GetValues),
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod dockerfile;
 pub(crate) mod dockerignore;
 pub(crate) mod env;
 pub(crate) mod get_values;
+pub(crate) mod history;
 pub(crate) mod image;
 pub(crate) mod init;
 pub(crate) mod lint;

@@ -10,7 +10,7 @@ use super::handle::{Handle, for_words};
 use super::image::{Asked, changes_to_build, require_image};
 use super::record::Record;
 use super::story::Story;
-use super::{mend, pending, rollback, rollout, secrets};
+use super::{history, mend, pending, rollback, rollout, secrets};
 use crate::checks;
 use crate::cluster::follow::{End, Follower, PAUSE};
 use crate::cluster::objects::{Job, List, Metadata, Named};
@@ -233,6 +233,9 @@ impl<'s> Run<'s> {
             facts.tag = Some(tag.clone());
             facts.image = self.image().map(ToString::to_string);
         });
+        if self.wanted.which == Which::Running {
+            values.add(history::ACTION, "redeploy".to_owned());
+        }
         let uncommitted = self.uncommitted.as_deref();
         {
             let _phase = self.story.phase("image");

@@ -6,6 +6,7 @@ pub(crate) mod delete;
 pub(crate) mod deploy;
 pub(crate) mod deployed;
 pub(crate) mod handle;
+pub(crate) mod history;
 mod image;
 pub(crate) mod links;
 pub(crate) mod mend;

@@ -22,7 +22,7 @@ use crate::tools::kubectl::Kubectl;
 const MOST: u64 = 64 << 20;
 
 /// Helm values that differ from run to run though the same runs. Secrets are no part of a release, so their checksum is none either.
-const OF_A_RUN: [&str; 4] = ["deploy_id", "deploy_timeout", "secretsChecksum", "user"];
+const OF_A_RUN: [&str; 5] = ["deploy_action", "deploy_id", "deploy_timeout", "secretsChecksum", "user"];
 
 /// JSON whose values are passed on as they are: reading them would lose digits of numbers.
 type Raw = IndexMap<String, Box<RawValue>>;
@@ -52,7 +52,7 @@ impl Record {
         let list: Json = kubectl.select("secrets", &format!("owner=helm,name={release}"))?;
         let secrets = list["items"].as_array().cloned().unwrap_or_default();
         let mut records = secrets.into_iter().map(Self::of).collect::<Result<Vec<_>>>()?;
-        records.sort_by_key(|record| record.release.get("version").and_then(|raw| raw.get().parse::<u64>().ok()));
+        records.sort_by_key(Self::revision);
         Ok(records)
     }
 
@@ -93,14 +93,27 @@ impl Record {
 
     /// One of helm's times: `last_deployed`, `deleted`; helm writes the year 1 for never.
     pub(crate) fn time(&self, key: &str) -> Option<Timestamp> {
-        let info: Json = serde_json::from_str(self.release.get("info")?.get()).ok()?;
-        info[key].as_str()?.parse().ok().filter(|time: &Timestamp| time.as_second() > 0)
+        self.info(key)?.parse().ok().filter(|time: &Timestamp| time.as_second() > 0)
     }
 
     /// What helm or lain wrote of the revision: `Upgrade complete`, `Rollback to 3`.
     pub(crate) fn description(&self) -> Option<String> {
+        self.info("description")
+    }
+
+    /// Which revision; helm counts from 1.
+    pub(crate) fn revision(&self) -> Option<u32> {
+        self.release.get("version")?.get().parse().ok()
+    }
+
+    /// `deployed`, `superseded`, `failed`, `pending-upgrade`, ...
+    pub(crate) fn status(&self) -> Option<String> {
+        self.info("status")
+    }
+
+    fn info(&self, key: &str) -> Option<String> {
         let info: Json = serde_json::from_str(self.release.get("info")?.get()).ok()?;
-        info["description"].as_str().map(str::to_owned)
+        info[key].as_str().map(str::to_owned)
     }
 
     /// An annotation of the Secret; helm drops it when it writes the record anew.
@@ -122,7 +135,6 @@ impl Record {
         if !self.holds(ways) {
             return Ok(None);
         }
-        let broken = |error: serde_json::Error| Error::failed(format!("helm's record cannot be written: {error}"));
         let config = self.release.get("config").map_or("{}", |raw| raw.get());
         let config = ways.iter().try_fold(config.to_owned(), |config, way| removed(&config, way)).map_err(broken)?;
         self.release.insert("config".to_owned(), RawValue::from_string(config).map_err(broken)?);
@@ -140,17 +152,29 @@ impl Record {
     /// # Errors
     /// The record holds no description.
     pub(crate) fn with_manifest(mut self, manifest: &str, note: &str) -> Result<Json> {
-        let broken = |error: serde_json::Error| Error::failed(format!("helm's record cannot be written: {error}"));
+        self.release.insert("manifest".to_owned(), serde_json::value::to_raw_value(manifest).map_err(broken)?);
+        self.with_note(note)
+    }
+
+    /// The Secret with a word for `helm history` behind what it says already.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub(crate) fn with_note(mut self, note: &str) -> Result<Json> {
         let info = self.release.get("info").map_or("{}", |raw| raw.get());
         let mut info: Raw = serde_json::from_str(info).map_err(broken)?;
         let before: String = info.get("description").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
         let description = if before.contains(note) { before } else { format!("{before}; {note}") };
         info.insert("description".to_owned(), serde_json::value::to_raw_value(&description).map_err(broken)?);
         self.release.insert("info".to_owned(), serde_json::value::to_raw_value(&info).map_err(broken)?);
-        self.release.insert("manifest".to_owned(), serde_json::value::to_raw_value(manifest).map_err(broken)?);
         self.secret["data"]["release"] = pack(&self.release).map_err(broken)?.into();
         Ok(self.secret)
     }
+}
+
+#[allow(clippy::needless_pass_by_value)] // as map_err wants it
+fn broken(error: serde_json::Error) -> Error {
+    Error::failed(format!("helm's record cannot be written: {error}"))
 }
 
 /// A JSON map without what stands at the end of a way; as it is where nothing does.

@@ -3,7 +3,7 @@
 use super::announce::{self, DeployMessage};
 use super::handle::{Handle, for_words};
 use super::record::Record;
-use super::{mend, pending, rollout};
+use super::{history, mend, pending, rollout};
 use crate::error::{Error, Kind, Result};
 use crate::model::app::App;
 use crate::model::tag::sha_of_tag;
@@ -162,6 +162,7 @@ pub(crate) fn back_to(handle: &Handle<'_>, from: u32, to: u32) -> Result<()> {
     let error = match call.capture() {
         Ok(out) if out.ok() => {
             session.ui.raw(&out.stdout);
+            history::sign_rollback(handle, from + 1);
             return Ok(());
         }
         Ok(out) => call.failure(out.code, &out.stderr),
