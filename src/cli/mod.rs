@@ -96,6 +96,7 @@ commands! {
         Secret(command::secret::Secret),
         Version(command::version::Version),
         GetValues(command::get_values::GetValues),
+        Admin(command::admin::Admin),
     }
 }
 

@@ -5,6 +5,7 @@ mod chart;
 mod faults;
 mod flow;
 mod get_values;
+mod lock;
 mod logs;
 mod notify;
 mod restart;
