@@ -11,7 +11,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Build", &["build", "prepare", "push", "run", "save", "image", "tags"]),
     ("Deploy", &["use", "deploy", "env", "secret", "wait"]),
     ("Look", &["status", "logs", "x", "version", "history", "get-values"]),
-    ("Repair", &["rollback", "redeploy", "restart", "delete"]),
+    ("Repair", &["rollback", "redeploy", "restart", "delete", "admin"]),
     ("More", &["send-msg", "completions", "man"]),
 ];
 /// Cells of a command's name and the space behind it.

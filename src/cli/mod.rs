@@ -97,6 +97,7 @@ commands! {
         Version(command::version::Version),
         History(command::history::History),
         GetValues(command::get_values::GetValues),
+        Admin(command::admin::Admin),
     }
 }
 

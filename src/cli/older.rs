@@ -23,37 +23,9 @@ const OLDER: &[Older] = &[
 
 const NOTHING_WAITS: &str = "nothing in the cluster deletes an app later on yet";
 
-/// Those behind `admin`, and what to type instead.
-const ADMIN: &[(&str, &str)] = &[
-    ("", "kubectl get pods --all-namespaces"),
-    ("delete-bad-ing", "kubectl get ingress && kubectl delete ingress NAME"),
-    ("delete-bad-pod", "kubectl get pods && kubectl delete pod NAME"),
-    ("cleanup-registry", "lain tags # the registry's own rules delete old ones"),
-    ("list-images", "lain tags # of one app, in its folder"),
-    ("list-singletons", "kubectl get deployments"),
-    ("status", "kubectl get pods,ingress --all-namespaces"),
-    ("x", "kubectl exec POD -- COMMAND"),
-    ("stop-cvm", MACHINES),
-    ("start-cvm", MACHINES),
-    ("turn", MACHINES),
-    ("list-waste", "lain lint # in the folder of an app"),
-    ("migrate-registry", "lain push IMAGE --pull --registry REGISTRY"),
-    ("list-unused-ingress", "kubectl get ingress"),
-    ("get", "kubectl get KIND --all-namespaces -o json | jq '.items[] | select(.metadata.annotations.KEY == \"VALUE\").metadata.name'"),
-    ("post-alerts", "amtool alert add NAME KEY=VALUE"),
-];
-
-const MACHINES: &str = "kubectl get nodes # machines are started and stopped where they are rented";
-
 /// What is said of a command that only the older tool has.
 pub(super) fn command<'w>(words: impl IntoIterator<Item = &'w str>) -> Option<Error> {
-    let mut words = words.into_iter();
-    let first = words.next()?;
-    if first == "admin" {
-        let verb = words.next().unwrap_or_default();
-        let (_, instead) = ADMIN.iter().find(|(known, _)| *known == verb)?;
-        return Some(known(format!("admin {verb}").trim_end(), "what concerns a whole cluster is not here yet").hint(*instead));
-    }
+    let first = words.into_iter().next()?;
     OLDER
         .iter()
         .find(|(behind, word, ..)| behind.is_empty() && *word == first)
@@ -88,7 +60,10 @@ mod tests {
     #[test]
     fn what_is_here_is_not_said_to_be_missing() {
         let top = Lain::command();
-        assert!(top.find_subcommand("admin").is_none());
+        let admin = top.find_subcommand("admin").expect("a command");
+        for (word, _) in crate::command::admin::OLDER {
+            assert!(admin.find_subcommand(word).is_none(), "{word}");
+        }
         for (command, word, ..) in OLDER {
             if command.is_empty() {
                 assert!(top.find_subcommand(word).is_none(), "{word}");

@@ -1,5 +1,6 @@
 //! One file a command, named after it: its flags (clap) and its verb.
 
+pub(crate) mod admin;
 pub(crate) mod build;
 pub(crate) mod compose;
 pub(crate) mod delete;

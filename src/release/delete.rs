@@ -3,10 +3,12 @@
 use serde_json::Value as Json;
 
 use super::handle::Handle;
+use super::lease::Doing;
+use super::lock::{Busy, Lock, hold};
 use super::{backups, mend, pending};
 use crate::error::{Error, Kind, Result};
 use crate::model::manifest::{Object, objects};
-use crate::tools::helm::{Revision, USUAL};
+use crate::tools::helm::{ReleaseInfo, Revision, USUAL};
 
 /// What becomes of the app's two Secrets, which are no part of a release.
 #[derive(Clone, Debug)]
@@ -23,18 +25,30 @@ pub(crate) enum Secrets {
 /// # Errors
 /// Data would go, another run is at work, `ask` does not agree, or helm or the server refuses.
 pub(crate) fn delete(handle: &Handle<'_>, secrets: &Secrets, force: bool, ask: impl FnOnce() -> Result<()>) -> Result<Option<Vec<String>>> {
-    let Handle { session, name: release, helm, kubectl, .. } = handle;
-    let Some(found) = helm.release(release)? else { return Ok(None) };
-    let number = found.revision.parse().ok();
-    if let Some(revision) = number.filter(|_| !force) {
-        handle.refuse_others(&Revision { revision, status: found.status, updated: found.updated, description: String::new() })?;
+    if handle.helm.release(&handle.name)?.is_none() {
+        return Ok(None);
     }
     let staying = guard_volumes(handle, force)?;
-    ask()?;
+    ask()?; // nobody else waits while this is thought about
+    let busy = if force { Busy::GoOn } else { Busy::usual(handle, USUAL.most) };
+    hold(handle, Doing::Delete, USUAL.most, busy, |lock| delete_locked(handle, lock, secrets, force))?;
+    Ok(Some(staying))
+}
+
+fn delete_locked(handle: &Handle<'_>, lock: &Lock<'_>, secrets: &Secrets, force: bool) -> Result<()> {
+    let Handle { session, name: release, helm, kubectl, .. } = handle;
+    lock.enter()?;
+    let found = helm.release(release)?; // it may be another by now
+    let number = found.as_ref().and_then(|found| found.revision.parse().ok());
+    if let Some((found, revision)) = found.as_ref().zip(number).filter(|_| !force) {
+        let ReleaseInfo { status, updated, .. } = found.clone();
+        handle.refuse_others(&Revision { revision, status, updated, description: String::new() })?;
+    }
     if let Some(revision) = number {
         mend::mend(&session.ui, kubectl, release, revision, None, &[], &[])?; // helm 3.17 would say no more than "failed to delete release"
     }
-    helm.uninstall(release, USUAL).map_err(|error| {
+    let uninstalled = if found.is_some() { helm.uninstall(release, USUAL) } else { Ok(()) };
+    uninstalled.map_err(|error| {
         if let Some(revision) = number {
             pending::mark_cut_off(kubectl, release, revision);
         }
@@ -57,7 +71,7 @@ pub(crate) fn delete(handle: &Handle<'_>, secrets: &Secrets, force: bool, ask: i
             }
         }
     }
-    Ok(Some(staying))
+    Ok(())
 }
 
 /// Refuses when volumes with data would go; returns the claims of `StatefulSets`, which neither helm nor Kubernetes deletes.

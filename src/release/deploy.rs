@@ -8,6 +8,8 @@ use serde_json::Value as Json;
 use super::announce::{self, DeployMessage};
 use super::handle::{Handle, for_words};
 use super::image::{Asked, changes_to_build, require_image};
+use super::lease::Doing;
+use super::lock::{Busy, Lock, hold};
 use super::record::Record;
 use super::story::Story;
 use super::{history, mend, pending, rollback, rollout, secrets};
@@ -18,6 +20,7 @@ use crate::cluster::trouble::Trouble;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt;
 use crate::model::app::{App, ProcKind};
+use crate::model::cluster::Cluster;
 use crate::model::image::ImageReference;
 use crate::model::tag::NO_GIT_TAG;
 use crate::model::text::text_of;
@@ -71,8 +74,28 @@ pub(crate) struct Wanted {
 /// # Errors
 /// Lint, the image or another run forbids it, or the cluster does not become what it is to be.
 pub(crate) fn deploy(session: &Session, wanted: &Wanted, story: &Story<'_>) -> Result<()> {
-    let run = Run::begin(session, wanted, story)?;
+    let uncommitted = asked(session, wanted)?;
+    let handle = match Handle::of_app(session) {
+        Ok(handle) => handle,
+        // Of values that cannot be read lint says more.
+        Err(error) => return checked(session, wanted, story).and(Err(error)),
+    };
+    story.knows(|facts| {
+        facts.release = Some(handle.name.clone());
+        facts.namespace = Some(handle.kubectl.namespace().to_owned());
+    });
+    let limits = limits(session.app()?, session.cluster()?, wanted);
+    let busy = Busy::usual(&handle, limits.timeout);
+    hold(&handle, Doing::Deploy, limits.most, busy, |lock| {
+        checked(session, wanted, story)?;
+        deploy_locked(&Run::begin(session, wanted, uncommitted, story)?, lock)
+    })
+}
+
+fn deploy_locked(run: &Run<'_>, lock: &Lock<'_>) -> Result<()> {
+    let (session, story) = (run.session, run.story);
     let release = run.handle.name.clone();
+    lock.enter()?;
     let ready = run.prepare()?;
     let tag = &ready.tag;
     story.knows(|facts| facts.previous_tag.clone_from(&ready.previous_tag));
@@ -113,7 +136,9 @@ pub(crate) fn deploy(session: &Session, wanted: &Wanted, story: &Story<'_>) -> R
 /// Lint forbids it, or helm or the server refuses.
 pub(crate) fn preview(session: &Session, wanted: &Wanted) -> Result<String> {
     let story = Story::begin(&session.ui);
-    let run = Run::begin(session, wanted, &story)?;
+    let uncommitted = asked(session, wanted)?;
+    checked(session, wanted, &story)?;
+    let run = Run::begin(session, wanted, uncommitted, &story)?;
     let (_, values) = run.values(&secrets::current_checksum(&run.handle.kubectl, run.app)?)?;
     let out = run.upgrade(&values)?.arg("--dry-run").read().map_err(|error| {
         let unreadable = error.tool().is_some_and(|tool| tool.says("current release manifest"));
@@ -174,29 +199,9 @@ impl Running {
 }
 
 impl<'s> Run<'s> {
-    /// What forbids a deploy before the cluster is looked at.
-    fn begin(session: &'s Session, wanted: &'s Wanted, story: &'s Story<'s>) -> Result<Self> {
-        session.require_cluster()?;
+    /// What is known of the release before anything is done to it.
+    fn begin(session: &'s Session, wanted: &'s Wanted, uncommitted: Option<String>, story: &'s Story<'s>) -> Result<Self> {
         let values = session.resolved()?;
-        let (app, target) = (values.app().ok(), session.target().ok());
-        story.knows(|facts| {
-            facts.release = app.map(|app| app.release().to_owned());
-            facts.namespace = target.and_then(|target| target.namespace);
-        });
-        if wanted.build {
-            refuse_foreign_build(values)?;
-        }
-        let is_head = wanted.which == Which::New && wanted.image.is_none() && values.chosen_tag()?.is_none();
-        if wanted.dirty && !is_head {
-            return Err(Error::usage("--dirty builds what is here, and another image was asked for").hint("lain deploy --build --dirty"));
-        }
-        // First: lint and helm are told the tag.
-        let uncommitted = if wanted.build && is_head { changes_to_build(session, wanted.dirty)? } else { None };
-        session.remote_url()?; // a missing git is said before anything is done
-        if !session.globals.ignore_lint && wanted.which == Which::New {
-            let _phase = story.phase("checks");
-            checks::require(session)?;
-        }
         let app = values.app()?;
         values.cluster()?; // links at the end read it
         let handle = Handle::of_app(session)?;
@@ -226,7 +231,7 @@ impl<'s> Run<'s> {
         let history = if self.unstick(&history)? { helm.history(release)? } else { history };
         let checksum = secrets::ensure(&session.ui, kubectl, app)?;
         let (tag, mut values) = self.values(&checksum)?;
-        let id = run_id();
+        let id = pending::run_id();
         values.add(pending::ID, id.clone());
         values.add(pending::TIMEOUT, self.limits()?.most.as_secs().to_string());
         self.story.knows(|facts| {
@@ -326,22 +331,12 @@ impl<'s> Run<'s> {
         Ok(if self.goes_back()? { call.arg(helm.rollback_flag()?) } else { call })
     }
 
-    /// The longest job, at least five minutes; `--timeout` wins. In all, what hooks may take one after another; the same again where helm goes back
-    /// by itself.
     fn limits(&self) -> Result<Limits> {
-        let most = |jobs: &mut dyn Iterator<Item = Duration>| jobs.max().unwrap_or_default().max(MIN_TIMEOUT);
-        let jobs = || self.app.procs().filter(|(kind, _, _)| *kind == ProcKind::Job).map(|(_, _, proc)| proc);
-        let takes = |seconds: Option<u64>| Duration::from_secs(seconds.unwrap_or(3600));
-        let timeout = self.wanted.timeout.unwrap_or_else(|| most(&mut jobs().map(|job| takes(job.active_deadline_seconds))));
-        let is_hook = |annotations: &Json| annotations["helm.sh/hook"].is_string();
-        let hooks = jobs().filter(|job| job.annotations.as_ref().is_some_and(is_hook));
-        let hooks: Duration = hooks.map(|job| takes(job.active_deadline_seconds)).sum();
-        let once = if self.wanted.timeout.is_some() { timeout } else { timeout.max(hooks) };
-        Ok(Limits { timeout, most: if self.goes_back()? { once * 2 } else { once } })
+        Ok(limits(self.app, self.values.cluster()?, self.wanted))
     }
 
     fn goes_back(&self) -> Result<bool> {
-        Ok(self.wanted.rollback_on_failure || self.values.cluster()?.rollback_on_failure.unwrap_or(false))
+        Ok(goes_back(self.values.cluster()?, self.wanted))
     }
 
     fn has_tests(&self) -> bool {
@@ -443,6 +438,50 @@ impl<'s> Run<'s> {
     }
 }
 
+/// What forbids a deploy at once. Returns what HEAD's image is without, in words, where it may be built.
+fn asked(session: &Session, wanted: &Wanted) -> Result<Option<String>> {
+    session.require_cluster()?;
+    let values = session.resolved()?;
+    if wanted.build {
+        refuse_foreign_build(values)?;
+    }
+    let is_head = wanted.which == Which::New && wanted.image.is_none() && values.chosen_tag()?.is_none();
+    if wanted.dirty && !is_head {
+        return Err(Error::usage("--dirty builds what is here, and another image was asked for").hint("lain deploy --build --dirty"));
+    }
+    // First: lint and helm are told the tag.
+    let uncommitted = if wanted.build && is_head { changes_to_build(session, wanted.dirty)? } else { None };
+    session.remote_url()?; // a missing git is said before anything is done
+    Ok(uncommitted)
+}
+
+/// What forbids a deploy of these values.
+fn checked(session: &Session, wanted: &Wanted, story: &Story<'_>) -> Result<()> {
+    if session.globals.ignore_lint || wanted.which == Which::Running {
+        return Ok(());
+    }
+    let _phase = story.phase("checks");
+    checks::require(session)
+}
+
+/// The longest job, at least five minutes; `--timeout` wins. In all, what hooks may take one after another; the same again where helm goes back
+/// by itself.
+fn limits(app: &App, cluster: &Cluster, wanted: &Wanted) -> Limits {
+    let most = |jobs: &mut dyn Iterator<Item = Duration>| jobs.max().unwrap_or_default().max(MIN_TIMEOUT);
+    let jobs = || app.procs().filter(|(kind, _, _)| *kind == ProcKind::Job).map(|(_, _, proc)| proc);
+    let takes = |seconds: Option<u64>| Duration::from_secs(seconds.unwrap_or(3600));
+    let timeout = wanted.timeout.unwrap_or_else(|| most(&mut jobs().map(|job| takes(job.active_deadline_seconds))));
+    let is_hook = |annotations: &Json| annotations["helm.sh/hook"].is_string();
+    let hooks = jobs().filter(|job| job.annotations.as_ref().is_some_and(is_hook));
+    let hooks: Duration = hooks.map(|job| takes(job.active_deadline_seconds)).sum();
+    let once = if wanted.timeout.is_some() { timeout } else { timeout.max(hooks) };
+    Limits { timeout, most: if goes_back(cluster, wanted) { once * 2 } else { once } }
+}
+
+fn goes_back(cluster: &Cluster, wanted: &Wanted) -> bool {
+    wanted.rollback_on_failure || cluster.rollback_on_failure.unwrap_or(false)
+}
+
 /// Another `build` without another `appname`: two builds would fight over one tag.
 fn refuse_foreign_build(values: &Resolved) -> Result<()> {
     let Some((build, place)) = values.foreign_build() else { return Ok(()) };
@@ -459,11 +498,6 @@ fn refuse_foreign_build(values: &Resolved) -> Result<()> {
         "lain build --deploy # always builds"
     };
     Err(build.span.error(why).hint(hint))
-}
-
-/// Tells this deploy from every other.
-fn run_id() -> String {
-    format!("{:x}-{:x}", jiff::Timestamp::now().as_nanosecond(), std::process::id())
 }
 
 /// The server's version. kubectl works within one minor version of it; more is said, not refused.

@@ -46,7 +46,7 @@ impl<'s> Handle<'s> {
         look::selector(&app.appname, &self.name)
     }
 
-    /// The one gate of all that changes a release: nothing begins while another run may be at work on its newest revision.
+    /// The one gate of all that changes a release, once its lock is held: nothing begins while another run may be at work on its newest revision.
     ///
     /// # Errors
     /// One may be; or the server does not answer.

@@ -1,15 +1,17 @@
 //! Who may be at work on a release, and what a run that is over left of it.
 //!
-//! helm has no lock: a revision that is being made is `pending-*`, and one whose helm was killed stays so. lain writes into the values of each
-//! deploy who makes it and how long it may take ([`ID`], [`TIMEOUT`]): before that time nobody is told to undo it.
+//! helm has no lock: a revision that is being made is `pending-*`, and one whose helm was killed stays so. lain's own runs hold a Lease meanwhile
+//! ([`super::lock`]): what one left half-way whose Lease ran out is cut off. For all others (no right to Leases, an older lain, helm by hand) the time
+//! tells: lain writes into the values of each deploy who makes it and how long it may take ([`ID`], [`TIMEOUT`]); before, nobody is told to undo it.
 
 use jiff::Timestamp;
 
+use super::lease::{Holder, shown};
 use super::record::{Record, secret_name};
 use crate::error::{Error, Kind, Result};
 use crate::tools::helm::{MARGIN, Revision};
 use crate::tools::kubectl::Kubectl;
-use crate::ui::printable;
+use crate::tools::processes;
 
 /// The helm value that tells one deploy from all others.
 pub(crate) const ID: &str = "deploy_id";
@@ -37,6 +39,11 @@ pub(crate) struct Work {
     within: i64,
     /// Nobody works on it any more, for sure.
     is_cut_off: bool,
+}
+
+/// Tells one run from every other.
+pub(crate) fn run_id() -> String {
+    format!("{:x}-{:x}", Timestamp::now().as_nanosecond(), std::process::id())
 }
 
 /// True for what helm writes before it begins.
@@ -114,15 +121,6 @@ impl Work {
         let until = self.until().filter(|_| is_under_way(&self.status));
         let until = until.map_or_else(String::new, |until| format!("; from {} on it counts as cut off", until.strftime("%H:%M:%S UTC")));
         error.hint(format!("lain status -s # wait until it is done, then the same command again{until}"))
-    }
-}
-
-/// `NAME-via-JOB_URL` for people, within bounds.
-pub(crate) fn shown(executor: &str) -> String {
-    let short = |text: &str| printable(text).replace('\n', " ").chars().take(200).collect::<String>();
-    match executor.split_once("-via-http") {
-        Some((name, rest)) => format!("{} (http{})", short(name), short(rest)),
-        None => short(executor),
     }
 }
 
@@ -220,6 +218,23 @@ pub(crate) fn mark_cut_off(kubectl: &Kubectl<'_>, release: &str, revision: u32) 
     if found {
         mark(&kubectl, release, revision);
     }
+}
+
+/// The same for a run whose lock was taken from it, or outlived it: of the newest revision, where that run may have made it.
+pub(crate) fn cut_off_work_of(kubectl: &Kubectl<'_>, release: &str, holder: &Holder) {
+    if processes::runs("helm", &[release, kubectl.namespace()]) {
+        return; // it outlived its lain on this machine: its time tells
+    }
+    let Some((revision, status)) = newest(kubectl, release).filter(|(_, status)| is_under_way(status)) else { return };
+    let Ok(record) = Record::fetch(kubectl, release, revision) else { return };
+    if Work::of(release, revision, &status, record.as_ref()).since.is_some_and(|since| holder.was_there(since)) {
+        mark(kubectl, release, revision);
+    }
+}
+
+/// The newest revision and how helm calls its state; none where there is none, or the server does not answer.
+pub(crate) fn newest(kubectl: &Kubectl<'_>, release: &str) -> Option<(u32, String)> {
+    revisions(kubectl, release)?.pop()
 }
 
 fn mark(kubectl: &Kubectl<'_>, release: &str, revision: u32) {

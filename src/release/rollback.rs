@@ -2,6 +2,8 @@
 
 use super::announce::{self, DeployMessage};
 use super::handle::{Handle, for_words};
+use super::lease::{Doing, shown};
+use super::lock::{Busy, Lock, hold};
 use super::record::Record;
 use super::{history, mend, pending, rollout};
 use crate::error::{Error, Kind, Result};
@@ -27,19 +29,25 @@ pub(crate) struct RolledBack {
 /// # Errors
 /// There is none, one rollback was done already, another run is at work, or helm or the server refuses.
 pub(crate) fn rollback(session: &Session, wait: bool) -> Result<RolledBack> {
-    let app = session.app()?;
     let handle = Handle::of_app(session)?;
-    let release = &handle.name;
+    let busy = Busy::usual(&handle, USUAL.most);
+    hold(&handle, Doing::Rollback, USUAL.most, busy, |lock| rollback_locked(&handle, lock, wait))
+}
+
+fn rollback_locked(handle: &Handle<'_>, lock: &Lock<'_>, wait: bool) -> Result<RolledBack> {
+    let Handle { session, name: release, .. } = handle;
+    let app = session.app()?;
+    lock.enter()?;
     let history = handle.helm.history(release)?;
     let Some(newest) = history.last() else {
         return Err(Error::failed(format!("there is no release {release} in this cluster")).hint("lain deploy"));
     };
     handle.refuse_others(newest)?;
-    let goal = next(&handle, newest, &history)?;
+    let goal = next(handle, newest, &history)?;
     let revision = goal.revision;
     let (previous_tag, tag) = (handle.tag_for_words(None)?, handle.tag_for_words(Some(revision))?.unwrap_or_default());
     session.ui.say(&preview(session, newest.revision, &goal, &tag)?);
-    back_to(&handle, newest.revision, revision)?;
+    back_to(handle, newest.revision, revision)?;
     announce::tell(
         session,
         &DeployMessage {
@@ -52,7 +60,7 @@ pub(crate) fn rollback(session: &Session, wait: bool) -> Result<RolledBack> {
         },
     )?;
     if wait {
-        follow(&handle, app)?;
+        follow(handle, app)?;
     }
     Ok(RolledBack { release: release.clone(), revision, tag })
 }
@@ -141,7 +149,7 @@ pub(super) fn known_of(session: &Session, record: Option<&Record>, tag: &str) ->
     words.extend(commit.map(|commit| format!("`{}`", printable(&commit.subject).replace('\n', " "))));
     let made = record.and_then(|record| record.time("last_deployed"));
     words.extend(made.map(|time| format!("of {}", time.strftime("%Y-%m-%d %H:%M:%S UTC"))));
-    words.extend(value("user").map(|user| format!("by {}", pending::shown(&user))));
+    words.extend(value("user").map(|user| format!("by {}", shown(&user))));
     Ok(words.join(", "))
 }
 

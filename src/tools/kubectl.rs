@@ -49,6 +49,11 @@ impl<'a> Kubectl<'a> {
         Self { ui: self.ui, target: self.target.clone(), is_last_word: true }
     }
 
+    /// Where it goes.
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// A kubectl command that runs as long as somebody wants it (`exec`, `logs --follow`), or that changes a kubeconfig; the target's flags come after
     /// the verb's words, operands after those.
     pub(super) fn call(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {

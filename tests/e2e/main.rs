@@ -6,6 +6,7 @@ mod faults;
 mod flow;
 mod get_values;
 mod history;
+mod lock;
 mod logs;
 mod notify;
 mod report;

@@ -1,0 +1,73 @@
+//! One object of the server by its path: `kubectl get|create|replace|delete --raw`.
+
+use serde_json::Value as Json;
+
+use super::call::Stop;
+use super::kubectl::Kubectl;
+use super::server::explain;
+use crate::error::Result;
+
+/// What is done at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// GET
+    Get,
+    /// POST, to the path of a list.
+    Create,
+    /// PUT
+    Replace,
+    /// DELETE
+    Delete,
+}
+
+/// What the server answers.
+#[derive(Clone, Debug)]
+pub(crate) enum Answered {
+    /// The object, as it is now; of a deletion, what the server says of it.
+    Object(Json),
+    /// There is none (404).
+    Absent,
+    /// There is one already, or it is another by now (409).
+    Taken,
+    /// This account may not (403).
+    Forbidden,
+}
+
+impl Kubectl<'_> {
+    /// Asks, or changes, one object by its path, unless another thread stops it. It is lain's own business: echoed with `--verbose` only.
+    ///
+    /// # Errors
+    /// kubectl is missing, the run is interrupted, or the server does not answer, or with something else.
+    pub(crate) fn raw(&self, method: Method, path: &str, body: Option<&Json>, stop: &Stop) -> Result<Answered> {
+        let verb = match method {
+            Method::Get => "get",
+            Method::Create => "create",
+            Method::Replace => "replace",
+            Method::Delete => "delete",
+        };
+        let call = self.question([verb]).option("--raw", path);
+        let call = match body {
+            Some(body) => call.args(["-f", "-"]).stdin(body.to_string()),
+            None => call,
+        };
+        let out = call.capture_until(stop)?;
+        if out.ok() {
+            return Ok(Answered::Object(serde_json::from_slice(&out.stdout).unwrap_or_default()));
+        }
+        let says = |words: &str| out.stderr.contains(words);
+        Ok(if says("(AlreadyExists)") || says("(Conflict)") {
+            Answered::Taken
+        } else if says("(Forbidden)") {
+            Answered::Forbidden
+        } else if says("(NotFound)") {
+            Answered::Absent
+        } else {
+            return Err(explain(&call, &out));
+        })
+    }
+
+    /// The namespace that all this goes to.
+    pub(crate) fn namespace(&self) -> &str {
+        self.target().namespace.as_deref().unwrap_or("default")
+    }
+}
