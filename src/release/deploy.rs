@@ -23,7 +23,7 @@ use crate::model::app::{App, ProcKind};
 use crate::model::cluster::Cluster;
 use crate::model::image::ImageReference;
 use crate::model::tag::NO_GIT_TAG;
-use crate::model::text::text_of;
+use crate::model::text::{Text, text_of};
 use crate::model::version::Version;
 use crate::resolved::Resolved;
 use crate::resolved::helm_values::HelmValues;
@@ -31,6 +31,7 @@ use crate::session::Session;
 use crate::tools::call::{Call, Captured, Stop};
 use crate::tools::helm::{Limits, Revision, USUAL};
 use crate::tools::kubectl::Kubectl;
+use crate::tools::server::is_forbidden;
 use crate::ui::Surface;
 
 /// Shortest time given to helm and to the rollout.
@@ -523,21 +524,34 @@ fn left_to_hpas(session: &Session, app: &App, release: &str) -> Vec<String> {
     autoscaled.map(|(name, _)| format!("{release}-{name}")).collect()
 }
 
-/// The nodes that a proc names get its label, and no others keep it.
+/// The nodes that a proc names get its label, and no others keep it. An account of one namespace may not: then that is an administrator's work.
 fn label_nodes(session: &Session, kubectl: &Kubectl<'_>, app: &App, release: &str) -> Result<()> {
     for (_, name, proc) in app.procs() {
         let Some(nodes) = proc.nodes.as_ref().filter(|nodes| !nodes.is_empty()) else { continue };
         let label = format!("{release}-{name}");
-        let have: List<Named> = kubectl.select("nodes", &label)?;
-        for Named { metadata: Metadata { name: node, .. } } in
-            have.items.iter().filter(|node| nodes.iter().all(|named| **named != node.metadata.name))
-        {
-            session.ui.say(&format!("node {node} is not among `nodes` of {name} any more: its label goes"));
-            kubectl.label_node(node, format!("{label}-"))?;
+        match label_nodes_of(session, kubectl, name, &label, nodes) {
+            Err(error) if is_forbidden(&error) => {
+                let words: Vec<&str> = nodes.iter().map(|node| &**node).collect();
+                let words = words.join(" ");
+                session.ui.warn(&format!(
+                    "this account may not look at or label nodes (403): pods of {name} find no node until an administrator has done it"
+                ));
+                session.ui.hint(&format!("kubectl label --overwrite nodes {words} {label}=true # by an administrator, where it is not done"));
+            }
+            other => other?,
         }
-        for node in nodes {
-            kubectl.label_node(node, format!("{label}=true"))?;
-        }
+    }
+    Ok(())
+}
+
+fn label_nodes_of(session: &Session, kubectl: &Kubectl<'_>, proc: &str, label: &str, nodes: &[Text]) -> Result<()> {
+    let have: List<Named> = kubectl.select("nodes", label)?;
+    for Named { metadata: Metadata { name: node, .. } } in have.items.iter().filter(|node| nodes.iter().all(|named| **named != node.metadata.name)) {
+        session.ui.say(&format!("node {node} is not among `nodes` of {proc} any more: its label goes"));
+        kubectl.label_node(node, format!("{label}-"))?;
+    }
+    for node in nodes {
+        kubectl.label_node(node, format!("{label}=true"))?;
     }
     Ok(())
 }

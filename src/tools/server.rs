@@ -46,6 +46,11 @@ pub(crate) fn may_pass(error: &Error) -> bool {
         && error.tool().is_none_or(|tool| !FINAL.iter().any(|words| tool.says(words)))
 }
 
+/// True where the server knows this account and does not allow it (403).
+pub(crate) fn is_forbidden(error: &Error) -> bool {
+    error.tool().is_some_and(|tool| tool.says("(Forbidden)") || tool.says("is forbidden: User "))
+}
+
 /// Captures a look-up, and tries again where the server or the way to it failed for a moment. Nothing that changes anything may come here.
 ///
 /// # Errors

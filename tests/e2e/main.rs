@@ -9,6 +9,7 @@ mod history;
 mod lock;
 mod logs;
 mod notify;
+mod rbac;
 mod report;
 mod restart;
 mod support;
