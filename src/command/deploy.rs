@@ -18,7 +18,9 @@ use crate::ui::{Answer, Format, Surface, TEXT};
 
 /// Deploy the app to the chosen cluster
 #[derive(Args, Debug)]
-#[command(after_help = "  lain deploy --build\n  lain deploy --set imageTag=TAG   # lain tags lists them\n  lain deploy --dry-run")]
+#[command(
+    after_help = "  lain deploy --build\n  lain deploy --set imageTag=TAG   # lain tags lists them\n  lain deploy --canary             # beside the app; lain set-canary-group goes on\n  lain deploy --dry-run"
+)]
 pub struct Deploy {
     /// A value on top of all files; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
@@ -32,6 +34,12 @@ pub struct Deploy {
     /// Follow the rollout until everything is ready and its jobs are done; always so on a terminal, in CI, and where the app has `tests`
     #[arg(long)]
     wait: bool,
+    /// As a canary beside the app: a release of its own, RELEASE-canary, that `lain set-canary-group` sends traffic to
+    #[arg(long)]
+    canary: bool,
+    /// Refuse when what runs is a newer commit: a pipeline that comes late undoes nothing
+    #[arg(long)]
+    refuse_older: bool,
     /// Print what would be sent to the cluster, change nothing
     #[arg(long)]
     dry_run: bool,
@@ -66,7 +74,7 @@ impl Deploy {
             return Err(Error::usage("--build and --ignore-lint do not go together: what is not checked is not built")
                 .hint("lain build --push && lain deploy --ignore-lint"));
         }
-        session.resolve(Asked::set(&self.set))?;
+        session.resolve(Asked { set: self.set.clone(), canary: self.canary })?;
         let wanted = Wanted {
             which,
             image: self.image.as_deref().map(ImageReference::parse).transpose()?,
@@ -74,6 +82,8 @@ impl Deploy {
             dirty: self.dirty,
             wait: self.wait,
             rollback_on_failure: self.rollback_on_failure,
+            canary: self.canary,
+            refuse_older: self.refuse_older,
             timeout: self.timeout,
         };
         if self.dry_run {
@@ -85,7 +95,11 @@ impl Deploy {
         if session.ui.format() != Format::Text {
             return session.ui.answer(&answer(session, &deployed)?);
         }
-        tell(session, self.wait)
+        tell(session, self.wait)?;
+        if self.canary {
+            tell_of_canary(session)?;
+        }
+        Ok(())
     }
 }
 
@@ -99,6 +113,18 @@ pub(super) fn answer(session: &Session, deployed: &Deployed) -> Result<DeployAns
         urls: links::urls(session.app()?, session.cluster()?),
         executor: session.env.executor(),
     })
+}
+
+/// How a canary goes on.
+fn tell_of_canary(session: &Session) -> Result<()> {
+    let groups: Vec<&String> = session.app()?.canary_groups.iter().flatten().map(|(name, _)| name).collect();
+    if groups.is_empty() {
+        session.ui.say("the values have no `canaryGroups`, so nobody can be sent to it: docs/values.md");
+    }
+    groups.iter().for_each(|group| session.ui.hint(&format!("lain set-canary-group {group}")));
+    session.ui.hint("lain set-canary-group --final # what it runs becomes the app");
+    session.ui.hint("lain set-canary-group --abort # takes it away");
+    Ok(())
 }
 
 /// What people want to know after a deploy.

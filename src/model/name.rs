@@ -17,6 +17,19 @@ pub(crate) fn is_harmless(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
+/// What the name of a canary's release ends with.
+const CANARY: &str = "-canary";
+
+/// The release of an app's canary.
+pub(crate) fn canary_of(release: &str) -> String {
+    format!("{release}{CANARY}")
+}
+
+/// The release that a canary is beside; any other is its own.
+pub(crate) fn beside_canary(release: &str) -> &str {
+    release.strip_suffix(CANARY).unwrap_or(release)
+}
+
 /// The nearest DNS-1123 label to any text (`My App` gives `my-app`); `app` where nothing is left of it.
 pub(crate) fn to_label(text: &str) -> String {
     let mut label = String::new();

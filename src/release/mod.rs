@@ -2,6 +2,9 @@
 
 pub(crate) mod announce;
 pub(crate) mod backups;
+pub(crate) mod canary;
+mod canary_owner;
+pub(crate) mod deadline;
 pub(crate) mod delete;
 pub(crate) mod deploy;
 pub(crate) mod deployed;

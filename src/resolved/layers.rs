@@ -10,7 +10,7 @@ use super::clusters::{ClusterFile, own_cluster_file};
 use crate::error::{Error, Kind, Result};
 use crate::model::aliases::canonical;
 use crate::model::cluster::{ADMINISTRATORS, CREDENTIALS, has_login, is_secret, looks_like_credential};
-use crate::model::name::{is_slip, nearest};
+use crate::model::name::{canary_of, is_slip, nearest};
 use crate::model::schema;
 use crate::values::merge::{coalesce, overlay};
 use crate::values::node::{Map, Node, Value};
@@ -240,7 +240,7 @@ fn canary_values(files: &Node, merged: &Node) -> Result<String> {
     };
     let canary = serde_json::json!({"nginx.ingress.kubernetes.io/canary": "true"});
     Ok(crate::values::write::to_yaml(&serde_json::json!({
-        "releaseName": format!("{release}-canary"), "ingressAnnotations": canary, "externalIngressAnnotations": canary
+        "releaseName": canary_of(release), "ingressAnnotations": canary, "externalIngressAnnotations": canary
     })))
 }
 

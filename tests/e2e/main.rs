@@ -1,10 +1,12 @@
 //! lain on real parts: docker, a registry, helm 3 and 4, Kubernetes. `tests/run` brings them up.
 
+mod canary;
 mod causes;
 mod chart;
 mod faults;
 mod flow;
 mod get_values;
+mod late;
 mod lock;
 mod logs;
 mod notify;
