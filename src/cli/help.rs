@@ -15,7 +15,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("More", &["send-msg", "completions", "man"]),
 ];
 /// Cells of a command's name and the space behind it.
-const NAMES: usize = 18;
+const NAMES: usize = 20;
 /// The widest help, as the pages of single commands have it.
 const WIDEST: usize = 120;
 

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::name::is_label;
 use crate::release::delete::{self, Secrets};
 use crate::release::handle::Handle;
+use crate::release::review;
 use crate::session::Session;
 
 /// Delete the release; works without a checkout when APP is given
@@ -17,6 +18,12 @@ pub struct Delete {
     /// Also delete the Secrets RELEASE-env and RELEASE-secret, and their backups
     #[arg(long)]
     purge: bool,
+    /// A review instead, with its Secrets and claims; the app stays
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["release", "purge"])]
+    review: Option<String>,
+    /// The app that the review is of; this folder's without one
+    #[arg(long, value_name = "APP", requires = "review")]
+    app: Option<String>,
     /// Do not ask; needed where there is no terminal
     #[arg(long)]
     yes: bool,
@@ -27,6 +34,9 @@ pub struct Delete {
 
 impl Command for Delete {
     fn run(self, session: &Session) -> Result<()> {
+        if let Some(review) = &self.review {
+            return self.delete_review(session, review);
+        }
         let (release, app) = match &self.release {
             Some(release) if !is_label(release) => return Err(Error::usage(format!("`{release}` is no release name"))),
             Some(release) => (release.clone(), release.clone()),
@@ -51,6 +61,20 @@ impl Command for Delete {
 }
 
 impl Delete {
+    fn delete_review(&self, session: &Session, review: &str) -> Result<()> {
+        let app = match &self.app {
+            Some(app) => app.clone(),
+            None => session.app()?.appname.to_string(),
+        };
+        self.ask(session, &format!("delete review {review} of {app}, with its Secrets and the data of its volumes?"))?;
+        if review::delete(session, &app, review, self.force)? {
+            session.ui.done(&format!("review {review} of {app} is gone"));
+        } else {
+            session.ui.say(&format!("there is no review {review} of {app}: nothing to delete"));
+        }
+        Ok(())
+    }
+
     fn ask(&self, session: &Session, question: &str) -> Result<()> {
         if self.yes || self.force {
             return Ok(());

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::globals;
 use crate::model::app::ProcKind;
 use crate::model::image::ImageReference;
+use crate::model::name::to_label;
 use crate::release::deploy::{self, Deployed, Wanted, Which};
 use crate::release::deployed::DeployAnswer;
 use crate::release::links;
@@ -37,6 +38,9 @@ pub struct Deploy {
     /// As a canary beside the app: a release of its own, RELEASE-canary, that `lain set-canary-group` sends traffic to
     #[arg(long)]
     canary: bool,
+    /// As a review beside the app: a release APP-NAME with hosts and copies of the Secrets of its own; `lain delete --review` takes it away
+    #[arg(long, value_name = "NAME", conflicts_with = "canary")]
+    review: Option<String>,
     /// Refuse when what runs is a newer commit: a pipeline that comes late undoes nothing
     #[arg(long)]
     refuse_older: bool,
@@ -74,7 +78,7 @@ impl Deploy {
             return Err(Error::usage("--build and --ignore-lint do not go together: what is not checked is not built")
                 .hint("lain build --push && lain deploy --ignore-lint"));
         }
-        session.resolve(Asked { set: self.set.clone(), canary: self.canary })?;
+        session.resolve(Asked { set: self.set.clone(), canary: self.canary, review: self.review.clone() })?;
         let wanted = Wanted {
             which,
             image: self.image.as_deref().map(ImageReference::parse).transpose()?,
@@ -83,6 +87,7 @@ impl Deploy {
             wait: self.wait,
             rollback_on_failure: self.rollback_on_failure,
             canary: self.canary,
+            review: self.review.is_some(),
             refuse_older: self.refuse_older,
             timeout: self.timeout,
         };
@@ -96,6 +101,9 @@ impl Deploy {
             return session.ui.answer(&answer(session, &deployed)?);
         }
         tell(session, self.wait)?;
+        if let Some(review) = &self.review {
+            session.ui.hint(&format!("lain delete --review {} --app {} # takes it away", to_label(review), session.app()?.appname));
+        }
         if self.canary {
             tell_of_canary(session)?;
         }

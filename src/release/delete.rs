@@ -89,7 +89,7 @@ pub(crate) fn take_away(handle: &Handle<'_>, secrets: &Secrets, force: bool) -> 
 }
 
 /// Refuses when volumes with data would go; returns the claims of `StatefulSets`, which neither helm nor Kubernetes deletes.
-fn guard_volumes(handle: &Handle<'_>, force: bool) -> Result<Vec<String>> {
+pub(super) fn guard_volumes(handle: &Handle<'_>, force: bool) -> Result<Vec<String>> {
     let Handle { name: release, helm, kubectl, .. } = handle;
     let objects = match objects(&helm.manifest(release)?) {
         Ok(objects) => objects,

@@ -12,7 +12,7 @@ use super::image::{Asked, changes_to_build, require_image};
 use super::lease::{Doing, shown};
 use super::lock::{Busy, Lock, hold};
 use super::record::Record;
-use super::{deadline, mend, pending, rollback, rollout, secrets};
+use super::{deadline, mend, pending, review, rollback, rollout, secrets};
 use crate::checks;
 use crate::cluster::follow::{Follower, PAUSE};
 use crate::cluster::objects::{Job, List, Metadata, Named};
@@ -70,6 +70,8 @@ pub(crate) struct Wanted {
     pub rollback_on_failure: bool,
     /// As a canary beside the app, as the values of the run were asked for.
     pub canary: bool,
+    /// As a review beside the app, as the values of the run were asked for.
+    pub review: bool,
     /// Refuse a commit that is older than what runs.
     pub refuse_older: bool,
     /// Longest time for helm and for the rollout.
@@ -245,6 +247,9 @@ impl<'s> Run<'s> {
         let history = self.history()?;
         let history = if self.unstick(&history)? { helm.history(release)? } else { history };
         self.refuse_older(&history)?;
+        if self.wanted.review {
+            review::prepare(&self.handle, app)?;
+        }
         let checksum = secrets::ensure(&session.ui, kubectl, app)?;
         let (tag, mut values) = self.values(&checksum)?;
         let id = pending::run_id();

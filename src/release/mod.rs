@@ -18,6 +18,7 @@ pub(crate) mod pending;
 pub(crate) mod record;
 pub(crate) mod refusal;
 pub(crate) mod restart;
+pub(crate) mod review;
 pub(crate) mod rollback;
 pub(crate) mod rollout;
 pub(crate) mod secret_data;

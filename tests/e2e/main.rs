@@ -11,5 +11,6 @@ mod lock;
 mod logs;
 mod notify;
 mod restart;
+mod review;
 mod support;
 mod upgrade;
