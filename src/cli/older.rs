@@ -9,8 +9,6 @@ type Older = (&'static str, &'static str, &'static str, &'static str);
 
 /// None of them is a word of lain; a test holds that.
 const OLDER: &[Older] = &[
-    ("deploy", "--delete-after", NOTHING_WAITS, "lain deploy --wait && sleep 5h && lain delete --yes"),
-    ("delete", "--after", NOTHING_WAITS, "sleep 5h && lain delete --yes"),
     ("", "job", "nothing here starts a Job by hand yet", "lain x PROC COMMAND # in a pod that runs"),
     ("", "create-job", "nothing here starts a CronJob by hand yet", "kubectl create job NAME --from=cronjob/RELEASE-PROC"),
     ("", "update-image", "no process gets another image alone", "lain deploy --set deployments.PROC.imageTag=TAG"),
@@ -18,8 +16,6 @@ const OLDER: &[Older] = &[
     ("", "assign-mr", "reviewers are GitLab's own matter", "glab mr update ID --reviewer NAME --assignee NAME"),
     ("", "wait-mr-approval", "approvals are GitLab's own matter", "glab mr view ID"),
 ];
-
-const NOTHING_WAITS: &str = "nothing in the cluster deletes an app later on yet";
 
 /// What is said of a command that only the older tool has.
 pub(super) fn command<'w>(words: impl IntoIterator<Item = &'w str>) -> Option<Error> {

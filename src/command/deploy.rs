@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Command;
+use super::delete::leave_deletion;
 use crate::error::{Error, Result};
 use crate::globals;
 use crate::model::app::ProcKind;
@@ -12,6 +13,7 @@ use crate::model::image::ImageReference;
 use crate::model::name::to_label;
 use crate::release::deploy::{self, Deployed, Wanted, Which};
 use crate::release::deployed::DeployAnswer;
+use crate::release::handle::Handle;
 use crate::release::links;
 use crate::resolved::Asked;
 use crate::session::Session;
@@ -41,6 +43,9 @@ pub struct Deploy {
     /// As a review beside the app: a release APP-NAME with hosts and copies of the Secrets of its own; `lain delete --review` takes it away
     #[arg(long, value_name = "NAME", conflicts_with = "canary")]
     review: Option<String>,
+    /// Leave a Job in the cluster that deletes the release after this time
+    #[arg(long, value_name = "TIME", value_parser = globals::timeout, conflicts_with = "dry_run")]
+    delete_after: Option<Duration>,
     /// Refuse when what runs is a newer commit: a pipeline that comes late undoes nothing
     #[arg(long)]
     refuse_older: bool,
@@ -97,6 +102,9 @@ impl Deploy {
             return Ok(());
         }
         let deployed = deploy::deploy(session, &wanted)?;
+        if let Some(after) = self.delete_after {
+            leave_deletion(session, &Handle::of_app(session)?, after)?;
+        }
         if session.ui.format() != Format::Text {
             return session.ui.answer(&answer(session, &deployed)?);
         }

@@ -6,6 +6,7 @@ pub(crate) mod canary;
 mod canary_owner;
 pub(crate) mod deadline;
 pub(crate) mod delete;
+pub(crate) mod delete_later;
 pub(crate) mod deploy;
 pub(crate) mod deployed;
 pub(crate) mod handle;

@@ -51,6 +51,11 @@ pub(super) fn prepare(handle: &Handle<'_>, app: &App) -> Result<()> {
     Ok(())
 }
 
+/// Selects the Secrets that a review brought; nothing of a release that is none.
+pub(super) fn secrets_of(release: &str) -> String {
+    format!("{LABEL}={release}")
+}
+
 /// Refuses a release of that name that is no review.
 fn refuse_others(handle: &Handle<'_>) -> Result<()> {
     match handle.helm.values(&handle.name, None, false)? {
@@ -62,15 +67,23 @@ fn refuse_others(handle: &Handle<'_>) -> Result<()> {
     }
 }
 
+/// The release of a review.
+///
+/// # Errors
+/// It cannot name a review, or no cluster is chosen.
+pub(crate) fn handle<'s>(session: &'s Session, app: &str, review: &str) -> Result<Handle<'s>> {
+    let name = review_of(app, review).filter(|name| is_label(app) && *name != canary_of(app));
+    let name =
+        name.ok_or_else(|| Error::usage(format!("`{review}` of `{app}` cannot be a review")).hint("lain delete --review NAME --app APP"))?;
+    Handle::named(session, name)
+}
+
 /// Takes a review away with all that it brought: its release, its Secrets, the claims of its `StatefulSet`s. True when there was something.
 ///
 /// # Errors
 /// It cannot name a review, a release of that name is none, another run is at work, or helm or the server refuses.
 pub(crate) fn delete(session: &Session, app: &str, review: &str, force: bool) -> Result<bool> {
-    let name = review_of(app, review).filter(|name| is_label(app) && *name != canary_of(app));
-    let name =
-        name.ok_or_else(|| Error::usage(format!("`{review}` of `{app}` cannot be a review")).hint("lain delete --review NAME --app APP"))?;
-    let handle = Handle::named(session, name)?;
+    let handle = handle(session, app, review)?;
     let busy = if force { Busy::GoOn } else { Busy::usual(&handle, deadline::within(session, USUAL.most)) };
     hold(&handle, Doing::Delete, USUAL.most, busy, |lock| {
         lock.enter()?;

@@ -7,6 +7,7 @@ mod faults;
 mod flow;
 mod get_values;
 mod late;
+mod later;
 mod lock;
 mod logs;
 mod notify;
