@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::error::{Error, Result};
 use crate::model::duration;
 use crate::model::text::bounded;
@@ -99,6 +101,13 @@ impl Env {
             (Some(name), None) if self.is_ci() => name.into_owned(),
             _ => get("USER").or_else(|| get("LOGNAME")).map_or_else(account_name, Cow::into_owned),
         }
+    }
+
+    /// When the runner ends this job: `CI_JOB_STARTED_AT` and `CI_JOB_TIMEOUT`, in seconds; none where GitLab does not say.
+    pub fn job_ends(&self) -> Option<Timestamp> {
+        let started: Timestamp = self.get("CI_JOB_STARTED_AT")?.parse().ok()?;
+        let seconds: i64 = self.get("CI_JOB_TIMEOUT")?.parse().ok()?;
+        Timestamp::from_second(started.as_second().checked_add(seconds)?).ok().filter(|_| self.is_ci())
     }
 
     /// How long docker may stand still: `LAIN_REGISTRY_TIMEOUT` in a push or a pull, `LAIN_BUILD_TIMEOUT` in a build.

@@ -66,7 +66,7 @@ volumes:
   {{- end }}
   envFrom:
     - secretRef:
-        name: {{ printf "%s-env" (include "lain.appname" $root) | quote }}
+        name: {{ printf "%s-env" (include "lain.secretsName" $root) | quote }}
     {{- with $root.Values.extraEnvFrom }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -178,7 +178,7 @@ The volume is the app's Secret when no name is given. Takes root, container.
 {{- if not (hasKey $taken "secret") }}
 - name: secret
   secret:
-    secretName: {{ printf "%s-secret" (include "lain.appname" .) | quote }}
+    secretName: {{ printf "%s-secret" (include "lain.secretsName" .) | quote }}
 {{- end }}
 {{- range $name, $claim := .Values.persistentVolumeClaims }}
 {{- if and $claim (not (hasKey $taken $name)) }}

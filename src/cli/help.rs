@@ -9,13 +9,13 @@ use crate::ui::columns;
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Write", &["init", "lint", "values", "template", "dockerfile", "dockerignore", "compose", "schema", "meta"]),
     ("Build", &["build", "prepare", "push", "run", "save", "image", "tags"]),
-    ("Deploy", &["use", "deploy", "env", "secret", "wait"]),
+    ("Deploy", &["use", "deploy", "set-canary-group", "env", "secret", "wait"]),
     ("Look", &["status", "logs", "x", "version", "history", "get-values"]),
     ("Repair", &["rollback", "redeploy", "restart", "delete", "admin"]),
     ("More", &["send-msg", "completions", "man"]),
 ];
 /// Cells of a command's name and the space behind it.
-const NAMES: usize = 16;
+const NAMES: usize = 20;
 /// The widest help, as the pages of single commands have it.
 const WIDEST: usize = 120;
 

@@ -86,6 +86,7 @@ commands! {
         Deploy(command::deploy::Deploy),
         Redeploy(command::redeploy::Redeploy),
         Rollback(command::rollback::Rollback),
+        SetCanaryGroup(command::set_canary_group::SetCanaryGroup),
         Restart(command::restart::Restart),
         Wait(command::wait::Wait),
         Delete(command::delete::Delete),

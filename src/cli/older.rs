@@ -9,19 +9,13 @@ type Older = (&'static str, &'static str, &'static str, &'static str);
 
 /// None of them is a word of lain; a test holds that.
 const OLDER: &[Older] = &[
-    ("deploy", "--canary", "there are no canary deploys here yet", "lain deploy --wait --rollback-on-failure # goes back by itself"),
-    ("deploy", "--delete-after", NOTHING_WAITS, "lain deploy --wait && sleep 5h && lain delete --yes"),
-    ("delete", "--after", NOTHING_WAITS, "sleep 5h && lain delete --yes"),
     ("", "job", "nothing here starts a Job by hand yet", "lain x PROC COMMAND # in a pod that runs"),
     ("", "create-job", "nothing here starts a CronJob by hand yet", "kubectl create job NAME --from=cronjob/RELEASE-PROC"),
     ("", "update-image", "no process gets another image alone", "lain deploy --set deployments.PROC.imageTag=TAG"),
     ("", "cherry", "nothing here compares what runs with HEAD yet", "lain version # what runs; then: git log COMMIT..HEAD"),
-    ("", "set-canary-group", "there are no canary deploys here yet", "lain deploy --wait --rollback-on-failure # goes back by itself"),
     ("", "assign-mr", "reviewers are GitLab's own matter", "glab mr update ID --reviewer NAME --assignee NAME"),
     ("", "wait-mr-approval", "approvals are GitLab's own matter", "glab mr view ID"),
 ];
-
-const NOTHING_WAITS: &str = "nothing in the cluster deletes an app later on yet";
 
 /// What is said of a command that only the older tool has.
 pub(super) fn command<'w>(words: impl IntoIterator<Item = &'w str>) -> Option<Error> {

@@ -1,12 +1,17 @@
 //! `lain delete`: the release and what it made.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::Command;
 use crate::error::{Error, Result};
+use crate::globals;
 use crate::model::name::is_label;
 use crate::release::delete::{self, Secrets};
+use crate::release::delete_later;
 use crate::release::handle::Handle;
+use crate::release::review;
 use crate::session::Session;
 
 /// Delete the release; works without a checkout when APP is given
@@ -17,6 +22,15 @@ pub struct Delete {
     /// Also delete the Secrets RELEASE-env and RELEASE-secret, and their backups
     #[arg(long)]
     purge: bool,
+    /// A review instead, with its Secrets and claims; the app stays
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["release", "purge"])]
+    review: Option<String>,
+    /// The app that the review is of; this folder's without one
+    #[arg(long, value_name = "APP", requires = "review")]
+    app: Option<String>,
+    /// Not now: leave a Job in the cluster that does it after this time
+    #[arg(long, value_name = "TIME", value_parser = globals::timeout, conflicts_with_all = ["purge", "force"])]
+    after: Option<Duration>,
     /// Do not ask; needed where there is no terminal
     #[arg(long)]
     yes: bool,
@@ -27,6 +41,12 @@ pub struct Delete {
 
 impl Command for Delete {
     fn run(self, session: &Session) -> Result<()> {
+        if let Some(after) = self.after {
+            return self.delete_later(session, after);
+        }
+        if let Some(review) = &self.review {
+            return self.delete_review(session, review);
+        }
         let (release, app) = match &self.release {
             Some(release) if !is_label(release) => return Err(Error::usage(format!("`{release}` is no release name"))),
             Some(release) => (release.clone(), release.clone()),
@@ -50,7 +70,40 @@ impl Command for Delete {
     }
 }
 
+/// Leaves a Job that deletes a release later, and says how to keep it.
+pub(super) fn leave_deletion(session: &Session, handle: &Handle<'_>, after: Duration) -> Result<()> {
+    let (job, at) = delete_later::leave(handle, after)?;
+    session.ui.done(&format!("release {} is deleted at {}, by job {job}", handle.name, at.strftime("%Y-%m-%d %H:%M:%S UTC")));
+    session.ui.hint(&format!("kubectl delete job {job} # keeps it"));
+    Ok(())
+}
+
 impl Delete {
+    fn delete_later(&self, session: &Session, after: Duration) -> Result<()> {
+        let handle = match (&self.release, &self.review) {
+            (Some(release), _) if !is_label(release) => return Err(Error::usage(format!("`{release}` is no release name"))),
+            (Some(release), _) => Handle::named(session, release.clone())?,
+            (None, Some(review)) => review::handle(session, &self.app_of_review(session)?, review)?,
+            (None, None) => Handle::of_app(session)?,
+        };
+        leave_deletion(session, &handle, after)
+    }
+
+    fn app_of_review(&self, session: &Session) -> Result<String> {
+        self.app.clone().map_or_else(|| Ok(session.app()?.appname.to_string()), Ok)
+    }
+
+    fn delete_review(&self, session: &Session, review: &str) -> Result<()> {
+        let app = self.app_of_review(session)?;
+        self.ask(session, &format!("delete review {review} of {app}, with its Secrets and the data of its volumes?"))?;
+        if review::delete(session, &app, review, self.force)? {
+            session.ui.done(&format!("review {review} of {app} is gone"));
+        } else {
+            session.ui.say(&format!("there is no review {review} of {app}: nothing to delete"));
+        }
+        Ok(())
+    }
+
     fn ask(&self, session: &Session, question: &str) -> Result<()> {
         if self.yes || self.force {
             return Ok(());

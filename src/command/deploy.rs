@@ -6,13 +6,16 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Command;
+use super::delete::leave_deletion;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::globals;
 use crate::model::app::ProcKind;
 use crate::model::image::ImageReference;
+use crate::model::name::to_label;
 use crate::release::deploy::{self, Wanted, Which};
 use crate::release::deployed::DeployAnswer;
+use crate::release::handle::Handle;
 use crate::release::links;
 use crate::release::story::Story;
 use crate::render::report;
@@ -22,7 +25,9 @@ use crate::ui::{Answer, Format, Surface, TEXT};
 
 /// Deploy the app to the chosen cluster
 #[derive(Args, Debug)]
-#[command(after_help = "  lain deploy --build\n  lain deploy --set imageTag=TAG   # lain tags lists them\n  lain deploy --dry-run")]
+#[command(
+    after_help = "  lain deploy --build\n  lain deploy --set imageTag=TAG   # lain tags lists them\n  lain deploy --canary             # beside the app; lain set-canary-group goes on\n  lain deploy --dry-run"
+)]
 pub struct Deploy {
     /// A value on top of all files; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
@@ -36,6 +41,18 @@ pub struct Deploy {
     /// Follow the rollout until everything is ready and its jobs are done; always so on a terminal, in CI, and where the app has `tests`
     #[arg(long)]
     wait: bool,
+    /// As a canary beside the app: a release of its own, RELEASE-canary, that `lain set-canary-group` sends traffic to
+    #[arg(long)]
+    canary: bool,
+    /// As a review beside the app: a release APP-NAME with hosts and copies of the Secrets of its own; `lain delete --review` takes it away
+    #[arg(long, value_name = "NAME", conflicts_with = "canary")]
+    review: Option<String>,
+    /// Leave a Job in the cluster that deletes the release after this time
+    #[arg(long, value_name = "TIME", value_parser = globals::timeout, conflicts_with = "dry_run")]
+    delete_after: Option<Duration>,
+    /// Refuse when what runs is a newer commit: a pipeline that comes late undoes nothing
+    #[arg(long)]
+    refuse_older: bool,
     /// Print what would be sent to the cluster, change nothing
     #[arg(long)]
     dry_run: bool,
@@ -77,7 +94,7 @@ impl Deploy {
             let folder = folder.display();
             return Err(Error::usage(format!("--report: there is no folder {folder}")).hint(format!("mkdir -p {folder}")));
         }
-        session.resolve(Asked::set(&self.set))?;
+        session.resolve(Asked { set: self.set.clone(), canary: self.canary, review: self.review.clone() })?;
         let wanted = Wanted {
             which,
             image: self.image.as_deref().map(ImageReference::parse).transpose()?,
@@ -85,6 +102,9 @@ impl Deploy {
             dirty: self.dirty,
             wait: self.wait,
             rollback_on_failure: self.rollback_on_failure,
+            canary: self.canary,
+            review: self.review.is_some(),
+            refuse_older: self.refuse_older,
             timeout: self.timeout,
         };
         if self.dry_run {
@@ -98,10 +118,13 @@ impl Deploy {
         if let (Some(path), Some(answer)) = (&self.report, &answer) {
             let written = report::page(answer).and_then(|page| files::write_new(path, page.as_bytes()));
             match (written, &outcome) {
-                (Err(error), Ok(())) => return Err(error),
+                (Err(error), Ok(_)) => return Err(error),
                 (Err(error), Err(_)) => session.ui.warning(&error), // what failed matters more
                 (Ok(()), _) => session.ui.say(&format!("report: {}", path.display())),
             }
+        }
+        if let (Some(after), Ok(_)) = (self.delete_after, &outcome) {
+            leave_deletion(session, &Handle::of_app(session)?, after)?;
         }
         match (session.ui.format(), answer) {
             // Variables of a deploy that is not would be taken for one that is.
@@ -110,8 +133,30 @@ impl Deploy {
             (_, Some(answer)) => session.ui.answer(&answer)?,
         }
         outcome?;
-        if session.ui.format() == Format::Text { tell(session, self.wait) } else { Ok(()) }
+        if session.ui.format() != Format::Text {
+            return Ok(());
+        }
+        tell(session, self.wait)?;
+        if let Some(review) = &self.review {
+            session.ui.hint(&format!("lain delete --review {} --app {} # takes it away", to_label(review), session.app()?.appname));
+        }
+        if self.canary {
+            tell_of_canary(session)?;
+        }
+        Ok(())
     }
+}
+
+/// How a canary goes on.
+fn tell_of_canary(session: &Session) -> Result<()> {
+    let groups: Vec<&String> = session.app()?.canary_groups.iter().flatten().map(|(name, _)| name).collect();
+    if groups.is_empty() {
+        session.ui.say("the values have no `canaryGroups`, so nobody can be sent to it: docs/values.md");
+    }
+    groups.iter().for_each(|group| session.ui.hint(&format!("lain set-canary-group {group}")));
+    session.ui.hint("lain set-canary-group --final # what it runs becomes the app");
+    session.ui.hint("lain set-canary-group --abort # takes it away");
+    Ok(())
 }
 
 /// What people want to know after a deploy.

@@ -26,6 +26,7 @@ pub(crate) mod save;
 pub(crate) mod schema;
 pub(crate) mod secret;
 pub(crate) mod send_msg;
+pub(crate) mod set_canary_group;
 pub(crate) mod status;
 pub(crate) mod tags;
 pub(crate) mod template;

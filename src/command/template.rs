@@ -30,7 +30,7 @@ impl Command for Template {
     const FORMATS: &'static [Format] = &[Format::Text, Format::Yaml];
 
     fn run(self, session: &Session) -> Result<()> {
-        let resolved = session.resolve(Asked { set: self.set, canary: self.canary })?;
+        let resolved = session.resolve(Asked { set: self.set, canary: self.canary, review: None })?;
         let values = session.helm_values(None)?;
         let mut call = session.local_helm().template(resolved.app()?.release(), &values);
         if self.debug {

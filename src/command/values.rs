@@ -79,7 +79,7 @@ impl Command for Values {
     }
 
     fn run(self, session: &Session) -> Result<()> {
-        let resolved = session.resolve(Asked { set: self.set, canary: self.canary })?;
+        let resolved = session.resolve(Asked { set: self.set, canary: self.canary, review: None })?;
         let layers = &resolved.layers;
         if session.cluster_name().is_none() {
             session.ui.warn("no cluster is chosen: the cluster's own values are missing (lain use CLUSTER)");

@@ -106,6 +106,10 @@ pub struct App {
     pub builds: Option<IndexMap<String, Build>>,
     /// Where deploys and secret edits are told.
     pub webhook: Option<Webhook>,
+    /// What the two Secrets are named after in place of the app: a review's own, which lain sets.
+    #[serde(rename = "secretsName")]
+    #[schemars(skip)]
+    pub secrets_name: Option<Text>,
     /// nginx canary annotations by group, for `lain set-canary-group`.
     #[serde(rename = "canaryGroups")]
     pub canary_groups: Option<IndexMap<String, IndexMap<String, Text>>>,
@@ -363,14 +367,18 @@ impl App {
         files
     }
 
+    fn secrets_name(&self) -> &str {
+        self.secrets_name.as_deref().unwrap_or(&self.appname)
+    }
+
     /// The Secret whose keys become environment variables.
     pub fn env_secret(&self) -> String {
-        format!("{}-env", self.appname)
+        format!("{}-env", self.secrets_name())
     }
 
     /// The Secret whose keys become files.
     pub fn file_secret(&self) -> String {
-        format!("{}-secret", self.appname)
+        format!("{}-secret", self.secrets_name())
     }
 }
 

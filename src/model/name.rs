@@ -1,5 +1,9 @@
 //! Names that Kubernetes accepts.
 
+use sha2::{Digest, Sha256};
+
+use super::hex::hex;
+
 /// Longest DNS-1123 label.
 pub(crate) const MAX_LABEL: usize = 63;
 
@@ -15,6 +19,37 @@ pub(crate) fn is_harmless(name: &str) -> bool {
     name.len() <= 253
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// What the name of a canary's release ends with.
+const CANARY: &str = "-canary";
+
+/// The release of an app's canary.
+pub(crate) fn canary_of(release: &str) -> String {
+    format!("{release}{CANARY}")
+}
+
+/// The release that a canary is beside; any other is its own.
+pub(crate) fn beside_canary(release: &str) -> &str {
+    release.strip_suffix(CANARY).unwrap_or(release)
+}
+
+/// helm's longest release name.
+const MAX_RELEASE: usize = 53;
+
+/// The release of an app's review: `APP-NAME`, with a hash in place of its end where that is too long. None where nothing is left of the name.
+pub(crate) fn review_of(app: &str, review: &str) -> Option<String> {
+    review.chars().any(|c| c.is_ascii_alphanumeric()).then(|| within(&format!("{app}-{}", to_label(review)), MAX_RELEASE))
+}
+
+/// A name of so many characters at most; the end of a longer one is a hash of all of it.
+pub(crate) fn within(name: &str, most: usize) -> String {
+    if name.len() <= most {
+        return name.to_owned();
+    }
+    let hash = hex(&Sha256::digest(name.as_bytes())[..4]);
+    let start: String = name.chars().take(most - hash.len() - 1).collect();
+    format!("{}-{hash}", start.trim_end_matches('-'))
 }
 
 /// The nearest DNS-1123 label to any text (`My App` gives `my-app`); `app` where nothing is left of it.
@@ -58,6 +93,10 @@ mod tests {
         for harmful in ["--post-renderer=./x", "-a", "../a", "a/b", "a,b", "a b", "a=b", "", "a\n", "\u{202e}a"] {
             assert!(!is_harmless(harmful), "{harmful}");
         }
+        assert_eq!(review_of("shop", "Feature/Login_2").as_deref(), Some("shop-feature-login-2"));
+        assert_eq!((review_of("shop", ""), review_of("shop", "--")), (None, None));
+        let (one, other) = (review_of("shop", &"x".repeat(60)), review_of("shop", &"x".repeat(61)));
+        assert!(one != other && one.is_some_and(|name| name.len() == 53 && is_label(&name)));
         assert!(is_harmless("My_App.v2") && is_harmless("a"));
         assert_eq!(nearest("wep", ["web", "worker"]), Some("web"));
         assert_eq!(nearest("zzz", ["web", "worker"]), None);

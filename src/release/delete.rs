@@ -5,9 +5,10 @@ use serde_json::Value as Json;
 use super::handle::Handle;
 use super::lease::Doing;
 use super::lock::{Busy, Lock, hold};
-use super::{backups, mend, pending};
+use super::{backups, deadline, mend, pending};
 use crate::error::{Error, Kind, Result};
 use crate::model::manifest::{Object, objects};
+use crate::model::name::canary_of;
 use crate::tools::helm::{ReleaseInfo, Revision, USUAL};
 
 /// What becomes of the app's two Secrets, which are no part of a release.
@@ -30,14 +31,27 @@ pub(crate) fn delete(handle: &Handle<'_>, secrets: &Secrets, force: bool, ask: i
     }
     let staying = guard_volumes(handle, force)?;
     ask()?; // nobody else waits while this is thought about
-    let busy = if force { Busy::GoOn } else { Busy::usual(handle, USUAL.most) };
+    let busy = if force { Busy::GoOn } else { Busy::usual(handle, deadline::within(handle.session, USUAL.most)) };
     hold(handle, Doing::Delete, USUAL.most, busy, |lock| delete_locked(handle, lock, secrets, force))?;
     Ok(Some(staying))
 }
 
 fn delete_locked(handle: &Handle<'_>, lock: &Lock<'_>, secrets: &Secrets, force: bool) -> Result<()> {
-    let Handle { session, name: release, helm, kubectl, .. } = handle;
     lock.enter()?;
+    let canary = canary_of(&handle.name);
+    if pending::newest(&handle.kubectl, &canary).is_some() {
+        handle.session.ui.say(&format!("its canary {canary} goes with it"));
+        take_away(&Handle::named(handle.session, canary)?, &Secrets::Stay, force)?;
+    }
+    take_away(handle, secrets, force)
+}
+
+/// The same under a lock that is held, without a question.
+///
+/// # Errors
+/// Another run is at work, or helm or the server refuses.
+pub(crate) fn take_away(handle: &Handle<'_>, secrets: &Secrets, force: bool) -> Result<()> {
+    let Handle { session, name: release, helm, kubectl, .. } = handle;
     let found = helm.release(release)?; // it may be another by now
     let number = found.as_ref().and_then(|found| found.revision.parse().ok());
     if let Some((found, revision)) = found.as_ref().zip(number).filter(|_| !force) {
@@ -47,7 +61,7 @@ fn delete_locked(handle: &Handle<'_>, lock: &Lock<'_>, secrets: &Secrets, force:
     if let Some(revision) = number {
         mend::mend(&session.ui, kubectl, release, revision, None, &[], &[])?; // helm 3.17 would say no more than "failed to delete release"
     }
-    let uninstalled = if found.is_some() { helm.uninstall(release, USUAL) } else { Ok(()) };
+    let uninstalled = if found.is_some() { helm.uninstall(release, deadline::limits(session, USUAL, false)) } else { Ok(()) };
     uninstalled.map_err(|error| {
         if let Some(revision) = number {
             pending::mark_cut_off(kubectl, release, revision);
@@ -75,7 +89,7 @@ fn delete_locked(handle: &Handle<'_>, lock: &Lock<'_>, secrets: &Secrets, force:
 }
 
 /// Refuses when volumes with data would go; returns the claims of `StatefulSets`, which neither helm nor Kubernetes deletes.
-fn guard_volumes(handle: &Handle<'_>, force: bool) -> Result<Vec<String>> {
+pub(super) fn guard_volumes(handle: &Handle<'_>, force: bool) -> Result<Vec<String>> {
     let Handle { name: release, helm, kubectl, .. } = handle;
     let objects = match objects(&helm.manifest(release)?) {
         Ok(objects) => objects,

@@ -6,13 +6,14 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::announce::{self, DeployMessage};
+use super::canary_owner;
 use super::handle::{Handle, for_words};
 use super::image::{Asked, changes_to_build, require_image};
-use super::lease::Doing;
+use super::lease::{Doing, shown};
 use super::lock::{Busy, Lock, hold};
 use super::record::Record;
 use super::story::Story;
-use super::{history, mend, pending, rollback, rollout, secrets};
+use super::{deadline, history, mend, pending, review, rollback, rollout, secrets};
 use crate::checks;
 use crate::cluster::follow::{End, Follower, PAUSE};
 use crate::cluster::objects::{Job, List, Metadata, Named};
@@ -22,7 +23,8 @@ use crate::interrupt;
 use crate::model::app::{App, ProcKind};
 use crate::model::cluster::Cluster;
 use crate::model::image::ImageReference;
-use crate::model::tag::NO_GIT_TAG;
+use crate::model::name::{beside_canary, canary_of};
+use crate::model::tag::{NO_GIT_TAG, sha_of_tag, time_of_tag};
 use crate::model::text::{Text, text_of};
 use crate::model::version::Version;
 use crate::resolved::Resolved;
@@ -49,6 +51,8 @@ pub(crate) enum Which {
     New,
     /// The one that runs; lint is not asked again.
     Running,
+    /// The one that the app's canary runs; lint was asked when that was deployed.
+    Canarys,
 }
 
 /// What is wanted of a deploy, beside the values of the run.
@@ -66,15 +70,30 @@ pub(crate) struct Wanted {
     pub wait: bool,
     /// Return to the last good release on a failure; a cluster may always want it.
     pub rollback_on_failure: bool,
+    /// As a canary beside the app, as the values of the run were asked for.
+    pub canary: bool,
+    /// As a review beside the app, as the values of the run were asked for.
+    pub review: bool,
+    /// Refuse a commit that is older than what runs.
+    pub refuse_older: bool,
     /// Longest time for helm and for the rollout.
     pub timeout: Option<Duration>,
+}
+
+/// What a deploy came to.
+#[derive(Clone, Debug)]
+pub(crate) struct Deployed {
+    /// The release.
+    pub release: String,
+    /// Its image tag.
+    pub tag: String,
 }
 
 /// Deploys; the story gets to know how it goes.
 ///
 /// # Errors
 /// Lint, the image or another run forbids it, or the cluster does not become what it is to be.
-pub(crate) fn deploy(session: &Session, wanted: &Wanted, story: &Story<'_>) -> Result<()> {
+pub(crate) fn deploy(session: &Session, wanted: &Wanted, story: &Story<'_>) -> Result<Deployed> {
     let uncommitted = asked(session, wanted)?;
     let handle = match Handle::of_app(session) {
         Ok(handle) => handle,
@@ -85,18 +104,33 @@ pub(crate) fn deploy(session: &Session, wanted: &Wanted, story: &Story<'_>) -> R
         facts.release = Some(handle.name.clone());
         facts.namespace = Some(handle.kubectl.namespace().to_owned());
     });
-    let limits = limits(session.app()?, session.cluster()?, wanted);
+    let limits = deadline::limits(session, limits(session.app()?, session.cluster()?, wanted), goes_back(session.cluster()?, wanted));
     let busy = Busy::usual(&handle, limits.timeout);
-    hold(&handle, Doing::Deploy, limits.most, busy, |lock| {
+    // The app and its canary are changed one at a time.
+    let app = Handle::named(session, beside_canary(&handle.name).to_owned())?;
+    let place = if wanted.canary { &app } else { &handle };
+    hold(place, Doing::Deploy, limits.most, busy, |lock| {
         checked(session, wanted, story)?;
-        deploy_locked(&Run::begin(session, wanted, uncommitted, story)?, lock)
+        deploy_locked(session, wanted, uncommitted, story, lock)
     })
 }
 
-fn deploy_locked(run: &Run<'_>, lock: &Lock<'_>) -> Result<()> {
-    let (session, story) = (run.session, run.story);
+/// Deploys under a lock that is asked for.
+///
+/// # Errors
+/// As [`deploy`].
+pub(super) fn deploy_locked(
+    session: &Session,
+    wanted: &Wanted,
+    uncommitted: Option<String>,
+    story: &Story<'_>,
+    lock: &Lock<'_>,
+) -> Result<Deployed> {
+    let run = &Run::begin(session, wanted, uncommitted, story)?;
     let release = run.handle.name.clone();
     lock.enter()?;
+    let usual = limits(run.app, run.values.cluster()?, wanted).timeout;
+    deadline::require(session, usual)?;
     let ready = run.prepare()?;
     let tag = &ready.tag;
     story.knows(|facts| facts.previous_tag.clone_from(&ready.previous_tag));
@@ -107,7 +141,7 @@ fn deploy_locked(run: &Run<'_>, lock: &Lock<'_>) -> Result<()> {
             session.ui.say(&left(&error).words(&release)); // in one line: what a Ctrl-C leaves behind
             return Err(error);
         }
-        outcome => outcome.map_err(|error| left(&error).advise(error)),
+        outcome => outcome.map_err(|error| deadline::explain(session, usual, left(&error).advise(error))),
     };
     let failure = outcome.as_ref().err().map(ToString::to_string);
     let previous_tag = ready.previous_tag.clone();
@@ -128,7 +162,7 @@ fn deploy_locked(run: &Run<'_>, lock: &Lock<'_>) -> Result<()> {
     if run.has_tests() {
         run.test().map_err(|error| if error.kind() == Kind::Failed { left(&error).advise(error) } else { error })?;
     }
-    Ok(())
+    Ok(Deployed { release, tag: ready.tag })
 }
 
 /// What would be sent, from the same values; nothing is created, built or mended on the way.
@@ -208,12 +242,13 @@ impl<'s> Run<'s> {
         let handle = Handle::of_app(session)?;
         let running = match wanted.which {
             Which::New => None,
-            Which::Running => {
-                let values = handle.helm.values(&handle.name, None, false)?;
+            Which::Running | Which::Canarys => {
+                let of = if wanted.which == Which::Running { handle.name.clone() } else { canary_of(&handle.name) };
+                let values = handle.helm.values(&of, None, false)?;
                 Some(values.as_ref().map(Running::of).transpose()?.flatten().ok_or_else(|| {
                     let error = match values {
-                        None => format!("there is no release {} yet, so there is nothing to deploy again", handle.name),
-                        Some(_) => format!("release {} was deployed without an image tag, so what runs is not known", handle.name),
+                        None => format!("there is no release {of} yet, so there is nothing to deploy again"),
+                        Some(_) => format!("release {of} was deployed without an image tag, so what runs is not known"),
                     };
                     Error::failed(error).hint("lain deploy")
                 })?)
@@ -228,8 +263,12 @@ impl<'s> Run<'s> {
         let Handle { name: release, helm, kubectl, .. } = &self.handle;
         let (session, app) = (self.session, self.app);
         let _phase = self.story.phase("preparation");
-        let history = helm.history(release)?;
+        let history = self.history()?;
         let history = if self.unstick(&history)? { helm.history(release)? } else { history };
+        self.refuse_older(&history)?;
+        if self.wanted.review {
+            review::prepare(&self.handle, app)?;
+        }
         let checksum = secrets::ensure(&session.ui, kubectl, app)?;
         let (tag, mut values) = self.values(&checksum)?;
         let id = pending::run_id();
@@ -252,7 +291,7 @@ impl<'s> Run<'s> {
         let generations = self.generations()?;
         let ways = self.values.credentials();
         let current = mend::current(&history);
-        if let Some(revision) = current.filter(|_| self.running.is_some()) {
+        if let Some(revision) = current.filter(|_| self.wanted.which == Which::Running) {
             let record = for_words(Record::fetch(kubectl, release, revision))?.flatten();
             let words = rollback::known_of(session, record.as_ref(), &tag)?;
             session.ui.say(&format!("deploying revision {revision} again, with the chart, values and Secrets of now: {words}"));
@@ -276,11 +315,65 @@ impl<'s> Run<'s> {
         self.wanted.image.as_ref().or_else(|| self.running.as_ref()?.reference.as_ref())
     }
 
-    /// The helm values, and the tag in them.
-    fn values(&self, checksum: &str) -> Result<(String, HelmValues)> {
-        let reference = self.image();
+    /// The release's revisions. An app whose canary is under way is not deployed over it, and no canary without its app.
+    fn history(&self) -> Result<Vec<Revision>> {
+        let Handle { name: release, helm, kubectl, .. } = &self.handle;
+        let other = if self.wanted.canary { beside_canary(release).to_owned() } else { canary_of(release) };
+        let (history, other_one) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| pending::newest(kubectl, &other));
+            (helm.history(release), other.join().ok().flatten())
+        });
+        let history = history?;
+        if self.wanted.canary {
+            if other_one.is_none() {
+                return Err(Error::refused(format!("a canary runs beside its app, and {other} is not deployed")).hint("lain deploy"));
+            }
+            if !history.is_empty() {
+                canary_owner::require(&self.handle, false)?;
+            }
+        } else if other_one.is_some() && self.wanted.which != Which::Canarys {
+            let who = canary_owner::of(&self.handle, &other)?.map_or_else(String::new, |who| format!(", by {}", shown(&who)));
+            return Err(Error::refused(format!("a canary of {release} is under way ({other}{who}): it ends first"))
+                .hint("lain set-canary-group --final # what it runs becomes the app")
+                .hint("lain set-canary-group --abort # takes it away"));
+        }
+        Ok(history)
+    }
+
+    /// With `--refuse-older`: a pipeline that comes late does not undo what a newer one did. By git's own order of the two commits where this clone has
+    /// both and one is before the other, else by their times.
+    fn refuse_older(&self, history: &[Revision]) -> Result<()> {
+        let Some(current) = mend::current(history).filter(|_| self.wanted.refuse_older) else { return Ok(()) };
+        let session = self.session;
+        let (running, tag) = (self.handle.tag_for_words(Some(current))?.unwrap_or_default(), self.tag()?);
+        let (Some(old), Some(new)) = (sha_of_tag(&running), sha_of_tag(&tag)) else {
+            session.ui.say(&format!("--refuse-older: tags {running} and {tag} do not both name a commit, so nothing is compared"));
+            return Ok(());
+        };
+        let git = session.git();
+        let is_older = if old == new || git.is_ancestor(old, new)? == Some(true) {
+            false
+        } else {
+            git.is_ancestor(new, old)? == Some(true) || time_of_tag(&tag) < time_of_tag(&running)
+        };
+        if !is_older {
+            return Ok(());
+        }
+        let known = |tag: &str| rollback::known_of(session, None, tag);
+        Err(Error::refused(format!(
+            "release {} runs a newer commit than this one: {}; this is {}",
+            self.handle.name,
+            known(&running)?,
+            known(&tag)?
+        ))
+        .hint("lain deploy # without --refuse-older: goes back to it on purpose")
+        .hint("lain rollback # one good release back, with its own chart and values"))
+    }
+
+    /// The tag of the image that is to run.
+    fn tag(&self) -> Result<String> {
         let running = self.running.as_ref().filter(|_| self.wanted.image.is_none());
-        let given = match (reference, running) {
+        let given = match (self.image(), running) {
             (_, Some(running)) => Some(running.tag.clone()),
             (Some(reference), None) => {
                 let digest = || reference.digest.as_ref().map(|digest| digest.replace(':', "-"));
@@ -288,10 +381,13 @@ impl<'s> Run<'s> {
             }
             (None, None) => self.values.chosen_tag()?,
         };
-        let tag = match given {
-            Some(tag) => tag,
-            None => self.session.image_tag()?.to_owned(),
-        };
+        given.map_or_else(|| self.session.image_tag().map(str::to_owned), Ok)
+    }
+
+    /// The helm values, and the tag in them.
+    fn values(&self, checksum: &str) -> Result<(String, HelmValues)> {
+        let reference = self.image();
+        let tag = self.tag()?;
         let mut values = self.session.helm_values(Some(&tag))?;
         values.add("secretsChecksum", checksum.to_owned());
         if let Some(reference) = reference {
@@ -321,7 +417,7 @@ impl<'s> Run<'s> {
         match back {
             Some(revision) => rollback::back_to(&self.handle, newest.revision, revision)?,
             // Nothing ever ran: the half-made first release goes.
-            None => helm.uninstall(release, USUAL)?,
+            None => helm.uninstall(release, deadline::limits(session, USUAL, false))?,
         }
         Ok(true)
     }
@@ -333,7 +429,7 @@ impl<'s> Run<'s> {
     }
 
     fn limits(&self) -> Result<Limits> {
-        Ok(limits(self.app, self.values.cluster()?, self.wanted))
+        Ok(deadline::limits(self.session, limits(self.app, self.values.cluster()?, self.wanted), self.goes_back()?))
     }
 
     fn goes_back(&self) -> Result<bool> {

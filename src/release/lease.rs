@@ -33,7 +33,6 @@ pub(crate) enum Doing {
     /// `delete`
     Delete,
     /// `set-canary-group`
-    #[expect(dead_code)] // until set-canary-group
     Canary,
 }
 

@@ -2,7 +2,11 @@
 
 pub(crate) mod announce;
 pub(crate) mod backups;
+pub(crate) mod canary;
+mod canary_owner;
+pub(crate) mod deadline;
 pub(crate) mod delete;
+pub(crate) mod delete_later;
 pub(crate) mod deploy;
 pub(crate) mod deployed;
 pub(crate) mod handle;
@@ -16,6 +20,7 @@ pub(crate) mod pending;
 pub(crate) mod record;
 pub(crate) mod refusal;
 pub(crate) mod restart;
+pub(crate) mod review;
 pub(crate) mod rollback;
 pub(crate) mod rollout;
 pub(crate) mod secret_data;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rollout;
+use super::{deadline, rollout};
 use crate::cluster::look;
 use crate::cluster::objects::Pod;
 use crate::error::{Error, Result};
@@ -40,6 +40,7 @@ pub(crate) fn restart(session: &Session, wanted: &Wanted) -> Result<String> {
         (format!("what {} selects", wanted.selectors.join(" and ")), wanted.selectors.clone())
     };
     let is_asked_for = |pod: &Pod| wanted.procs.is_empty() || wanted.procs.iter().any(|name| pod.belongs_to(&release, name));
+    let patience = deadline::within(session, PATIENCE);
     let runs = |pod: &Pod| pod.is_for_ever() && !pod.is_over() && !pod.metadata.is_leaving();
     let mut pods: Vec<(String, &str)> = Vec::new();
     for selector in &selectors {
@@ -55,7 +56,7 @@ pub(crate) fn restart(session: &Session, wanted: &Wanted) -> Result<String> {
     if wanted.graceful {
         for (done, (pod, selector)) in pods.iter().enumerate() {
             session.ui.say(&format!("pod {} of {}: waiting until {pod} has ended, then until everything is ready", done + 1, pods.len()));
-            let replaced = kubectl.delete_pod(pod, PATIENCE).and_then(|()| rollout::follow(&session.ui, kubectl, selector, PATIENCE));
+            let replaced = kubectl.delete_pod(pod, patience).and_then(|()| rollout::follow(&session.ui, kubectl, selector, patience));
             replaced.inspect_err(|_| {
                 let more = pods.len() - done - 1;
                 session.ui.say(&format!(
@@ -66,7 +67,7 @@ pub(crate) fn restart(session: &Session, wanted: &Wanted) -> Result<String> {
     } else {
         kubectl.begin_to_delete_pods(&pods.iter().map(|(pod, _)| pod.as_str()).collect::<Vec<_>>())?;
         for selector in selectors.iter().filter(|_| wanted.wait) {
-            rollout::follow(&session.ui, kubectl, selector, PATIENCE)?;
+            rollout::follow(&session.ui, kubectl, selector, patience)?;
         }
     }
     Ok(release)

@@ -5,7 +5,7 @@ use super::handle::{Handle, for_words};
 use super::lease::{Doing, shown};
 use super::lock::{Busy, Lock, hold};
 use super::record::Record;
-use super::{history, mend, pending, rollout};
+use super::{deadline, history, mend, pending, rollout};
 use crate::error::{Error, Kind, Result};
 use crate::model::app::App;
 use crate::model::tag::sha_of_tag;
@@ -30,7 +30,7 @@ pub(crate) struct RolledBack {
 /// There is none, one rollback was done already, another run is at work, or helm or the server refuses.
 pub(crate) fn rollback(session: &Session, wait: bool) -> Result<RolledBack> {
     let handle = Handle::of_app(session)?;
-    let busy = Busy::usual(&handle, USUAL.most);
+    let busy = Busy::usual(&handle, deadline::within(session, USUAL.most));
     hold(&handle, Doing::Rollback, USUAL.most, busy, |lock| rollback_locked(&handle, lock, wait))
 }
 
@@ -38,6 +38,7 @@ fn rollback_locked(handle: &Handle<'_>, lock: &Lock<'_>, wait: bool) -> Result<R
     let Handle { session, name: release, .. } = handle;
     let app = session.app()?;
     lock.enter()?;
+    deadline::require(session, USUAL.timeout)?;
     let history = handle.helm.history(release)?;
     let Some(newest) = history.last() else {
         return Err(Error::failed(format!("there is no release {release} in this cluster")).hint("lain deploy"));
@@ -154,7 +155,7 @@ pub(super) fn known_of(session: &Session, record: Option<&Record>, tag: &str) ->
 }
 
 fn follow(handle: &Handle<'_>, app: &App) -> Result<()> {
-    rollout::follow(&handle.session.ui, &handle.kubectl, &handle.selector(app), USUAL.timeout).map(|_| ())
+    rollout::follow(&handle.session.ui, &handle.kubectl, &handle.selector(app), deadline::within(handle.session, USUAL.timeout)).map(|_| ())
 }
 
 /// `helm rollback`, once helm can read both what it leaves and what it goes back to.
@@ -166,7 +167,7 @@ pub(crate) fn back_to(handle: &Handle<'_>, from: u32, to: u32) -> Result<()> {
     mend::mend(&session.ui, kubectl, release, from, None, &[], &[])?;
     // helm goes back the way that the revision was made.
     let known = mend::mend(&session.ui, kubectl, release, to, None, &[], &[])?;
-    let call = helm.rollback(release, to, USUAL)?.args(known.flags().iter().copied());
+    let call = helm.rollback(release, to, deadline::limits(session, USUAL, false))?.args(known.flags().iter().copied());
     let error = match call.capture() {
         Ok(out) if out.ok() => {
             session.ui.raw(&out.stdout);

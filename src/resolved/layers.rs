@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::clusters::{ClusterFile, own_cluster_file};
 use crate::error::{Error, Kind, Result};
-use crate::model::aliases::canonical;
+use crate::model::aliases::{ALIASES, canonical};
 use crate::model::cluster::{ADMINISTRATORS, CREDENTIALS, has_login, is_secret, looks_like_credential};
-use crate::model::name::{is_slip, nearest};
+use crate::model::name::{MAX_LABEL, canary_of, is_slip, nearest, review_of, to_label, within};
 use crate::model::schema;
 use crate::values::merge::{coalesce, overlay};
 use crate::values::node::{Map, Node, Value};
@@ -23,6 +23,8 @@ pub const APP_VALUES: &str = "chart/values.yaml";
 
 /// Stands for the file that the values of a canary would come from.
 pub const CANARY: &str = "--canary";
+/// The same of a review.
+pub const REVIEW: &str = "--review";
 
 /// One file or argument that contributed values.
 #[derive(Debug)]
@@ -66,6 +68,8 @@ pub struct Wanted<'a> {
     pub extra: &'a [PathBuf],
     /// As a canary beside the app.
     pub canary: bool,
+    /// As a review of this name beside the app.
+    pub review: Option<&'a str>,
     /// `--set`, in order.
     pub set: &'a [String],
 }
@@ -101,6 +105,10 @@ impl Layers {
         if wanted.canary {
             let text = canary_values(&merge(&layers[..files])?, &merge(&layers)?)?;
             let node = parse(Path::new(CANARY), text)?;
+            layers.insert(files, Layer { path: None, node, set: None, of_cluster: false });
+        }
+        if let Some(name) = wanted.review {
+            let node = parse(Path::new(REVIEW), review_values(&merge(&layers)?, name)?)?;
             layers.insert(files, Layer { path: None, node, set: None, of_cluster: false });
         }
         let merged = merge(&layers)?;
@@ -173,10 +181,10 @@ impl Layers {
         Ok(())
     }
 
-    /// What makes it a canary, as YAML for helm's stdin.
+    /// What makes it a canary or a review, as YAML for helm's stdin.
     pub fn canary(&self) -> Option<&str> {
         let mut sources = self.layers.iter().map(|layer| &layer.node.span.source);
-        sources.find(|source| source.path.as_os_str() == CANARY).map(|source| source.text.as_str())
+        sources.find(|source| source.path.as_os_str() == CANARY || source.path.as_os_str() == REVIEW).map(|source| source.text.as_str())
     }
 
     /// The files that helm needs as `-f`: all but the chart's own.
@@ -240,8 +248,54 @@ fn canary_values(files: &Node, merged: &Node) -> Result<String> {
     };
     let canary = serde_json::json!({"nginx.ingress.kubernetes.io/canary": "true"});
     Ok(crate::values::write::to_yaml(&serde_json::json!({
-        "releaseName": format!("{release}-canary"), "ingressAnnotations": canary, "externalIngressAnnotations": canary
+        "releaseName": canary_of(release), "ingressAnnotations": canary, "externalIngressAnnotations": canary
     })))
+}
+
+/// A release and Secrets of its own, one pod a process, nothing that is there once a cluster (a nodePort, labels of nodes, public names), no schedule; hosts
+/// of its own by their first word.
+fn review_values(merged: &Node, name: &str) -> Result<String> {
+    let appname = merged.get("appname").and_then(Node::as_str);
+    let appname =
+        appname.ok_or_else(|| merged.span.error("`appname` is missing, which the review is named after").hint("appname: NAME"))?;
+    let release = review_of(appname, name).filter(|release| *release != canary_of(appname));
+    let release = release.ok_or_else(|| Error::usage(format!("`{name}` cannot name a review")).hint("lain deploy --review my-branch"))?;
+    let word = to_label(name);
+    let mut own = serde_json::json!({"releaseName": release, "secretsName": release, "review": word});
+    let names = |key: &'static str| {
+        let aliases = ALIASES.iter().find(|(known, _)| *known == key).map(|(_, aliases)| *aliases);
+        std::iter::once(key).chain(aliases.into_iter().flatten().copied()).filter(|key| merged.get(key).is_some()).collect::<Vec<_>>()
+    };
+    let null = serde_json::Value::Null;
+    let alone = serde_json::json!({"replicaCount": 1, "nodePort": null, "nodes": null, "hpa": null});
+    let still = serde_json::json!({"suspend": true, "nodes": null});
+    let nowhere = serde_json::json!({"nodes": null});
+    for (key, change) in [("deployments", &alone), ("statefulSets", &alone), ("cronjobs", &still), ("jobs", &nowhere)] {
+        for key in names(key) {
+            let procs = merged.get(key).and_then(Node::as_map).into_iter().flatten();
+            let there = procs.filter(|(_, entry)| entry.node.as_map().is_some());
+            let changed = there.map(|(proc, entry)| {
+                // A key that is not there stays out: helm would keep a null.
+                let all = change.as_object().into_iter().flatten();
+                let kept = all.filter(|(key, value)| !value.is_null() || entry.node.get(key).is_some());
+                (proc.clone(), kept.map(|(key, value)| (key.clone(), value.clone())).collect::<serde_json::Map<_, _>>().into())
+            });
+            own[key] = changed.collect::<serde_json::Map<String, serde_json::Value>>().into();
+        }
+    }
+    for key in names("externalIngresses") {
+        own[key] = serde_json::json!([]);
+    }
+    for key in names("ingresses") {
+        let mut list = merged.get(key).map_or(null.clone(), Node::to_json);
+        for ingress in list.as_array_mut().into_iter().flatten() {
+            let Some(host) = ingress["host"].as_str() else { continue };
+            let (first, rest) = host.split_once('.').map_or((host, String::new()), |(first, rest)| (first, format!(".{rest}")));
+            ingress["host"] = format!("{}{rest}", within(&format!("{first}-{word}"), MAX_LABEL)).into();
+        }
+        own[key] = list;
+    }
+    Ok(crate::values::write::to_yaml(&own))
 }
 
 fn merge(layers: &[Layer]) -> Result<Node> {

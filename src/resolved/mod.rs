@@ -28,12 +28,14 @@ pub struct Asked {
     pub set: Vec<String>,
     /// As a canary beside the app.
     pub canary: bool,
+    /// As a review of this name beside the app.
+    pub review: Option<String>,
 }
 
 impl Asked {
     /// With these `--set`.
     pub fn set(set: &[String]) -> Self {
-        Self { set: set.to_vec(), canary: false }
+        Self { set: set.to_vec(), ..Self::default() }
     }
 }
 
@@ -77,7 +79,14 @@ impl Resolved {
             stays_inside(dir, &own, cluster_dirs)?; // it may name another file
         }
         let cluster_file = sources.cluster_file.clone();
-        let wanted = Wanted { cluster, cluster_file: cluster_file.as_deref(), extra, canary: asked.canary, set: &asked.set };
+        let wanted = Wanted {
+            cluster,
+            cluster_file: cluster_file.as_deref(),
+            extra,
+            canary: asked.canary,
+            review: asked.review.as_deref(),
+            set: &asked.set,
+        };
         let layers = Layers::load(dir, &wanted)?;
         let credentials = layers.credentials(dir);
         layers.secrets(&credentials).into_iter().for_each(hide);

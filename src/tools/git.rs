@@ -219,6 +219,19 @@ impl<'a> Git<'a> {
         Ok(if out.ok() { bounded(&without_credentials(&out.text()), LONGEST_URL).into_owned() } else { String::new() })
     }
 
+    /// True when one commit is among those before another; none where this clone does not have both.
+    ///
+    /// # Errors
+    /// git is missing.
+    pub(crate) fn is_ancestor(&self, one: &str, of: &str) -> Result<Option<bool>> {
+        let out = self.call().args(["--no-replace-objects", "merge-base", "--is-ancestor"]).operand(one).operand(of).capture()?;
+        Ok(match out.code {
+            0 => Some(true),
+            1 => Some(false),
+            _ => None,
+        })
+    }
+
     /// `git log --oneline FROM..TO`, newest first, at most `limit` lines; empty when a commit is unknown (shallow clone).
     ///
     /// # Errors

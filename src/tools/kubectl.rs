@@ -166,6 +166,14 @@ impl<'a> Kubectl<'a> {
         self.change(["delete", kind, "--ignore-not-found"]).operand(name).run()
     }
 
+    /// `kubectl patch ingress --type merge`.
+    ///
+    /// # Errors
+    /// As [`Kubectl::label_node`].
+    pub(crate) fn patch_ingress(&self, name: &str, patch: &Json) -> Result<()> {
+        self.change(["patch", "ingress", "--type", "merge"]).operand(name).option("--patch", patch.to_string()).run()
+    }
+
     /// The last 50 lines of the log of `job/NAME` or a pod; none where there is none to be had.
     pub(crate) fn log_end(&self, of: String) -> Option<String> {
         let out = self.question(["logs", "--tail", "50"]).operand(of).capture().ok()?;

@@ -138,3 +138,43 @@ fn without_the_right_to_leases_it_goes_on() {
     assert_eq!(ran.stderr.matches("warning: this account may not make Leases (403)").count(), 1, "{}", ran.stderr);
     fs::write(&kubeconfig, text).expect("a kubeconfig");
 }
+
+/// Each a process of its own: all who wait get their turn, and what one was told is done is there.
+#[test]
+fn many_at_once_lose_nothing() {
+    let place = Place::new(HELM).with_values(VALUES);
+    let start = |args: Vec<String>| {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let mut command = place.lain_command(&args);
+        command.env("CI", "true").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("lain runs")
+    };
+    let ends = |running: Vec<std::process::Child>| -> Vec<Ran> {
+        running.into_iter().map(|child| Ran::of(&child.wait_with_output().expect("an end"))).collect()
+    };
+    let deploy = |n: u32| {
+        ["deploy", "--ignore-lint", "--timeout", "10m", "--set"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([format!("deployments.web.env.N=n{n}")])
+    };
+    for ran in ends((0..4).map(|n| start(deploy(n).collect())).collect()) {
+        ran.ok();
+    }
+    let history = place.helm(&["history", &place.appname]).ok().stdout;
+    assert!(
+        history.lines().count() == 5 && history.lines().last().is_some_and(|last| last.starts_with('4') && last.contains("deployed")),
+        "{history}"
+    );
+
+    let edits = (0..6).map(|n| start(vec!["env".into(), "add".into(), format!("KEY_{n}=value")])).collect();
+    let ends = ends(edits);
+    assert!(ends.iter().any(|ran| ran.code == 0));
+    for (n, ran) in ends.into_iter().enumerate() {
+        if ran.code != 0 {
+            assert!(ran.stderr.contains("error: ") && ran.stderr.contains("next: "), "{}", ran.stderr);
+            continue;
+        }
+        assert_eq!(place.field(&format!("secret/{}-env", place.appname), &format!("{{.data.KEY_{n}}}")), "dmFsdWU=", "KEY_{n} is there");
+    }
+    assert_eq!(leases(&place), "");
+}

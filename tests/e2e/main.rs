@@ -1,16 +1,20 @@
 //! lain on real parts: docker, a registry, helm 3 and 4, Kubernetes. `tests/run` brings them up.
 
+mod canary;
 mod causes;
 mod chart;
 mod faults;
 mod flow;
 mod get_values;
 mod history;
+mod late;
+mod later;
 mod lock;
 mod logs;
 mod notify;
 mod rbac;
 mod report;
 mod restart;
+mod review;
 mod support;
 mod upgrade;

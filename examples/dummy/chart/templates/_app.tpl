@@ -47,6 +47,15 @@ Takes root, keys (list), into (dict).
 {{- include "lain.text" (required "appname is not set; chart/values.yaml must name the app" .Values.appname) -}}
 {{- end -}}
 
+{{/* What the app's two Secrets are called after: a review has its own. Takes root. */}}
+{{- define "lain.secretsName" -}}
+{{- if .Values.secretsName -}}
+{{- include "lain.text" .Values.secretsName -}}
+{{- else -}}
+{{- include "lain.appname" . -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Labels of objects. Takes root. */}}
 {{- define "lain.labels" -}}
 {{- $labels := dict

@@ -1,0 +1,58 @@
+//! Pipelines that come late: an older commit after a newer one, and a job whose time is nearly over.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::support::{Place, Ran};
+
+const HELM: &str = "3.17.3";
+const VALUES: &str = "\
+deployments:
+  web:
+    image: python:3.13-slim
+    imagePullPolicy: IfNotPresent
+    command: [sleep, \"1000\"]
+    replicaCount: 1
+    terminationGracePeriodSeconds: 1
+";
+
+#[test]
+fn an_older_commit_does_not_undo_a_newer_one() {
+    let place = Place::new(HELM).with_values(VALUES);
+    let args = ["deploy", "--ignore-lint", "--refuse-older"];
+    place.lain(&args).ok();
+    place.commit("the second");
+    place.lain(&args).ok();
+    place.lain(&args).ok(); // the same again
+    place.git(&["checkout", "-q", "HEAD~1"]);
+    let ran = place.lain(&args).exits(3).says("runs a newer commit than this one").says("`the second`").says("`the app`");
+    ran.says("next: lain deploy # without --refuse-older").says("next: lain rollback");
+    // Side by side: the time tells.
+    place.git(&["-c", "user.name=T", "commit", "-q", "--allow-empty", "--date", "2001-01-01T00:00:00Z", "-m", "aside"]);
+    place.lain(&args).ok();
+    place.lain(&["deploy", "--ignore-lint"]).ok();
+    place.lain(&[&args[..], &["--set", "imageTag=v1"]].concat()).ok().says("do not both name a commit, so nothing is compared");
+}
+
+#[test]
+fn it_ends_a_minute_before_its_job() {
+    let place = Place::new(HELM).with_values(VALUES);
+    place.lain(&["deploy", "--ignore-lint"]).ok();
+    place.edit("chart/values.yaml", |text| text + "    readinessProbe: {exec: {command: [\"false\"]}}\n");
+    let job = |seconds: u64, args: &[&str]| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
+        // Begun long ago, it ends so many seconds from now on.
+        let started = jiff::Timestamp::from_second(i64::try_from(now).expect("a time") - 3600 + i64::try_from(seconds).expect("a time"));
+        let started = started.expect("a time").strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let mut command = place.lain_command(args);
+        command.env("CI", "true").env("CI_JOB_STARTED_AT", started).env("CI_JOB_TIMEOUT", "3600");
+        Ran::of(&command.output().expect("lain runs"))
+    };
+    let args = ["deploy", "--ignore-lint", "--rollback-on-failure"];
+    job(65, &args).exits(3).says("(CI_JOB_TIMEOUT), too soon to begin: nothing was changed").says("next: timeout: 1h");
+    let ran = job(140, &args).exits(1).says(" s are left for this, which ends a minute before").says("helm went back to revision 1");
+    ran.says("next: timeout: 1h # of the job in .gitlab-ci.yml");
+    assert!(place.helm(&["history", &place.appname]).ok().stdout.trim_end().ends_with("Rollback to 1"));
+    // Without going back it waits for the pods by itself, and so does `lain wait`.
+    job(100, &args[..2]).exits(1).says("not ready after").says("next: timeout: 1h");
+    job(75, &["wait"]).exits(1).says("not ready after");
+}
