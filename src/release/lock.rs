@@ -161,7 +161,7 @@ impl Lock<'_> {
     }
 
     fn refusal(&self, text: String) -> Error {
-        let newest = pending::newest(&self.kubectl.last_word(), self.release).filter(|(_, status)| pending::is_under_way(status));
+        let newest = pending::newest(self.kubectl, self.release).filter(|(_, status)| pending::is_under_way(status));
         let newest = newest.map_or_else(String::new, |(revision, status)| format!(" (revision {revision}, {status})"));
         let waited = match self.busy {
             Busy::Wait(most) => format!(", and {} s were not enough to wait for it", most.as_secs()),
@@ -242,7 +242,13 @@ impl Lock<'_> {
                 Err(error) => {
                     tries += 1;
                     if tries >= TRIES || !may_pass(&error) || self.is_over_within(Duration::from_secs(1)) {
-                        return Err(error.context(format!("the lock of release {} cannot be taken", self.release)));
+                        // A cause that has a name says more.
+                        let is_named = !error.message().starts_with('`');
+                        return Err(if is_named {
+                            error
+                        } else {
+                            error.context(format!("the lock of release {} cannot be taken", self.release))
+                        });
                     }
                 }
             }

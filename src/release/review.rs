@@ -37,11 +37,11 @@ pub(super) fn prepare(handle: &Handle<'_>, app: &App) -> Result<()> {
     let names = [(format!("{}-env", app.appname), app.env_secret()), (format!("{}-secret", app.appname), app.file_secret())];
     for (from, to) in names {
         let have = handle.kubectl.find_all("secret", &[from.clone(), to.clone()])?;
-        let named = |name: &str| have.iter().find(|secret| secret["metadata"]["name"] == name);
-        if named(&to).is_some() {
+        let in_cluster = |name: &str| have.iter().find(|secret| secret["metadata"]["name"] == name);
+        if in_cluster(&to).is_some() {
             continue;
         }
-        let data = named(&from).map_or_else(|| json!({}), |secret| secret["data"].clone());
+        let data = in_cluster(&from).map_or_else(|| json!({}), |secret| secret["data"].clone());
         let labels = json!({"app.kubernetes.io/name": app.appname, LABEL: handle.name});
         let copy =
             json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {"name": to, "labels": labels}, "data": data});
