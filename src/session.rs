@@ -259,6 +259,11 @@ impl Session {
         names.iter().for_each(|name| self.ui.withhold(name));
     }
 
+    /// Whether an app is here.
+    pub(crate) fn has_app(&self) -> bool {
+        self.dir.join(APP_VALUES).is_file()
+    }
+
     /// The typed app.
     ///
     /// # Errors
@@ -468,7 +473,7 @@ impl Session {
     pub(crate) fn target(&self) -> Result<Target> {
         self.withhold();
         let choice = self.require_cluster()?;
-        let app_is_here = self.dir.join(APP_VALUES).is_file();
+        let app_is_here = self.has_app();
         let cluster = if app_is_here { self.cluster()?.clone() } else { self.cluster_of(&choice.name)? };
         let context = self.env.get("KUBE_CONTEXT").filter(|_| self.env.is_ci()).map(str::to_owned).or(self
             .authority()?

@@ -1,7 +1,9 @@
 //! One file a command, named after it: its flags (clap) and its verb.
 
 pub(crate) mod build;
+pub(crate) mod cherry;
 pub(crate) mod compose;
+pub(crate) mod create_job;
 pub(crate) mod delete;
 pub(crate) mod deploy;
 pub(crate) mod dockerfile;
@@ -10,6 +12,7 @@ pub(crate) mod env;
 pub(crate) mod get_values;
 pub(crate) mod image;
 pub(crate) mod init;
+pub(crate) mod job;
 pub(crate) mod lint;
 pub(crate) mod logs;
 pub(crate) mod meta;
@@ -27,6 +30,7 @@ pub(crate) mod send_msg;
 pub(crate) mod status;
 pub(crate) mod tags;
 pub(crate) mod template;
+pub(crate) mod update_image;
 pub(crate) mod use_cluster;
 pub(crate) mod values;
 pub(crate) mod version;

@@ -8,6 +8,7 @@ mod docker_faults;
 pub(crate) mod editor;
 pub(crate) mod git;
 pub(crate) mod helm;
+mod jobs;
 pub(crate) mod kubectl;
 mod last_words;
 pub(crate) mod private;

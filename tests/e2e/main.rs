@@ -5,6 +5,7 @@ mod chart;
 mod faults;
 mod flow;
 mod get_values;
+mod jobs;
 mod logs;
 mod notify;
 mod restart;
