@@ -5,6 +5,7 @@ pub(crate) mod backups;
 pub(crate) mod delete;
 pub(crate) mod deploy;
 pub(crate) mod deployed;
+pub(crate) mod encrypted;
 pub(crate) mod handle;
 mod image;
 pub(crate) mod job;

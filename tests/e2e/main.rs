@@ -2,6 +2,7 @@
 
 mod causes;
 mod chart;
+mod encrypted;
 mod faults;
 mod flow;
 mod get_values;
