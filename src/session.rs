@@ -23,6 +23,7 @@ use crate::resolved::clusters::{ClusterFile, cluster_of, known_clusters};
 use crate::resolved::helm_values::HelmValues;
 use crate::resolved::layers::{APP_VALUES, Layers};
 use crate::resolved::{Asked, Resolved, Sources};
+use crate::tools::decrypt;
 use crate::tools::docker::{Answer, Docker};
 use crate::tools::git::{Commit, Git, Head};
 use crate::tools::helm::Helm;
@@ -248,7 +249,8 @@ impl Session {
             return;
         }
         let kubeconfigs = self.env.names().filter(|name| name.starts_with("KUBECONFIG_")).map(str::to_owned);
-        let mut names: Vec<String> = kubeconfigs.chain(["GITLAB_API_TOKEN", "DOCKER_AUTH_CONFIG"].map(str::to_owned)).collect();
+        let mut names: Vec<String> =
+            kubeconfigs.chain(["GITLAB_API_TOKEN", "DOCKER_AUTH_CONFIG"].into_iter().chain(decrypt::KEYS).map(str::to_owned)).collect();
         // Values that cannot be read are told of by whoever needs them.
         if let Ok(authority) = self.authority() {
             names.extend(authority.secret_variables().map(str::to_owned));
@@ -257,6 +259,11 @@ impl Session {
             names.extend(app.secret_variables().map(str::to_owned));
         }
         names.iter().for_each(|name| self.ui.withhold(name));
+    }
+
+    /// Whether an app is here.
+    pub(crate) fn has_app(&self) -> bool {
+        self.dir.join(APP_VALUES).is_file()
     }
 
     /// The typed app.
@@ -468,7 +475,7 @@ impl Session {
     pub(crate) fn target(&self) -> Result<Target> {
         self.withhold();
         let choice = self.require_cluster()?;
-        let app_is_here = self.dir.join(APP_VALUES).is_file();
+        let app_is_here = self.has_app();
         let cluster = if app_is_here { self.cluster()?.clone() } else { self.cluster_of(&choice.name)? };
         let context = self.env.get("KUBE_CONTEXT").filter(|_| self.env.is_ci()).map(str::to_owned).or(self
             .authority()?

@@ -6,12 +6,13 @@ use console::measure_text_width;
 use crate::ui::columns;
 
 /// The commands of `lain`, in the order of a working day.
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 7] = [
     ("Write", &["init", "lint", "values", "template", "dockerfile", "dockerignore", "compose", "schema", "meta"]),
     ("Build", &["build", "prepare", "push", "run", "save", "image", "tags"]),
     ("Deploy", &["use", "deploy", "set-canary-group", "env", "secret", "wait"]),
-    ("Look", &["status", "logs", "x", "version", "history", "get-values"]),
-    ("Repair", &["rollback", "redeploy", "restart", "delete", "admin"]),
+    ("Look", &["status", "logs", "x", "version", "history", "cherry", "get-values"]),
+    ("Run", &["job", "create-job"]),
+    ("Repair", &["rollback", "redeploy", "update-image", "restart", "delete", "admin"]),
     ("More", &["send-msg", "completions", "man"]),
 ];
 /// Cells of a command's name and the space behind it.

@@ -9,10 +9,6 @@ type Older = (&'static str, &'static str, &'static str, &'static str);
 
 /// None of them is a word of lain; a test holds that.
 const OLDER: &[Older] = &[
-    ("", "job", "nothing here starts a Job by hand yet", "lain x PROC COMMAND # in a pod that runs"),
-    ("", "create-job", "nothing here starts a CronJob by hand yet", "kubectl create job NAME --from=cronjob/RELEASE-PROC"),
-    ("", "update-image", "no process gets another image alone", "lain deploy --set deployments.PROC.imageTag=TAG"),
-    ("", "cherry", "nothing here compares what runs with HEAD yet", "lain version # what runs; then: git log COMMIT..HEAD"),
     ("", "assign-mr", "reviewers are GitLab's own matter", "glab mr update ID --reviewer NAME --assignee NAME"),
     ("", "wait-mr-approval", "approvals are GitLab's own matter", "glab mr view ID"),
 ];

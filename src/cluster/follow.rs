@@ -178,7 +178,10 @@ impl<'a> Follower<'a> {
     }
 
     /// Looks once, tells what is new. Returns the view and the trouble that outlasted its grace, if any; nothing when the server does not answer.
-    fn step(&mut self) -> Result<Option<(View, Option<Trouble>)>> {
+    ///
+    /// # Errors
+    /// The server refuses the question.
+    pub(crate) fn step(&mut self) -> Result<Option<(View, Option<Trouble>)>> {
         let Some(view) = self.look()? else { return Ok(None) };
         let at = self.clock.now();
         let is_still = at.duration_since(*self.told_at.get_or_insert(at)) >= STILL;

@@ -20,7 +20,7 @@ use crate::ui::{Answer, Format, TEXT};
 
 /// Show and change the environment variables in Secret APP-env
 #[derive(Args, Debug)]
-#[command(after_help = "  lain env show\n  lain env edit\n  lain env add MYSQL_PASSWORD=xxx")]
+#[command(after_help = "  lain env show\n  lain env edit\n  lain env add --from-env MYSQL_PASSWORD   # the value stands in no argument")]
 pub struct EnvCommand {
     #[command(subcommand)]
     verb: Verb,
@@ -39,8 +39,11 @@ enum Verb {
     /// Set variables
     Add {
         /// NAME=VALUE
-        #[arg(required = true, value_name = "NAME=VALUE")]
+        #[arg(required_unless_present = "from_env", value_name = "NAME=VALUE")]
         pairs: Vec<String>,
+        /// A variable of lain's own environment, under its name or another, so that its value stands in no argument; may be repeated
+        #[arg(long, num_args = 1.., value_name = "NAME[=VARIABLE]")]
+        from_env: Vec<String>,
     },
     /// Set variables from a file of NAME=VALUE lines
     Addfile {
@@ -58,6 +61,9 @@ enum Verb {
     Rollback {
         /// A backup, as `backups` lists it
         backup: Option<String>,
+        /// The same
+        #[arg(long, value_name = "BACKUP", conflicts_with = "backup")]
+        to: Option<String>,
     },
     // clap would repeat the word, and `lain env PASSWORD=...` is a slip that comes easily.
     #[command(external_subcommand)]
@@ -81,8 +87,9 @@ impl Command for EnvCommand {
         match self.verb {
             Verb::Show { reveal } => open()?.show(reveal),
             Verb::Edit => open()?.edit(),
-            Verb::Add { pairs } => {
-                let pairs = pairs_of_words(&pairs)?;
+            Verb::Add { pairs, from_env } => {
+                let mut pairs = pairs_of_words(&pairs)?;
+                pairs.extend(secret::from_environment(session, &from_env, check_variable, VARIABLE_RULE)?);
                 pairs.iter().for_each(|(_, value)| secret::hide(session, value));
                 open()?.add(pairs, true)
             }
@@ -94,7 +101,7 @@ impl Command for EnvCommand {
             }
             Verb::Apply(apply) => apply.run(session, Purpose::Env),
             Verb::Backups => Store::open_bare(session, Purpose::Env)?.list_backups(),
-            Verb::Rollback { backup } => Store::open_bare(session, Purpose::Env)?.roll_back(backup.as_deref()),
+            Verb::Rollback { backup, to } => Store::open_bare(session, Purpose::Env)?.roll_back(backup.or(to).as_deref()),
             Verb::Other(words) => Err(no_verb(&words)),
         }
     }

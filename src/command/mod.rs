@@ -2,7 +2,9 @@
 
 pub(crate) mod admin;
 pub(crate) mod build;
+pub(crate) mod cherry;
 pub(crate) mod compose;
+pub(crate) mod create_job;
 pub(crate) mod delete;
 pub(crate) mod deploy;
 pub(crate) mod dockerfile;
@@ -12,6 +14,7 @@ pub(crate) mod get_values;
 pub(crate) mod history;
 pub(crate) mod image;
 pub(crate) mod init;
+pub(crate) mod job;
 pub(crate) mod lint;
 pub(crate) mod logs;
 pub(crate) mod meta;
@@ -30,6 +33,7 @@ pub(crate) mod set_canary_group;
 pub(crate) mod status;
 pub(crate) mod tags;
 pub(crate) mod template;
+pub(crate) mod update_image;
 pub(crate) mod use_cluster;
 pub(crate) mod values;
 pub(crate) mod version;

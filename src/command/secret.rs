@@ -16,9 +16,10 @@ use crate::interrupt;
 use crate::kubeconfig;
 use crate::release::announce;
 use crate::release::backups;
+use crate::release::encrypted;
 use crate::release::secret_data::Data;
 use crate::release::secret_text::{KEY_RULE, SecretText, VARIABLE_RULE, check_key, fingerprints, merged, no_variables};
-use crate::release::secrets::{self, AppSecret, Purpose};
+use crate::release::secrets::{self, AppSecret, Changes, Purpose};
 use crate::session::Session;
 use crate::tools::editor;
 use crate::tools::kubectl::Kubectl;
@@ -30,7 +31,7 @@ const MAX_TEXT: u64 = 8 * 1024 * 1024;
 /// Show and change the files in Secret APP-secret
 #[derive(Args, Debug)]
 #[command(
-    after_help = "  lain secret show\n  lain secret edit\n  lain secret add topsecret.txt deploy/config.yaml\n  lain secret rollback   # to what it was before the last change"
+    after_help = "  lain secret show\n  lain secret edit\n  lain secret add topsecret.txt deploy/config.yaml\n  lain secret rollback   # to what it was before the last change\n  lain secret push       # what chart/secrets.enc.yaml holds"
 )]
 pub struct Secret {
     #[command(subcommand)]
@@ -52,8 +53,11 @@ enum Verb {
     /// Add files, each under its own name
     Add {
         /// The files
-        #[arg(required = true, value_name = "FILE")]
+        #[arg(required_unless_present = "from_env", value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// A file whose text is a variable of lain's environment, so that it stands in no argument; may be repeated
+        #[arg(long, num_args = 1.., value_name = "FILE=VARIABLE")]
+        from_env: Vec<String>,
     },
     /// Make it what a file says: a draft that `edit` kept, or what `show` printed
     Apply(Apply),
@@ -63,6 +67,24 @@ enum Verb {
     Rollback {
         /// A backup, as `backups` lists it
         backup: Option<String>,
+        /// The same
+        #[arg(long, value_name = "BACKUP", conflicts_with = "backup")]
+        to: Option<String>,
+    },
+    /// Bring what chart/secrets.enc.yaml holds, encrypted by sops or age, into the cluster: APP-env and APP-secret
+    #[command(after_help = "  lain secret push --dry-run\n  SOPS_AGE_KEY_FILE=key.txt lain secret push")]
+    Push {
+        /// Say which keys would change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        // clippy would have backticks in the names.
+        #[arg(
+            short = 'i',
+            long,
+            value_name = "FILE",
+            help = "The age identities, in place of SOPS_AGE_KEY and SOPS_AGE_KEY_FILE; for a file that age itself encrypted"
+        )]
+        identity: Option<PathBuf>,
     },
 }
 
@@ -96,8 +118,8 @@ impl Command for Secret {
             Verb::Show { name: None, reveal } => open()?.show(reveal),
             Verb::Show { name: Some(name), reveal } => open()?.show_one(&name, reveal),
             Verb::Edit => open()?.edit(),
-            Verb::Add { files } => {
-                let mut pairs = Vec::new();
+            Verb::Add { files, from_env } => {
+                let mut pairs = from_environment(session, &from_env, check_key, KEY_RULE)?;
                 for file in &files {
                     let name = file.file_name().unwrap_or_default().to_string_lossy();
                     check_key(&name).map_err(|why| {
@@ -112,7 +134,8 @@ impl Command for Secret {
             }
             Verb::Apply(apply) => apply.run(session, Purpose::Files),
             Verb::Backups => Store::open_bare(session, Purpose::Files)?.list_backups(),
-            Verb::Rollback { backup } => Store::open_bare(session, Purpose::Files)?.roll_back(backup.as_deref()),
+            Verb::Rollback { backup, to } => Store::open_bare(session, Purpose::Files)?.roll_back(backup.or(to).as_deref()),
+            Verb::Push { dry_run, identity } => push(session, dry_run, identity.as_deref()),
         }
     }
 }
@@ -148,6 +171,78 @@ impl Apply {
         editor::forget(&self.file);
         Ok(())
     }
+}
+
+/// Values of lain's own environment, by `NAME` or `NAME=VARIABLE`; programs that lain starts do not get these variables.
+///
+/// # Errors
+/// A name is none, or a variable is not set. What stands in place of one is repeated only where it looks like a name: it may be the value itself.
+pub(crate) fn from_environment(
+    session: &Session,
+    words: &[String],
+    check: fn(&str) -> std::result::Result<(), &'static str>,
+    rule: &str,
+) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>> {
+    let read = |word: &String| {
+        let (name, variable) = word.split_once('=').unwrap_or((word, word));
+        check(name).map_err(|why| Error::usage(format!("--from-env takes NAME or NAME=VARIABLE, and this name {why}")).hint(rule))?;
+        let is_name = !variable.is_empty() && variable.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        let value = session.env.get(variable).ok_or_else(|| {
+            let which = if is_name { format!("variable {variable}") } else { "a variable that --from-env names".to_owned() };
+            Error::usage(format!("{which} is not set, or empty"))
+                .hint("export NAME # or make it a variable of the CI job, protected branches included")
+        })?;
+        hide(session, value.as_bytes());
+        session.ui.withhold(variable);
+        Ok((name.to_owned(), Zeroizing::new(value.as_bytes().to_vec())))
+    };
+    words.iter().map(read).collect()
+}
+
+/// Brings what the repository's encrypted file holds into the cluster. Keys that it does not hold stay.
+fn push(session: &Session, dry_run: bool, identity: Option<&Path>) -> Result<()> {
+    let (ui, app, cluster) = (&session.ui, session.app()?, &session.require_cluster()?.name);
+    let kubectl = session.kubectl()?; // from here on children do not get what is secret
+    let file = encrypted::find(session)?;
+    let plain = encrypted::decrypt(session, &file, identity)?;
+    let mut to_apply = vec![];
+    for purpose in [Purpose::Env, Purpose::Files] {
+        let (name, wanted) = (purpose.name(app), plain.of(purpose));
+        wanted.values().for_each(|value| hide(session, value));
+        if wanted.is_empty() {
+            continue;
+        }
+        let now = secrets::fetch(&kubectl, &name)?;
+        let mut data = now.as_ref().map(AppSecret::data).unwrap_or_default();
+        data.values().for_each(|value| hide(session, value));
+        let others = data.keys().filter(|key| !wanted.contains_key(*key)).count();
+        data.extend(wanted.iter().map(|(key, value)| (key.clone(), value.clone())));
+        let changes = match &now {
+            Some(now) => now.changes(&data),
+            None => Changes { added: data.into_keys().collect(), ..Changes::default() },
+        };
+        let stay = if others == 0 { String::new() } else { format!("; other keys that stay: {others}") };
+        let summary = if changes.is_empty() { "nothing changes".to_owned() } else { changes.summary() };
+        ui.say(&format!("{name} on cluster {cluster}, by {}: {summary}{stay}", file.display()));
+        if !changes.is_empty() {
+            to_apply.push(purpose);
+        }
+    }
+    if dry_run {
+        ui.say("nothing was changed: --dry-run");
+        return Ok(());
+    }
+    if !to_apply.is_empty() && ui.can_ask() && !ui.ask("apply?")? {
+        return Err(Error::refused("nothing was changed").hint("lain secret push --dry-run"));
+    }
+    for purpose in &to_apply {
+        let pairs = plain.of(*purpose).iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        Store::open_bare(session, *purpose)?.add(pairs, true)?;
+    }
+    if to_apply.is_empty() {
+        ui.done("the cluster has what the file holds");
+    }
+    Ok(())
 }
 
 /// What `env` and `secret` do alike.

@@ -5,10 +5,7 @@ use clap::Args;
 use super::Command;
 use crate::cluster::look;
 use crate::error::{Error, Result};
-use crate::model::app::{App, ProcKind};
 use crate::model::name::{is_label, nearest};
-use crate::model::proc::Proc;
-use crate::model::quantity::Quantity;
 use crate::session::Session;
 
 /// Run a command in a running pod; its exit code is ours
@@ -36,7 +33,8 @@ impl Command for X {
                 return Err(Error::usage(format!("there is no proc `{word}`")).hint(format!("lain x {near}")));
             }
             words => {
-                let proc = largest(app).ok_or_else(|| Error::usage("the app has no deployment to go into").hint("lain x PROC"))?;
+                let proc =
+                    app.largest_deployment().ok_or_else(|| Error::usage("the app has no deployment to go into").hint("lain x PROC"))?;
                 if let [first, ..] = words {
                     session.ui.say(&format!("`{first}` is no proc of the app: it is run as a command in {proc}"));
                 }
@@ -57,48 +55,5 @@ impl Command for X {
             start(&words)?
         };
         if code == 0 { Ok(()) } else { Err(Error::child(code)) }
-    }
-}
-
-/// The deployment with the largest memory limit; the first of equals.
-fn largest(app: &App) -> Option<&str> {
-    let memory = |proc: &Proc| Quantity::of_json(&proc.resources.as_ref()?["limits"]["memory"]).ok();
-    let mut best: Option<(&str, Option<Quantity>)> = None;
-    for (_, name, proc) in app.procs().filter(|(kind, _, _)| *kind == ProcKind::Deployment) {
-        let size = memory(proc);
-        if best.is_none_or(|(_, most)| size > most) {
-            best = Some((name, size));
-        }
-    }
-    best.map(|(name, _)| name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::values::parse::parse;
-    use std::path::Path;
-
-    #[test]
-    fn the_deployment_with_most_memory() {
-        let chosen = |memories: &[(&str, &str)]| {
-            let proc = |(name, memory): &(&str, &str)| format!("  {name}: {{resources: {{limits: {{memory: {memory}}}}}}}");
-            let procs: Vec<String> = memories.iter().map(proc).collect();
-            let node = parse(Path::new("values.yaml"), format!("appname: a\ndeployments:\n{}\n", procs.join("\n"))).expect("values");
-            largest(&App::read(&node).expect("an app")).map(str::to_owned)
-        };
-        for memories in [
-            [("big", "1Ti"), ("small", "900Gi")],
-            [("big", "1.5Gi"), ("small", "1Gi")],
-            [("big", "2e9"), ("small", "1G")],
-            [("big", "1073741825"), ("small", "1Gi")],
-            [("big", "1Gi"), ("small", "1Gi")],
-        ] {
-            assert_eq!(chosen(&memories).as_deref(), Some("big"), "{memories:?}");
-            if memories[0].1 != memories[1].1 {
-                let [big, small] = memories;
-                assert_eq!(chosen(&[small, big]).as_deref(), Some("big"), "{memories:?}");
-            }
-        }
     }
 }

@@ -17,6 +17,7 @@ use super::build_secret::{BuildSecrets, Source};
 use super::kubernetes::{HostAlias, NetworkPolicy, VolumeMount};
 use super::name::{is_harmless, to_label};
 use super::proc::{CronJobs, Deployments, Jobs, Proc, StatefulSets, Tests};
+use super::quantity::Quantity;
 use super::text::{EnvMap, Text};
 use crate::error::Result;
 use crate::values::node::Node;
@@ -357,6 +358,19 @@ impl App {
         .flat_map(|(kind, procs)| procs.iter().flatten().filter_map(move |(name, p)| p.as_ref().map(|p| (kind, name.as_str(), p))))
     }
 
+    /// The deployment with the largest memory limit; the first of equals.
+    pub fn largest_deployment(&self) -> Option<&str> {
+        let memory = |proc: &Proc| Quantity::of_json(&proc.resources.as_ref()?["limits"]["memory"]).ok();
+        let mut best: Option<(&str, Option<Quantity>)> = None;
+        for (_, name, proc) in self.procs().filter(|(kind, _, _)| *kind == ProcKind::Deployment) {
+            let size = memory(proc);
+            if best.is_none_or(|(_, most)| size > most) {
+                best = Some((name, size));
+            }
+        }
+        best.map(|(name, _)| name)
+    }
+
     /// All mounts of Secret keys: those of the app, then those of procs, each key once.
     pub fn secret_files(&self) -> Vec<&str> {
         let own = self.volume_mounts.iter().flatten();
@@ -417,6 +431,36 @@ impl ProcKind {
             Self::CronJob => "cronjobs",
             Self::Job => "jobs",
             Self::Test => "tests",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::parse::parse;
+    use std::path::Path;
+
+    #[test]
+    fn the_deployment_with_most_memory() {
+        let chosen = |memories: &[(&str, &str)]| {
+            let proc = |(name, memory): &(&str, &str)| format!("  {name}: {{resources: {{limits: {{memory: {memory}}}}}}}");
+            let procs: Vec<String> = memories.iter().map(proc).collect();
+            let node = parse(Path::new("values.yaml"), format!("appname: a\ndeployments:\n{}\n", procs.join("\n"))).expect("values");
+            App::read(&node).expect("an app").largest_deployment().map(str::to_owned)
+        };
+        for memories in [
+            [("big", "1Ti"), ("small", "900Gi")],
+            [("big", "1.5Gi"), ("small", "1Gi")],
+            [("big", "2e9"), ("small", "1G")],
+            [("big", "1073741825"), ("small", "1Gi")],
+            [("big", "1Gi"), ("small", "1Gi")],
+        ] {
+            assert_eq!(chosen(&memories).as_deref(), Some("big"), "{memories:?}");
+            if memories[0].1 != memories[1].1 {
+                let [big, small] = memories;
+                assert_eq!(chosen(&[small, big]).as_deref(), Some("big"), "{memories:?}");
+            }
         }
     }
 }

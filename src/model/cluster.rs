@@ -44,6 +44,8 @@ pub struct Cluster {
     #[serde(rename = "serviceAccountName")]
     #[schemars(with = "Option<Text>")]
     pub service_account_name: Option<Json>,
+    /// The image that `lain job` runs where no app is: `REGISTRY/lain:latest` when not given.
+    pub lain_image: Option<Text>,
     /// What `lain use` prints beside the name.
     pub extra_docs: Option<Text>,
     /// Credentials that come from environment variables: key to name, or to `{env_name, hint, required}`.

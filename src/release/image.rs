@@ -152,6 +152,28 @@ fn require_there(session: &Session, asked: &Asked<'_>, builds: bool) -> Result<(
     })
 }
 
+/// The registry must have this tag of an image that a process runs by itself; `--ignore-lint` does not ask. `line` is what to type
+/// before another tag.
+///
+/// # Errors
+/// The registry cannot be asked, or does not have it.
+pub(super) fn require_tag(session: &Session, repository: &str, tag: &str, line: &str) -> Result<()> {
+    check_tag(tag)?;
+    if session.globals.ignore_lint || session.registry_of(repository)?.digest(tag)?.is_some() {
+        return Ok(());
+    }
+    let newest = tags::newest(session, repository, 5)?;
+    let error = Error::refused(format!("image {repository}:{tag} is not in the registry"));
+    let error = if newest.is_empty() {
+        error
+    } else {
+        let lines: Vec<String> = newest.iter().map(|tag| format!("        {line}{tag}")).collect();
+        error.hint(format!("one of the newest tags:\n{}", lines.join("\n")))
+    };
+    let is_head = session.image_tag().is_ok_and(|head| head == tag);
+    Err(if is_head { error.hint("lain build --push # builds and pushes HEAD's image") } else { error.hint("lain tags") })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -173,8 +173,7 @@ impl AppSecret {
         let replace = |words: &[&'static str]| {
             kubectl.send(words, &object).map(|_| ()).map_err(|error| {
                 if error.tool().is_some_and(|tool| tool.says("the object has been modified")) {
-                    return Error::refused(format!("someone else changed {} meanwhile; nothing was applied", self.name))
-                        .hint("show it again, then repeat your change");
+                    return self.overtaken(kubectl, data);
                 }
                 refusal::without_values(error, &[&old, data])
             })
@@ -182,6 +181,19 @@ impl AppSecret {
         let outcome = self.replace(ui, kubectl, replace, by);
         wipe(&mut object["data"]);
         outcome
+    }
+
+    /// Somebody else was quicker: what they changed, and what is not applied, in keys.
+    fn overtaken(&self, kubectl: &Kubectl<'_>, data: &Data) -> Error {
+        let theirs = match fetch(kubectl, &self.name) {
+            Ok(Some(now)) => Some(self.changes(&now.data())).filter(|theirs| !theirs.is_empty()).map(|theirs| theirs.summary()),
+            Ok(None) => Some("removed it".to_owned()),
+            Err(_) => None, // the refusal stands without it
+        };
+        let theirs = theirs.map_or_else(String::new, |theirs| format!("; theirs: {theirs}"));
+        let yours = self.changes(data).summary();
+        Error::refused(format!("someone else changed {} meanwhile; nothing was applied{theirs}; yours: {yours}", self.name))
+            .hint("show it again, then repeat your change")
     }
 
     fn replace(&self, ui: &Ui, kubectl: &Kubectl<'_>, replace: impl Fn(&[&'static str]) -> Result<()>, by: &str) -> Result<()> {

@@ -243,6 +243,16 @@ impl<'a> Git<'a> {
         Ok(if out.ok() { String::from_utf8_lossy(&out.stdout).lines().map(shortened).collect() } else { vec![] })
     }
 
+    /// The commits of `FROM..TO` without merges, newest first; none when this clone does not have one of them.
+    ///
+    /// # Errors
+    /// git is missing.
+    pub(crate) fn commits_between(&self, from: &str, to: &str) -> Result<Option<Vec<Commit>>> {
+        let call = self.call().args(["--no-replace-objects", "log", "--no-show-signature", "--no-merges", COMMIT]);
+        let out = call.operand(format!("{from}..{to}")).end_of_options().capture()?;
+        Ok(out.ok().then(|| String::from_utf8_lossy(&out.stdout).lines().map(commit_in).collect()))
+    }
+
     /// Those of the paths that git knows.
     ///
     /// # Errors

@@ -354,7 +354,11 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// kubectl cannot be started.
     pub(crate) fn exec(&self, pod: &str, container: &str, has_terminal: bool, words: &[&str]) -> Result<i32> {
+        self.execution(pod, container, has_terminal, words).interact()
+    }
+
+    pub(super) fn execution(&self, pod: &str, container: &str, has_terminal: bool, words: &[&str]) -> Call<'a> {
         let call = self.call(["exec", if has_terminal { "-it" } else { "-i" }]).operand(pod).option("--container", container);
-        call.end_of_options().command(words).interact()
+        call.end_of_options().command(words)
     }
 }

@@ -3,11 +3,13 @@
 mod bounds;
 pub(crate) mod call;
 pub(crate) mod changes;
+pub(crate) mod decrypt;
 pub(crate) mod docker;
 mod docker_faults;
 pub(crate) mod editor;
 pub(crate) mod git;
 pub(crate) mod helm;
+mod jobs;
 pub(crate) mod kubectl;
 mod last_words;
 pub(crate) mod private;

@@ -175,7 +175,8 @@ fn taking_a_draft_back_undoes_nobody() {
     };
     let patch = |data: &str| kubectl(&format!("patch secret {}-secret -p '{{\"data\":{{{data}}}}}'", place.appname));
     editor(&place, &(patch(r#""theirs":"eA==""#) + "sed -i s/BATMAN/ROBIN/ \"$1\"\n"));
-    let ran = place.lain(&["secret", "edit"]).exits(3).says("someone else changed").says("your text is kept in");
+    let both = "nothing was applied; theirs: added theirs; yours: changed topsecret.txt";
+    let ran = place.lain(&["secret", "edit"]).exits(3).says(both).says("your text is kept in");
     // The draft is of cluster test.
     fs::copy(place.root.path().join("clusters/values-test.yaml"), place.root.path().join("clusters/values-other.yaml")).expect("values");
     fs::copy(place.home().join(".kube/kubeconfig-test"), place.home().join(".kube/kubeconfig-other")).expect("a kubeconfig");

@@ -287,3 +287,21 @@ fn no_other_process_reads_its_memory() {
         ran.stderr
     );
 }
+
+/// a repository: its `chart/secrets.enc.yaml` is plain text, or is for a program or a key that is not there => `lain secret push` says so, and repeats no value
+#[test]
+fn what_cannot_be_decrypted_is_said() {
+    let app = |text: &str| App::new().cluster("test", "registry: 127.0.0.1:1\n").file("chart/secrets.enc.yaml", text);
+    let push = ["--cluster", "test", "secret", "push"];
+    drop(app("env: {A: hunter2hunter2}\n").run(&push).exits(3).says("is not encrypted: neither by sops nor by age").never_says("hunter2"));
+    drop(
+        app("env:\n  A: ENC[x]\nsops:\n  mac: y\n")
+            .run(&push)
+            .exits(1)
+            .says("sops is not installed")
+            .says("https://github.com/getsops/sops"),
+    );
+    let age = "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----\n";
+    drop(app(age).run(&push).exits(1).says("there is no identity to decrypt it").says("SOPS_AGE_KEY_FILE=FILE"));
+    drop(app(age).env("SOPS_AGE_KEY", "AGE-SECRET-KEY-1HUNTER2").run(&push).exits(1).says("age is not installed").never_says("HUNTER2"));
+}

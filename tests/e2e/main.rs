@@ -3,10 +3,12 @@
 mod canary;
 mod causes;
 mod chart;
+mod encrypted;
 mod faults;
 mod flow;
 mod get_values;
 mod history;
+mod jobs;
 mod late;
 mod later;
 mod lock;

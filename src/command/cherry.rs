@@ -1,0 +1,86 @@
+//! `lain cherry`: the commits that a deploy would bring.
+
+use std::fmt::Write;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::Command;
+use crate::error::{Error, Result};
+use crate::model::tag::sha_of_tag;
+use crate::release::handle::Handle;
+use crate::session::Session;
+use crate::tools::git::Commit;
+use crate::ui::{Answer, Format, printable};
+
+/// Show the commits between what is deployed and HEAD
+#[derive(Args, Debug)]
+#[command(after_help = "  lain cherry\n  lain send-msg \"$(lain cherry)\"")]
+pub struct Cherry {}
+
+impl Command for Cherry {
+    const FORMATS: &'static [Format] = Commits::FORMATS;
+
+    fn run(self, session: &Session) -> Result<()> {
+        let handle = Handle::of_app(session)?;
+        let values = handle.helm.values(&handle.name, None, false)?;
+        let values = values.ok_or_else(|| Error::failed(format!("release {} is not deployed", handle.name)).hint("lain deploy"))?;
+        let tag = values["imageTag"].as_str().unwrap_or_default();
+        let sha = sha_of_tag(tag).ok_or_else(|| {
+            Error::failed(printable(&format!("release {} runs image tag `{tag}`, which names no commit", handle.name)))
+                .hint("lain version # what is known of it")
+        })?;
+        let commits = session.git().commits_between(sha, "HEAD")?.ok_or_else(|| {
+            Error::failed(format!("this clone does not have commit {sha}, which release {} runs", handle.name))
+                .hint("git fetch --unshallow # in a shallow clone; git fetch --all otherwise")
+        })?;
+        if commits.is_empty() && session.ui.format() == Format::Text {
+            session.ui.say("HEAD brings no commit that is not deployed");
+            return Ok(());
+        }
+        session.ui.answer(&Commits {
+            version: 1,
+            release: &handle.name,
+            deployed: tag,
+            commits: commits.into_iter().map(One::of).collect(),
+        })
+    }
+}
+
+/// What a deploy of HEAD would bring, newest first.
+#[derive(Serialize)]
+struct Commits<'a> {
+    version: u32,
+    release: &'a str,
+    /// The image tag that is deployed.
+    deployed: &'a str,
+    commits: Vec<One>,
+}
+
+#[derive(Serialize)]
+struct One {
+    sha: String,
+    /// When it was committed, as RFC 3339 writes it.
+    committed: String,
+    author: String,
+    subject: String,
+}
+
+impl One {
+    fn of(commit: Commit) -> Self {
+        let time = commit.time.parse().ok().and_then(|time| jiff::Timestamp::from_second(time).ok());
+        let Commit { sha, author, subject, .. } = commit;
+        Self { sha, committed: time.map(|time| time.to_string()).unwrap_or_default(), author, subject }
+    }
+}
+
+impl Answer for Commits<'_> {
+    fn text(&self) -> String {
+        let mut out = String::new();
+        for One { committed, author, subject, .. } in &self.commits {
+            let day = committed.split('T').next().unwrap_or_default();
+            let _ = writeln!(out, "{}", printable(&format!("{day}: {subject} ({author})")));
+        }
+        out.trim_end().to_owned()
+    }
+}
