@@ -9,7 +9,7 @@ use crate::ui::columns;
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Write", &["init", "lint", "values", "template", "dockerfile", "dockerignore", "compose", "schema", "meta"]),
     ("Build", &["build", "prepare", "push", "run", "save", "image", "tags"]),
-    ("Deploy", &["use", "deploy", "env", "secret", "wait"]),
+    ("Deploy", &["use", "diff", "deploy", "env", "secret", "wait"]),
     ("Look", &["status", "logs", "x", "version", "history", "get-values"]),
     ("Repair", &["rollback", "redeploy", "restart", "delete"]),
     ("More", &["send-msg", "completions", "man"]),

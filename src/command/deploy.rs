@@ -1,8 +1,10 @@
 //! `lain deploy`: the app, as its values say, running in the cluster.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::Command;
 use crate::error::{Error, Result};
@@ -12,13 +14,18 @@ use crate::model::image::ImageReference;
 use crate::release::deploy::{self, Deployed, Wanted, Which};
 use crate::release::deployed::DeployAnswer;
 use crate::release::links;
-use crate::resolved::Asked;
+use crate::release::plan::{self, Plan};
+use crate::render::changes;
+use crate::resolved::{Asked, check_tag};
 use crate::session::Session;
-use crate::ui::{Answer, Format, Surface, TEXT};
+use crate::ui::{Answer, Format, Surface};
+use crate::values::set::escape_value;
 
 /// Deploy the app to the chosen cluster
 #[derive(Args, Debug)]
-#[command(after_help = "  lain deploy --build\n  lain deploy --set imageTag=TAG   # lain tags lists them\n  lain deploy --dry-run")]
+#[command(
+    after_help = "  lain deploy --build\n  lain deploy --set imageTag=TAG   # lain tags lists them\n  lain deploy --dry-run\n  lain deploy --dry-run -o plan > PLAN && lain diff --plan PLAN && lain deploy --plan PLAN"
+)]
 pub struct Deploy {
     /// A value on top of all files; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
@@ -35,6 +42,9 @@ pub struct Deploy {
     /// Print what would be sent to the cluster, change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Deploy what `lain deploy --dry-run -o plan` planned, exactly that, or refuse with what moved since; `--set` of then are given again
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "build", "image"])]
+    plan: Option<PathBuf>,
     /// A whole image, REPOSITORY:TAG or REPOSITORY@sha256:DIGEST, instead of a tag
     #[arg(long, value_name = "REF")]
     image: Option<String>,
@@ -47,10 +57,10 @@ pub struct Deploy {
 }
 
 impl Command for Deploy {
-    const FORMATS: &'static [Format] = DeployAnswer::FORMATS;
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Dotenv, Format::Plan];
 
     fn formats(&self) -> &'static [Format] {
-        if self.dry_run { TEXT } else { DeployAnswer::FORMATS }
+        if self.dry_run { &[Format::Text, Format::Plan] } else { DeployAnswer::FORMATS }
     }
 
     fn run(self, session: &Session) -> Result<()> {
@@ -66,16 +76,40 @@ impl Deploy {
             return Err(Error::usage("--build and --ignore-lint do not go together: what is not checked is not built")
                 .hint("lain build --push && lain deploy --ignore-lint"));
         }
-        session.resolve(Asked::set(&self.set))?;
+        if self.plan.is_some() && which == Which::Running {
+            return Err(Error::usage("a plan says itself which image it is for").hint("lain deploy --plan PLAN"));
+        }
+        let plan = self.plan.as_deref().map(Plan::read).transpose()?;
+        let mut set = self.set.clone();
+        if let Some(plan) = &plan {
+            check_tag(&plan.image_tag)?; // it may be anybody's file
+            set.push(format!("imageTag={}", escape_value(&plan.image_tag)));
+        }
+        session.resolve(Asked::set(&set))?;
+        let image = plan.as_ref().map_or(self.image.as_deref(), |plan| plan.image.as_deref());
         let wanted = Wanted {
             which,
-            image: self.image.as_deref().map(ImageReference::parse).transpose()?,
+            image: image.map(ImageReference::parse).transpose()?,
+            newest: plan.as_ref().map(|plan| plan.newest),
             build: self.build,
             dirty: self.dirty,
+            unchecked: false,
             wait: self.wait,
             rollback_on_failure: self.rollback_on_failure,
             timeout: self.timeout,
         };
+        if let Some(plan) = plan {
+            plan.refuse_foreign(session, &self.set)?;
+            plan.refuse_moved(session, &Wanted { unchecked: true, ..wanted.clone() }, &self.set)?;
+        }
+        if self.dry_run && session.ui.format() == Format::Plan {
+            let plan = plan::make(session, &wanted, &self.set)?;
+            session.ui.answer(&PlanFile(&plan))?;
+            session.ui.say(&changes::heading(&plan.diff));
+            session.ui.say(&format!("planned: {}; nothing was changed", plan.diff.summary()));
+            session.ui.hint("lain diff --plan PLAN && lain deploy --plan PLAN");
+            return Ok(());
+        }
         if self.dry_run {
             session.ui.result(&deploy::preview(session, &wanted)?)?;
             session.ui.say("nothing was changed; lain deploy without --dry-run does it");
@@ -86,6 +120,23 @@ impl Deploy {
             return session.ui.answer(&answer(session, &deployed)?);
         }
         tell(session, self.wait)
+    }
+}
+
+/// A plan as a file.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct PlanFile<'a>(&'a Plan);
+
+impl Answer for PlanFile<'_> {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Plan];
+
+    fn text(&self) -> String {
+        String::new()
+    }
+
+    fn shape(&self, _: Format) -> Option<String> {
+        serde_json::to_string_pretty(self.0).ok()
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod build;
 pub(crate) mod compose;
 pub(crate) mod delete;
 pub(crate) mod deploy;
+pub(crate) mod diff;
 pub(crate) mod dockerfile;
 pub(crate) mod dockerignore;
 pub(crate) mod env;

@@ -2,6 +2,7 @@
 
 mod causes;
 mod chart;
+mod diff;
 mod faults;
 mod flow;
 mod get_values;
