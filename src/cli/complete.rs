@@ -38,6 +38,8 @@ const NAMES: &[(&str, &str, Names)] = &[
     ("get-values", "release", apps),
     ("history", "release", apps),
     ("deploy", "set", image_tags),
+    ("diff", "release", apps),
+    ("diff", "set", image_tags),
     ("template", "set", image_tags),
 ];
 

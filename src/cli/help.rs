@@ -9,7 +9,7 @@ use crate::ui::columns;
 const GROUPS: [(&str, &[&str]); 7] = [
     ("Write", &["init", "lint", "values", "template", "dockerfile", "dockerignore", "compose", "schema", "meta"]),
     ("Build", &["build", "prepare", "push", "run", "save", "image", "tags"]),
-    ("Deploy", &["use", "deploy", "set-canary-group", "env", "secret", "wait"]),
+    ("Deploy", &["use", "diff", "deploy", "set-canary-group", "env", "secret", "wait"]),
     ("Look", &["status", "logs", "x", "version", "history", "cherry", "get-values"]),
     ("Run", &["job", "create-job"]),
     ("Repair", &["rollback", "redeploy", "update-image", "restart", "delete", "admin"]),

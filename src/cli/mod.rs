@@ -83,6 +83,7 @@ commands! {
     /// What `lain-deploy` owns: the cluster.
     DeployCommand {
         Use(command::use_cluster::Use),
+        Diff(command::diff::Diff),
         Deploy(command::deploy::Deploy),
         Redeploy(command::redeploy::Redeploy),
         Rollback(command::rollback::Rollback),

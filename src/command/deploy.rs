@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::Command;
 use super::delete::leave_deletion;
@@ -17,16 +18,18 @@ use crate::release::deploy::{self, Wanted, Which};
 use crate::release::deployed::DeployAnswer;
 use crate::release::handle::Handle;
 use crate::release::links;
+use crate::release::plan::{self, Plan};
 use crate::release::story::Story;
-use crate::render::report;
-use crate::resolved::Asked;
+use crate::render::{changes, report};
+use crate::resolved::{Asked, check_tag};
 use crate::session::Session;
-use crate::ui::{Answer, Format, Surface, TEXT};
+use crate::ui::{Answer, Format, Surface};
+use crate::values::set::escape_value;
 
 /// Deploy the app to the chosen cluster
 #[derive(Args, Debug)]
 #[command(
-    after_help = "  lain deploy --build\n  lain deploy --set imageTag=TAG   # lain tags lists them\n  lain deploy --canary             # beside the app; lain set-canary-group goes on\n  lain deploy --dry-run"
+    after_help = "  lain deploy --build\n  lain deploy --set imageTag=TAG   # lain tags lists them\n  lain deploy --canary             # beside the app; lain set-canary-group goes on\n  lain deploy --dry-run\n  lain deploy --dry-run -o plan > PLAN && lain diff --plan PLAN && lain deploy --plan PLAN"
 )]
 pub struct Deploy {
     /// A value on top of all files; may be repeated
@@ -56,6 +59,9 @@ pub struct Deploy {
     /// Print what would be sent to the cluster, change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Deploy what `lain deploy --dry-run -o plan` planned, exactly that, or refuse with what moved since; `--set` of then are given again
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "build", "image"])]
+    plan: Option<PathBuf>,
     /// A whole image, REPOSITORY:TAG or REPOSITORY@sha256:DIGEST, instead of a tag
     #[arg(long, value_name = "REF")]
     image: Option<String>,
@@ -71,10 +77,10 @@ pub struct Deploy {
 }
 
 impl Command for Deploy {
-    const FORMATS: &'static [Format] = DeployAnswer::FORMATS;
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Dotenv, Format::Plan];
 
     fn formats(&self) -> &'static [Format] {
-        if self.dry_run { TEXT } else { DeployAnswer::FORMATS }
+        if self.dry_run { &[Format::Text, Format::Plan] } else { DeployAnswer::FORMATS }
     }
 
     fn run(self, session: &Session) -> Result<()> {
@@ -94,12 +100,24 @@ impl Deploy {
             let folder = folder.display();
             return Err(Error::usage(format!("--report: there is no folder {folder}")).hint(format!("mkdir -p {folder}")));
         }
-        session.resolve(Asked { set: self.set.clone(), canary: self.canary, review: self.review.clone() })?;
+        if self.plan.is_some() && which == Which::Running {
+            return Err(Error::usage("a plan says itself which image it is for").hint("lain deploy --plan PLAN"));
+        }
+        let plan = self.plan.as_deref().map(Plan::read).transpose()?;
+        let mut set = self.set.clone();
+        if let Some(plan) = &plan {
+            check_tag(&plan.image_tag)?; // it may be anybody's file
+            set.push(format!("imageTag={}", escape_value(&plan.image_tag)));
+        }
+        session.resolve(Asked { set, canary: self.canary, review: self.review.clone() })?;
+        let image = plan.as_ref().map_or(self.image.as_deref(), |plan| plan.image.as_deref());
         let wanted = Wanted {
             which,
-            image: self.image.as_deref().map(ImageReference::parse).transpose()?,
+            image: image.map(ImageReference::parse).transpose()?,
+            newest: plan.as_ref().map(|plan| plan.newest),
             build: self.build,
             dirty: self.dirty,
+            unchecked: false,
             wait: self.wait,
             rollback_on_failure: self.rollback_on_failure,
             canary: self.canary,
@@ -107,6 +125,18 @@ impl Deploy {
             refuse_older: self.refuse_older,
             timeout: self.timeout,
         };
+        if let Some(plan) = plan {
+            plan.refuse_foreign(session, &self.set)?;
+            plan.refuse_moved(session, &Wanted { unchecked: true, ..wanted.clone() }, &self.set)?;
+        }
+        if self.dry_run && session.ui.format() == Format::Plan {
+            let plan = plan::make(session, &wanted, &self.set)?;
+            session.ui.answer(&PlanFile(&plan))?;
+            session.ui.say(&changes::heading(&plan.diff));
+            session.ui.say(&format!("planned: {}; nothing was changed", plan.diff.summary()));
+            session.ui.hint("lain diff --plan PLAN && lain deploy --plan PLAN");
+            return Ok(());
+        }
         if self.dry_run {
             session.ui.result(&deploy::preview(session, &wanted)?)?;
             session.ui.say("nothing was changed; lain deploy without --dry-run does it");
@@ -144,6 +174,23 @@ impl Deploy {
             tell_of_canary(session)?;
         }
         Ok(())
+    }
+}
+
+/// A plan as a file.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct PlanFile<'a>(&'a Plan);
+
+impl Answer for PlanFile<'_> {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Plan];
+
+    fn text(&self) -> String {
+        String::new()
+    }
+
+    fn shape(&self, _: Format) -> Option<String> {
+        serde_json::to_string_pretty(self.0).ok()
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod compose;
 pub(crate) mod create_job;
 pub(crate) mod delete;
 pub(crate) mod deploy;
+pub(crate) mod diff;
 pub(crate) mod dockerfile;
 pub(crate) mod dockerignore;
 pub(crate) mod env;

@@ -1,5 +1,6 @@
 //! The app, as its values say, running in the cluster: `deploy`, `redeploy`, `build --deploy`.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use super::lease::{Doing, shown};
 use super::lock::{Busy, Lock, hold};
 use super::record::Record;
 use super::story::Story;
-use super::{deadline, history, mend, pending, review, rollback, rollout, secrets};
+use super::{deadline, history, mend, pending, record, review, rollback, rollout, secrets};
 use crate::checks;
 use crate::cluster::follow::{End, Follower, PAUSE};
 use crate::cluster::objects::{Job, List, Metadata, Named};
@@ -38,6 +39,8 @@ use crate::ui::Surface;
 
 /// Shortest time given to helm and to the rollout.
 const MIN_TIMEOUT: Duration = Duration::from_secs(300);
+/// Times that a chart writes have another second after this.
+const SECOND: Duration = Duration::from_millis(1100);
 /// How often it is seen whether helm came to its end.
 const PACE: Duration = Duration::from_millis(25);
 /// How long helm may take to write down that it was stopped.
@@ -66,6 +69,10 @@ pub(crate) struct Wanted {
     pub build: bool,
     /// Build changes that are not committed too, under a tag of their own.
     pub dirty: bool,
+    /// The newest revision that a plan was made upon, 0 for none: nothing is deployed upon another.
+    pub newest: Option<u32>,
+    /// Lint is not asked: nothing is deployed.
+    pub unchecked: bool,
     /// Wait until everything is ready, also where nobody looks.
     pub wait: bool,
     /// Return to the last good release on a failure; a cluster may always want it.
@@ -182,6 +189,76 @@ pub(crate) fn preview(session: &Session, wanted: &Wanted) -> Result<String> {
     Ok(String::from_utf8_lossy(&out.stdout).into_owned())
 }
 
+/// What helm would make of a deploy.
+pub(crate) struct Trial {
+    /// The image tag.
+    pub tag: String,
+    /// The whole image, where there is one.
+    pub image: Option<ImageReference>,
+    /// All objects, hooks among them.
+    pub manifest: String,
+    /// The same made once more, a second later; none where the chart asks for nothing that is another each time.
+    pub again: Option<String>,
+    /// Why helm could not go on.
+    pub refused: Option<Error>,
+}
+
+/// Renders a deploy and changes nothing. What differs from deploy to deploy by design is as in the record of the one before, so that it is no change.
+///
+/// # Errors
+/// Lint forbids it where it is asked, the chart cannot be rendered, or the server does not answer.
+pub(crate) fn trial(session: &Session, wanted: &Wanted, before: Option<&Record>) -> Result<Trial> {
+    let story = Story::begin(&session.ui);
+    let uncommitted = asked(session, wanted)?;
+    checked(session, wanted, &story)?;
+    let run = Run::begin(session, wanted, uncommitted, &story)?;
+    let Handle { name: release, helm, kubectl, .. } = &run.handle;
+    let (tag, mut values) = run.values(&secrets::current_checksum(kubectl, run.app)?)?;
+    for key in record::OF_A_RUN.into_iter().filter(|key| *key != "secretsChecksum") {
+        match before.and_then(|record| record.value(key)) {
+            Some(value) => values.add(key, value),
+            None if matches!(key, pending::ID | pending::TIMEOUT) => values.add(key, "0".to_owned()),
+            None => {}
+        }
+    }
+    let (manifest, refused) = match helm.try_upgrade(release, &values) {
+        Ok(manifest) => (manifest, None),
+        Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+        // A chart that is broken fails once more; what helm only stumbles over in the cluster is shown, and said.
+        Err(error) => match helm.render_upgrade(release, &values, run.server) {
+            Ok(manifest) => (manifest, Some(error)),
+            Err(_) => return Err(error),
+        },
+    };
+    let again = if is_volatile(&session.dir.join("chart")) {
+        interrupt::sleep(SECOND)?;
+        Some(if refused.is_none() { helm.try_upgrade(release, &values) } else { helm.render_upgrade(release, &values, run.server) }?)
+    } else {
+        None
+    };
+    Ok(Trial { tag, image: run.image().cloned(), manifest, again, refused })
+}
+
+/// True when a template of the chart asks for the time or for chance, as far as its text tells; a comment may too.
+fn is_volatile(chart: &Path) -> bool {
+    const WORDS: [&str; 9] = ["rand", "uuidv4", "genCA", "genSelfSigned", "genSigned", "genPrivateKey", "htpasswd", "bcrypt", "shuffle"];
+    let asks = |text: &str| {
+        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        words.any(|word| word == "now" || WORDS.iter().any(|known| word.starts_with(known)))
+    };
+    let mut todo = vec![chart.join("templates"), chart.join("charts")];
+    while let Some(folder) = todo.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => todo.push(entry.path()),
+                _ if std::fs::read(entry.path()).is_ok_and(|bytes| asks(&String::from_utf8_lossy(&bytes))) => return true,
+                _ => {}
+            }
+        }
+    }
+    false
+}
+
 /// A deploy under way.
 struct Run<'s> {
     session: &'s Session,
@@ -265,6 +342,14 @@ impl<'s> Run<'s> {
         let _phase = self.story.phase("preparation");
         let history = self.history()?;
         let history = if self.unstick(&history)? { helm.history(release)? } else { history };
+        let newest = history.last().map_or(0, |newest| newest.revision);
+        if self.wanted.newest.is_some_and(|planned| planned != newest) {
+            return Err(Error::refused(format!(
+                "release {release} moved while the plan was looked at: revision {newest} is its newest now"
+            ))
+            .hint("lain history")
+            .hint("lain deploy --dry-run -o plan # makes a new one: look through that"));
+        }
         self.refuse_older(&history)?;
         if self.wanted.review {
             review::prepare(&self.handle, app)?;
@@ -306,7 +391,6 @@ impl<'s> Run<'s> {
             None if !history.is_empty() => self.handle.tag_for_words(None)?,
             tag => tag,
         };
-        let newest = history.last().map_or(0, |newest| newest.revision);
         Ok(Ready { tag, values, id, newest, known, previous_tag, generations })
     }
 
@@ -554,7 +638,7 @@ fn asked(session: &Session, wanted: &Wanted) -> Result<Option<String>> {
 
 /// What forbids a deploy of these values.
 fn checked(session: &Session, wanted: &Wanted, story: &Story<'_>) -> Result<()> {
-    if session.globals.ignore_lint || wanted.which == Which::Running {
+    if session.globals.ignore_lint || wanted.unchecked || wanted.which == Which::Running {
         return Ok(());
     }
     let _phase = story.phase("checks");

@@ -96,6 +96,21 @@ pub(super) fn require_image(session: &Session, app: &App, asked: &Asked<'_>) -> 
     if ours { require_there(session, asked, builds) } else { Ok(()) }
 }
 
+/// The digest that the registry has of the app's image, or of the whole one; none where no pod runs it, or the registry has none.
+///
+/// # Errors
+/// The registry cannot be asked.
+pub(super) fn digest_of(session: &Session, app: &App, image: Option<&ImageReference>, tag: &str) -> Result<Option<String>> {
+    if !app.procs().any(|(_, _, proc)| proc.image.is_none()) {
+        return Ok(None);
+    }
+    match image {
+        Some(image) if image.digest.is_some() => Ok(image.digest.clone()),
+        Some(image) => session.registry_of(&image.name())?.digest(image.tag.as_deref().unwrap_or(tag)),
+        None => session.registry_of(&session.repository()?)?.digest(tag),
+    }
+}
+
 /// Builds and pushes those of the app's images that the registry does not have; `latest` names no commit, so it is always built.
 fn build_missing(session: &Session, asked: &Asked<'_>) -> Result<()> {
     for plan in images::plans_to_build(session, None)? {

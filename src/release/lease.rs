@@ -34,6 +34,8 @@ pub(crate) enum Doing {
     Delete,
     /// `set-canary-group`
     Canary,
+    /// `update-image`
+    Image,
 }
 
 impl Doing {
@@ -43,6 +45,7 @@ impl Doing {
             Self::Rollback => "rollback",
             Self::Delete => "delete",
             Self::Canary => "canary",
+            Self::Image => "image",
         }
     }
 }
@@ -179,6 +182,7 @@ impl Holder {
             "rollback" => "is being rolled back",
             "delete" => "is being deleted",
             "canary" => "has its canary changed",
+            "image" => "gets another image",
             _ => "is locked",
         };
         let since = self.since.map_or_else(String::new, |since| format!(" since {}", since.strftime("%Y-%m-%d %H:%M:%S UTC")));

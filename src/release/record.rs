@@ -22,7 +22,7 @@ use crate::tools::kubectl::Kubectl;
 const MOST: u64 = 64 << 20;
 
 /// Helm values that differ from run to run though the same runs. Secrets are no part of a release, so their checksum is none either.
-const OF_A_RUN: [&str; 5] = ["deploy_action", "deploy_id", "deploy_timeout", "secretsChecksum", "user"];
+pub(crate) const OF_A_RUN: [&str; 5] = ["deploy_action", "deploy_id", "deploy_timeout", "secretsChecksum", "user"];
 
 /// JSON whose values are passed on as they are: reading them would lose digits of numbers.
 type Raw = IndexMap<String, Box<RawValue>>;
@@ -68,6 +68,13 @@ impl Record {
     /// What helm believes to be in the cluster: YAML, one object after another.
     pub(crate) fn manifest(&self) -> &str {
         &self.manifest
+    }
+
+    /// The same with its hooks, which are no part of what helm keeps in the cluster.
+    pub(crate) fn manifest_and_hooks(&self) -> String {
+        let hooks: Json = self.release.get("hooks").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let hooks = hooks.as_array().into_iter().flatten().filter_map(|hook| hook["manifest"].as_str());
+        hooks.fold(self.manifest.clone(), |all, hook| all + "\n---\n" + hook)
     }
 
     /// The image tag that was deployed.

@@ -11,7 +11,7 @@ use crate::tools::kubectl::Kubectl;
 use crate::ui::{Ui, printable};
 
 /// Follows what `selector` selects, a line for whatever changes.
-fn follower<'a>(ui: &'a Ui, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Follower<'a> {
+pub(crate) fn follower<'a>(ui: &'a Ui, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Follower<'a> {
     follower_with(ui, kubectl, selector, |_, _| ())
 }
 
@@ -35,7 +35,15 @@ pub(crate) fn follower_with<'a>(
 /// # Errors
 /// As [`verdict`], or the server does not answer.
 pub(crate) fn follow(ui: &Ui, kubectl: &Kubectl<'_>, selector: &str, timeout: Duration) -> Result<View> {
-    verdict(ui, follower(ui, kubectl, selector).until_the_end(timeout)?, timeout)
+    until_ready(ui, &mut follower(ui, kubectl, selector), timeout)
+}
+
+/// Follows on until everything is ready.
+///
+/// # Errors
+/// As [`follow`].
+pub(crate) fn until_ready(ui: &Ui, follower: &mut Follower<'_>, timeout: Duration) -> Result<View> {
+    verdict(ui, follower.until_the_end(timeout)?, timeout)
 }
 
 /// What the end of a rollout comes to, after so long a time at most.

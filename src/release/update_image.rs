@@ -7,6 +7,8 @@ use serde_json::Value as Json;
 use super::announce::{self, DeployMessage};
 use super::handle::Handle;
 use super::image::require_tag;
+use super::lease::Doing;
+use super::lock::{Busy, hold};
 use super::rollout;
 use crate::error::{Error, Result};
 use crate::images::{self, tags};
@@ -14,6 +16,7 @@ use crate::model::app::{App, ProcKind};
 use crate::model::image::{ImageReference, repository_in};
 use crate::model::name::nearest;
 use crate::session::Session;
+use crate::tools::helm::USUAL;
 use crate::ui::printable;
 
 /// What is to be updated, and how.
@@ -43,9 +46,19 @@ struct Goal {
 /// There is no such process, or none of its containers runs the app's image; the registry does not have the image; another run is at work; the server
 /// refuses; or what is waited for does not become ready.
 pub(crate) fn update(session: &Session, wanted: &Wanted) -> Result<()> {
-    let (ui, app) = (&session.ui, session.app()?);
+    let app = session.app()?;
     let kinds = wanted.procs.iter().map(|name| kind_of(app, name)).collect::<Result<Vec<_>>>()?;
     let handle = Handle::of_app(session)?;
+    let most = wanted.wait.unwrap_or(USUAL.timeout);
+    hold(&handle, Doing::Image, most, Busy::usual(&handle, most), |lock| {
+        lock.enter()?;
+        update_locked(&handle, wanted, &kinds)
+    })
+}
+
+fn update_locked(handle: &Handle<'_>, wanted: &Wanted, kinds: &[ProcKind]) -> Result<()> {
+    let session = handle.session;
+    let (ui, app) = (&session.ui, session.app()?);
     let history = handle.helm.history(&handle.name)?;
     let newest = history.last().ok_or_else(|| Error::failed(format!("release {} is not deployed", handle.name)).hint("lain deploy"))?;
     handle.refuse_others(newest)?;
@@ -54,7 +67,7 @@ pub(crate) fn update(session: &Session, wanted: &Wanted) -> Result<()> {
     let found = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut tag = if wanted.deduce { None } else { Some(session.image_tag()?.to_owned()) };
     let mut goals = vec![];
-    for (name, kind) in wanted.procs.iter().zip(kinds) {
+    for (name, kind) in wanted.procs.iter().zip(kinds.iter().copied()) {
         let full = format!("{}-{name}", handle.name);
         let pushed = pushed(session, app, name)?;
         let tag = match &tag {

@@ -70,6 +70,21 @@ pub(crate) struct ReleaseInfo {
     pub updated: String,
 }
 
+/// What `helm upgrade --dry-run -o json` prints of what it made.
+#[derive(Debug, Deserialize)]
+struct Rendered {
+    #[serde(default)]
+    manifest: String,
+    #[serde(default)]
+    hooks: Vec<Hook>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Hook {
+    #[serde(default)]
+    manifest: String,
+}
+
 /// One revision as `helm history -o json` prints it.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Revision {
@@ -137,6 +152,29 @@ impl<'a> Helm<'a> {
     /// As [`Helm::version`].
     pub(crate) fn upgrade(&self, release: &str, values: &HelmValues, limits: Limits) -> Result<Call<'a>> {
         Ok(with(self.change(&["upgrade", "--install"], limits)?.operands([release, "chart"]), values))
+    }
+
+    /// What an upgrade would send, hooks among it: `helm upgrade --install --dry-run`, with the server's answers to the chart's questions where helm can
+    /// ask them. helm looks at the cluster on the way, and refuses where it could not go on.
+    ///
+    /// # Errors
+    /// As [`Helm::version`]; a chart that cannot be rendered, or a release that helm cannot upgrade.
+    pub(crate) fn try_upgrade(&self, release: &str, values: &HelmValues) -> Result<String> {
+        let asks = self.version()? >= Version { major: 3, minor: 13, patch: 0 };
+        let trial = if asks { "--dry-run=server" } else { "--dry-run" };
+        let call = self.call(&["upgrade", "--install", trial, "--output", "json"])?.operands([release, "chart"]);
+        let made: Rendered = with(call, values).lookup().read()?.json()?;
+        Ok(made.hooks.into_iter().map(|hook| hook.manifest).fold(made.manifest, |all, hook| all + "\n---\n" + &hook))
+    }
+
+    /// The same from the chart alone, as of an upgrade: what helm could not go on with stands in it too.
+    ///
+    /// # Errors
+    /// As [`Helm::version`], or a chart that cannot be rendered.
+    pub(crate) fn render_upgrade(&self, release: &str, values: &HelmValues, server: Option<Version>) -> Result<String> {
+        let version = server.map(|server| ("--kube-version", format!("{}.{}.0", server.major, server.minor)));
+        let call = self.call(&["template", "--is-upgrade"])?.operands([release, "chart"]).options(version);
+        Ok(String::from_utf8_lossy(&with(call, values).lookup().read()?.stdout).into_owned())
     }
 
     /// `helm rollback` to a revision.

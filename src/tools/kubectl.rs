@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use zeroize::Zeroize;
 
 use super::call::{Call, Captured};
@@ -35,6 +35,15 @@ pub(crate) struct Versions {
     pub client: Version,
     /// The API server's.
     pub server: Option<Version>,
+}
+
+/// What [`Kubectl::these`] found.
+#[derive(Debug, Default)]
+pub(crate) struct These {
+    /// The objects that are there.
+    pub found: Vec<Json>,
+    /// What kubectl said of those that it could not ask for; then those that were not found may be there.
+    pub lacking: Option<String>,
 }
 
 impl<'a> Kubectl<'a> {
@@ -124,6 +133,44 @@ impl<'a> Kubectl<'a> {
         let found = if out.stdout.iter().all(u8::is_ascii_whitespace) { Ok(None) } else { out.json().map(Some) };
         out.stdout.zeroize(); // it may be a Secret
         found
+    }
+
+    /// What there is of these objects, of whatever kinds: `kubectl get -f -`. Each is named by `apiVersion`, `kind`, `name` and, where it has one of its
+    /// own, `namespace`.
+    ///
+    /// # Errors
+    /// kubectl is missing or the server does not answer. What the server does not serve or does not let one read is no error.
+    pub(crate) fn these(&self, objects: &[Json]) -> Result<These> {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        let call = self.question(["get", "--ignore-not-found", "--output", "json", "-f", "-"]).stdin(list.to_string());
+        let mut out = self.ask(&call)?;
+        let text = std::str::from_utf8(&out.stdout).unwrap_or_default().trim();
+        let found: Option<Json> = if text.is_empty() { Some(Json::Null) } else { serde_json::from_str(text).ok() };
+        out.stdout.zeroize(); // as in find
+        let refused = ["no matches for kind", "(Forbidden)", "(NotFound)", "could not find the requested resource"];
+        if !out.ok() && !refused.iter().any(|words| out.stderr.contains(words)) {
+            return Err(explain(&call, &out));
+        }
+        let found = match found.ok_or_else(|| Error::failed("kubectl get printed no JSON"))? {
+            Json::Object(mut one) if one.get("kind").is_some_and(|kind| kind == "List") => match one.remove("items") {
+                Some(Json::Array(items)) => items,
+                _ => vec![],
+            },
+            Json::Object(one) => vec![Json::Object(one)],
+            _ => vec![],
+        };
+        Ok(These { found, lacking: if out.ok() { None } else { Some(out.stderr) } })
+    }
+
+    /// What the server would say to these objects, were they sent: `kubectl create` or `replace` with `--dry-run=server`. Nothing where it takes all.
+    ///
+    /// # Errors
+    /// kubectl is missing or takes too long.
+    pub(crate) fn would_refuse(&self, verb: &'static str, objects: &[Json]) -> Result<String> {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        let call = self.question([verb, "--dry-run=server", "--output", "name", "-f", "-"]).stdin(list.to_string());
+        let out = self.ask(&call)?;
+        Ok(if out.ok() { String::new() } else { out.stderr })
     }
 
     /// Those of these objects that are there, in one question.

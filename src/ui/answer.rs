@@ -30,6 +30,11 @@ pub trait Answer: Serialize {
     fn yaml(&self) -> Option<String> {
         None
     }
+
+    /// A shape that few results have.
+    fn shape(&self, _format: Format) -> Option<String> {
+        None
+    }
 }
 
 impl Ui {
@@ -47,6 +52,7 @@ impl Ui {
             Format::Json => self.result_json(answer),
             Format::Dotenv => self.result(&answer.dotenv().ok_or_else(none)?),
             Format::Yaml => self.result(&answer.yaml().ok_or_else(none)?),
+            Format::Markdown | Format::Html | Format::Terraform | Format::Plan => self.result(&answer.shape(self.format).ok_or_else(none)?),
         }
     }
 }

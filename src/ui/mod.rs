@@ -58,6 +58,14 @@ pub enum Format {
     Dotenv,
     /// YAML, where the result is YAML.
     Yaml,
+    /// A note for a merge request.
+    Markdown,
+    /// A page that needs nothing else.
+    Html,
+    /// What GitLab's merge request widget reads of a plan.
+    Terraform,
+    /// A deploy to look through and to do later.
+    Plan,
 }
 
 impl Format {
@@ -68,6 +76,10 @@ impl Format {
             Self::Json => "json",
             Self::Dotenv => "dotenv",
             Self::Yaml => "yaml",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+            Self::Terraform => "terraform",
+            Self::Plan => "plan",
         }
     }
 }

@@ -281,6 +281,11 @@ fn a_release_with_api_versions_that_are_gone_goes_on() {
         let gone = "from current release manifest";
         place.helm(&["upgrade", &app, "chart", "--reuse-values"]).exits(1).says(gone);
         place.lain(&["deploy", "--dry-run"]).exits(1).says(gone).says("next: lain deploy # mends");
+        let diff = place.lain(&["diff"]).ok().stdout;
+        assert!(
+            diff.contains("apiVersion: extensions/v1beta1 -> networking.k8s.io/v1") && diff.contains("lain deploy mends it first"),
+            "{diff}"
+        );
 
         place.edit("chart/values-test.yaml", |text| text + "env: {MORE: \"yes\"}\n");
         let ran = place.lain(&["deploy", "--wait"]).ok();
