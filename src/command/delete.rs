@@ -7,7 +7,7 @@ use clap::Args;
 use super::Command;
 use crate::error::{Error, Result};
 use crate::globals;
-use crate::model::name::is_label;
+use crate::model::name::{is_label, to_label};
 use crate::release::delete::{self, Secrets};
 use crate::release::delete_later;
 use crate::release::handle::Handle;
@@ -56,7 +56,7 @@ impl Command for Delete {
         let (release, cluster) = (&handle.name, handle.cluster);
         let question = format!("delete release {release} from cluster {cluster}?");
         let secrets = if self.purge { Secrets::Of(app) } else { Secrets::Stay };
-        let Some(staying) = delete::delete(&handle, &secrets, self.force, || self.ask(session, &question))? else {
+        let Some(staying) = delete::delete(&handle, &secrets, self.force, || self.ask(session, &question, "lain delete --yes"))? else {
             session.ui.say(&format!("there is no release {release} in cluster {cluster}: nothing to delete"));
             return Ok(());
         };
@@ -95,7 +95,9 @@ impl Delete {
 
     fn delete_review(&self, session: &Session, review: &str) -> Result<()> {
         let app = self.app_of_review(session)?;
-        self.ask(session, &format!("delete review {review} of {app}, with its Secrets and the data of its volumes?"))?;
+        review::handle(session, &app, review)?; // it can be one
+        let again = format!("lain delete --review {} --app {app} --yes", to_label(review));
+        self.ask(session, &format!("delete review {review} of {app}, with its Secrets and the data of its volumes?"), &again)?;
         if review::delete(session, &app, review, self.force)? {
             session.ui.done(&format!("review {review} of {app} is gone"));
         } else {
@@ -104,7 +106,7 @@ impl Delete {
         Ok(())
     }
 
-    fn ask(&self, session: &Session, question: &str) -> Result<()> {
+    fn ask(&self, session: &Session, question: &str, again: &str) -> Result<()> {
         if self.yes || self.force {
             return Ok(());
         }
@@ -115,6 +117,6 @@ impl Delete {
             session.ui.warn("`lain delete` in CI goes on without a question for now; a later version will need --yes");
             return Ok(());
         }
-        Err(Error::refused(format!("{question} There is no terminal to ask at; nothing was deleted")).hint("lain delete --yes"))
+        Err(Error::refused(format!("{question} There is no terminal to ask at; nothing was deleted")).hint(again))
     }
 }

@@ -166,7 +166,7 @@ impl Deploy {
         if session.ui.format() != Format::Text {
             return Ok(());
         }
-        tell(session, self.wait)?;
+        tell(session, self.wait || self.canary || self.review.is_some())?; // `lain wait` is about the app's own release
         if let Some(review) = &self.review {
             session.ui.hint(&format!("lain delete --review {} --app {} # takes it away", to_label(review), session.app()?.appname));
         }

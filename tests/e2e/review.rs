@@ -70,7 +70,11 @@ fn a_review_comes_and_goes_beside_its_app() {
     std::fs::create_dir(&elsewhere).expect("a folder");
     let elsewhere = elsewhere.display().to_string();
     let stop = ["-C", &elsewhere, "delete", "--review", "Feature/One", "--app", &app];
-    place.lain(&stop).exits(3).says("There is no terminal to ask at");
+    place
+        .lain(&stop)
+        .exits(3)
+        .says("There is no terminal to ask at")
+        .says(&format!("next: lain delete --review feature-one --app {app} --yes"));
     place.lain(&[&stop[..], &["--yes"]].concat()).ok().says(&format!("review Feature/One of {app} is gone"));
     place.lain(&[&stop[..], &["--yes"]].concat()).ok().says("nothing to delete");
     let mut left: Vec<String> = place.helm(&["list", "--short"]).ok().stdout.lines().map(str::to_owned).collect();
