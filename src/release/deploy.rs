@@ -716,7 +716,9 @@ fn label_nodes(session: &Session, kubectl: &Kubectl<'_>, app: &App, release: &st
                 session.ui.warn(&format!(
                     "this account may not look at or label nodes (403): pods of {name} find no node until an administrator has done it"
                 ));
-                session.ui.hint(&format!("kubectl label --overwrite nodes {words} {label}=true # by an administrator, where it is not done"));
+                session
+                    .ui
+                    .hint(&format!("kubectl label --overwrite nodes {words} {label}=true # by an administrator, where it is not done"));
             }
             other => other?,
         }
@@ -726,7 +728,9 @@ fn label_nodes(session: &Session, kubectl: &Kubectl<'_>, app: &App, release: &st
 
 fn label_nodes_of(session: &Session, kubectl: &Kubectl<'_>, proc: &str, label: &str, nodes: &[Text]) -> Result<()> {
     let have: List<Named> = kubectl.select("nodes", label)?;
-    for Named { metadata: Metadata { name: node, .. } } in have.items.iter().filter(|node| nodes.iter().all(|named| **named != node.metadata.name)) {
+    for Named { metadata: Metadata { name: node, .. } } in
+        have.items.iter().filter(|node| nodes.iter().all(|named| **named != node.metadata.name))
+    {
         session.ui.say(&format!("node {node} is not among `nodes` of {proc} any more: its label goes"));
         kubectl.label_node(node, format!("{label}-"))?;
     }

@@ -60,7 +60,9 @@ fn an_account_of_one_namespace_deploys() {
     place.lain(&["restart", "--wait"]).ok();
     place.lain(&["env", "add", "A=b"]).ok();
     // Why a pod does not come up is not to be seen without events: that is said, once it matters.
-    place.edit("chart/values.yaml", |text| text.replace("    replicaCount", "    readinessProbe: {exec: {command: [\"false\"]}}\n    replicaCount"));
+    place.edit("chart/values.yaml", |text| {
+        text.replace("    replicaCount", "    readinessProbe: {exec: {command: [\"false\"]}}\n    replicaCount")
+    });
     place.commit("it never serves");
     place
         .lain(&["deploy", "--ignore-lint", "--wait", "--timeout", "15"])
