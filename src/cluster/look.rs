@@ -11,6 +11,7 @@ use super::objects::{Event, INSTANCE, List, NAME, Object, Pod};
 use super::trouble::LogAt;
 use crate::error::Result;
 use crate::tools::kubectl::Kubectl;
+use crate::tools::server::is_forbidden;
 
 /// The selector of everything that a release's chart makes.
 pub(crate) fn selector(app: &str, release: &str) -> String {
@@ -67,6 +68,8 @@ pub(crate) struct Selected<'a> {
 #[derive(Debug)]
 struct Warnings {
     events: Vec<Event>,
+    /// This account may not know them.
+    may_not: bool,
     /// Not to be asked again before.
     next: Instant,
 }
@@ -75,7 +78,7 @@ impl<'a> Selected<'a> {
     /// What `selector` selects.
     pub(crate) fn new(kubectl: &'a Kubectl<'a>, selector: &'a str) -> Self {
         // What is new has no warnings yet.
-        let warnings = Warnings { events: vec![], next: Instant::now() + Duration::from_secs(1) };
+        let warnings = Warnings { events: vec![], may_not: false, next: Instant::now() + Duration::from_secs(1) };
         Self { kubectl, selector, warnings: RefCell::new(warnings) }
     }
 }
@@ -90,12 +93,17 @@ impl Looks for Selected<'_> {
             return Ok(view);
         }
         // They are for words and for early ends: a server that does not give them stops nothing.
-        if let Ok(list) = self.kubectl.warnings::<List<Event>>() {
-            warnings.events = list.items;
+        match self.kubectl.warnings::<List<Event>>() {
+            Ok(list) => warnings.events = list.items,
+            Err(error) => warnings.may_not = is_forbidden(&error),
         }
         // A namespace with very many is asked less often.
         warnings.next = Instant::now() + WARNINGS.max(asked.elapsed() * 10);
-        Ok(judge(&objects, &warnings.events))
+        let mut view = judge(&objects, &warnings.events);
+        if warnings.may_not {
+            view.warnings.push("not to be seen: this account may not list events (403)".to_owned());
+        }
+        Ok(view)
     }
 
     fn look_closely(&self) -> Result<View> {

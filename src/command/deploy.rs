@@ -142,8 +142,13 @@ impl Deploy {
             session.ui.say("nothing was changed; lain deploy without --dry-run does it");
             return Ok(());
         }
+        self.deploy_now(session, &wanted)
+    }
+
+    /// Deploys, and tells of it in every shape that was asked for.
+    fn deploy_now(self, session: &Session, wanted: &Wanted) -> Result<()> {
         let story = Story::begin(&session.ui);
-        let outcome = deploy::deploy(session, &wanted, &story);
+        let outcome = deploy::deploy(session, wanted, &story);
         let answer = DeployAnswer::of(session, &story, outcome.as_ref().err());
         if let (Some(path), Some(answer)) = (&self.report, &answer) {
             let written = report::page(answer).and_then(|page| files::write_new(path, page.as_bytes()));

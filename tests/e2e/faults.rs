@@ -66,7 +66,7 @@ fn a_killed_deploy_is_recognised_and_mended() {
     place.edit("chart/values-test.yaml", |text| {
         text + "jobs:\n  slow:\n    annotations: {\"helm.sh/hook\": pre-upgrade, \"helm.sh/hook-delete-policy\": before-hook-creation}\n    command: [sleep, \"300\"]\n"
     });
-    let (code, log) = interrupt(&place, &["deploy"], "helm upgrade", "-INT");
+    let (code, log) = interrupt(&place, &["deploy"], &format!("job/{app}-slow: running"), "-INT");
     assert_eq!(code, 130, "{log}");
     assert!(log.contains("may be half-way") && log.contains("lain rollback"), "what is left in the cluster is said: {log}");
     place.kubectl(&["delete", "job", "--all", "--wait=true"]).ok();
