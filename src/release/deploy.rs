@@ -1,5 +1,6 @@
 //! The app, as its values say, running in the cluster: `deploy`, `redeploy`, `build --deploy`.
 
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -117,6 +118,7 @@ pub(crate) fn deploy(session: &Session, wanted: &Wanted) -> Result<Deployed> {
 /// Lint forbids it, or helm or the server refuses.
 pub(crate) fn preview(session: &Session, wanted: &Wanted) -> Result<String> {
     let run = Run::begin(session, wanted)?;
+    run.warn_of_skew()?;
     let (_, values) = run.values(&secrets::current_checksum(&run.handle.kubectl, run.app)?)?;
     let out = run.upgrade(&values)?.arg("--dry-run").read().map_err(|error| {
         let unreadable = error.tool().is_some_and(|tool| tool.says("current release manifest"));
@@ -180,6 +182,7 @@ impl<'s> Run<'s> {
     fn begin(session: &'s Session, wanted: &'s Wanted) -> Result<Self> {
         session.require_cluster()?;
         let values = session.resolved()?;
+        session.begin_to_connect();
         if wanted.build {
             refuse_foreign_build(values)?;
         }
@@ -199,7 +202,7 @@ impl<'s> Run<'s> {
         let running = match wanted.which {
             Which::New => None,
             Which::Running => {
-                let values = handle.helm.values(&handle.name, None, false)?;
+                let values = handle.values(None)?;
                 Some(values.as_ref().map(Running::of).transpose()?.flatten().ok_or_else(|| {
                     let error = match values {
                         None => format!("there is no release {} yet, so there is nothing to deploy again", handle.name),
@@ -209,7 +212,10 @@ impl<'s> Run<'s> {
                 })?)
             }
         };
-        let server = warn_of_skew(session, &handle.kubectl)?;
+        let server = session.server()?;
+        if server.is_none() {
+            handle.kubectl.why_silent()?;
+        }
         Ok(Self { session, handle, values, app, wanted, server, running, uncommitted })
     }
 
@@ -217,8 +223,9 @@ impl<'s> Run<'s> {
     fn prepare(&self) -> Result<Ready> {
         let Handle { name: release, helm, kubectl, .. } = &self.handle;
         let (session, app) = (self.session, self.app);
-        let history = helm.history(release)?;
-        let history = if self.unstick(&history)? { helm.history(release)? } else { history };
+        helm.version()?; // before anything is changed
+        let history = self.handle.history()?;
+        let history = if self.unstick(&history)? { self.handle.history()? } else { history };
         let checksum = secrets::ensure(&session.ui, kubectl, app)?;
         let (tag, mut values) = self.values(&checksum)?;
         let id = run_id();
@@ -342,7 +349,9 @@ impl<'s> Run<'s> {
         {
             let _section = session.ui.section("helm_upgrade", &format!("helm upgrade --install {release}"));
             let call = self.upgrade(&ready.values)?.args(ready.known.flags().iter().copied());
+            kubectl.begin_to_ask_version(); // beside helm, which waits for the server
             let Upgraded { out, stuck } = self.upgrade_watched(&call, &mut follower)?;
+            self.warn_of_skew()?;
             session.ui.detail(&String::from_utf8_lossy(&out.stdout));
             if !out.ok() {
                 // helm's own words would be about the signal that ended it.
@@ -368,17 +377,33 @@ impl<'s> Run<'s> {
         Ok(())
     }
 
+    /// kubectl works within one minor version of the server; more is said, not refused.
+    fn warn_of_skew(&self) -> Result<()> {
+        let Some(server) = self.server else { return Ok(()) };
+        let client = self.handle.kubectl.client()?;
+        if client.major == server.major && client.minor.abs_diff(server.minor) > 1 {
+            self.session.ui.warn(&format!("kubectl {client} and the server's {server} are more than one minor version apart"));
+        }
+        Ok(())
+    }
+
     /// helm says nothing while hooks run or while it waits: what happens in the cluster is told meanwhile, and helm is stopped once something that it
     /// waits for cannot become ready.
     fn upgrade_watched(&self, call: &Call<'_>, follower: &mut Follower<'_>) -> Result<Upgraded> {
         let stop = Stop::within(if self.goes_back()? { self.limits()?.timeout } else { WINDS_UP });
         let mut stuck = None;
         let out = std::thread::scope(|scope| {
-            let helm = scope.spawn(|| call.capture_until(&stop));
+            let (done, ended) = channel::<()>();
+            let helm = scope.spawn(|| {
+                let done = done;
+                let out = call.capture_until(&stop);
+                drop(done); // whoever waits wakes up at once
+                out
+            });
             let mut looked = Instant::now();
-            while !helm.is_finished() && interrupt::sleep(PACE).is_ok() {
+            while ended.recv_timeout(PACE) == Err(RecvTimeoutError::Timeout) && interrupt::check().is_ok() {
                 // After Ctrl-C helm got the signal too and winds up; helm's own error says more than a look that fails.
-                if stuck.is_none() && looked.elapsed() >= PAUSE {
+                if stuck.is_none() && (looked.elapsed() >= PAUSE || follower.has_news()) {
                     if let Ok(Some(trouble)) = follower.step_of_change() {
                         let log = follower.end_of_log(&trouble); // before helm takes the pod away
                         stuck = Some((trouble, log));
@@ -435,19 +460,6 @@ fn refuse_foreign_build(values: &Resolved) -> Result<()> {
 /// Tells this deploy from every other.
 fn run_id() -> String {
     format!("{:x}-{:x}", jiff::Timestamp::now().as_nanosecond(), std::process::id())
-}
-
-/// The server's version. kubectl works within one minor version of it; more is said, not refused.
-fn warn_of_skew(session: &Session, kubectl: &Kubectl<'_>) -> Result<Option<Version>> {
-    let versions = session.versions()?;
-    let Some(server) = versions.server else {
-        kubectl.why_silent()?;
-        return Ok(None);
-    };
-    if versions.client.major == server.major && versions.client.minor.abs_diff(server.minor) > 1 {
-        session.ui.warn(&format!("kubectl {} and the server's {server} are more than one minor version apart", versions.client));
-    }
-    Ok(Some(server))
 }
 
 /// The Deployments whose replicas the chart leaves to an HPA; an older chart that still writes them leaves none.

@@ -30,7 +30,7 @@ pub(crate) fn rollback(session: &Session, wait: bool) -> Result<RolledBack> {
     let app = session.app()?;
     let handle = Handle::of_app(session)?;
     let release = &handle.name;
-    let history = handle.helm.history(release)?;
+    let history = handle.history()?;
     let Some(newest) = history.last() else {
         return Err(Error::failed(format!("there is no release {release} in this cluster")).hint("lain deploy"));
     };

@@ -2,6 +2,7 @@
 
 mod causes;
 mod chart;
+mod connection;
 mod faults;
 mod flow;
 mod get_values;
