@@ -1,5 +1,5 @@
 //! What an unchanged `lain deploy` costs beside bare `helm upgrade --install` of the same release by the same words, with lint and without, and where
-//! the time goes: the programs that ran, when each began and how long it took.
+//! the time goes: the programs that ran, when each began and how long it took. And `lain status -s` beside the slowest of its own questions.
 //! The rig's cluster and registry. Runs alternate, figures are medians; the trace is a round of its own. `cargo bench` prints them; nothing is asserted.
 
 use std::fs;
@@ -126,13 +126,13 @@ impl Release {
         self.dir.path().join(path)
     }
 
-    /// A program of that name that notes its words, when it began and when it ended.
+    /// A program of that name that notes its words, when it began and when it ended; of the proxy, which ends with lain, when it began.
     fn wrap(&self, program: &str) {
         let real = which::which(program).unwrap_or_else(|_| panic!("{program} is not on PATH"));
         let script = format!(
-            "#!/bin/sh\nbegan=$(date +%s%N)\n'{}' \"$@\"\ncode=$?\nprintf '%s\\n' \"$began\" \"$(date +%s%N)\" {program} \"$@\" >'{}/'\"$began-$$\"\nexit $code\n",
-            real.display(),
-            self.at("trace").display()
+            "#!/bin/sh\nbegan=$(date +%s%N)\nif [ \"$1\" = proxy ]; then printf '%s\\n' \"$began\" \"$began\" {program} \"$@\" >'{trace}/'\"$began-$$\"; exec '{real}' \"$@\"; fi\n'{real}' \"$@\"\ncode=$?\nprintf '%s\\n' \"$began\" \"$(date +%s%N)\" {program} \"$@\" >'{trace}/'\"$began-$$\"\nexit $code\n",
+            real = real.display(),
+            trace = self.at("trace").display()
         );
         let path = self.at("wrappers").join(program);
         fs::write(&path, script).expect("a script");
@@ -251,8 +251,47 @@ fn main() {
         for one in ran {
             show_gap(*began, until, one.began);
             until = until.max(one.ended);
-            println!("{:7.0} ms {:5.0} ms  {}", ms(one.began.saturating_sub(*began)), ms(one.ended.saturating_sub(one.began)), one.shown());
+            let at = ms(one.began.saturating_sub(*began));
+            if one.words[1] == "proxy" {
+                println!("{at:7.0} ms to the end  {}", one.shown());
+            } else {
+                println!("{at:7.0} ms {:5.0} ms  {}", ms(one.ended.saturating_sub(one.began)), one.shown());
+            }
         }
         show_gap(*began, until, *ended);
     }
+    status(&release);
+}
+
+/// `lain status -s` asks for pods, for what they use, and whether the addresses of the app answer.
+fn status(release: &Release) {
+    let selector = format!("app.kubernetes.io/name={0},helm.sh/chart={0}", release.namespace);
+    let question = |words: &[&str]| {
+        let mut command = release.kubectl();
+        command.args(words).args(["--namespace", &release.namespace, "--selector", &selector]);
+        command
+    };
+    let took = |command: &mut Command| {
+        let started = Instant::now();
+        command.stdin(Stdio::null()).output().expect("it runs"); // a cluster without metrics says so, which takes its time too
+        started.elapsed()
+    };
+    let (mut lain, mut pods, mut usage) = (vec![], vec![], vec![]);
+    for round in 0..=ROUNDS {
+        let times = (
+            time(&mut release.lain(&["status", "-s"])),
+            took(&mut question(&["get", "pods", "--output", "json"])),
+            took(&mut question(&["top", "pod", "--no-headers"])),
+        );
+        if round > 0 {
+            lain.push(times.0);
+            pods.push(times.1);
+            usage.push(times.2);
+        }
+    }
+    let (lain, pods, usage) = (median(lain), median(pods), median(usage));
+    println!(
+        "\nlain status -s / the slower of kubectl get pods ({pods:.0} ms) and kubectl top pod ({usage:.0} ms): {lain:.0} ms, ratio {:.2}",
+        lain / pods.max(usage)
+    );
 }

@@ -144,7 +144,7 @@ fn values_files(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// `helm lint`, a template that renders something, and API versions that the cluster serves.
+/// One template for every check: it renders, something, and what the cluster takes. What keeps it from that `helm lint` says best.
 fn check_chart(session: &Session, layers: &Layers) -> Result<Vec<Problem>> {
     let mut values = session.helm_values(None)?;
     if session.cluster_name().is_none() {
@@ -153,34 +153,21 @@ fn check_chart(session: &Session, layers: &Layers) -> Result<Vec<Problem>> {
         values.stand_in("domain", "example.com");
     }
     let helm = session.local_helm();
-    let lint = helm.lint(&values);
     let root = layers.canonical();
     let name = ["releaseName", "appname"].iter().find_map(|key| root.get(key)?.as_str()).unwrap_or("app");
     if !is_harmless(name) {
         return Ok(vec![]); // L001 says so
     }
-    let server = session.versions_within(SERVER).and_then(|versions| versions.server);
+    let server = session.server_within(SERVER);
     let version = server.map(|server| ("--kube-version", format!("{}.{}.0", server.major, server.minor)));
-    let template = helm.template(name, &values).options(version).lookup();
-    let (lint, template_out) = std::thread::scope(|scope| {
-        let lint = scope.spawn(|| lint.capture());
-        let template = template.capture();
-        (lint.join(), template)
-    });
-    let lint = lint.unwrap_or_else(|_| Err(Error::failed("helm lint could not be waited for")))?;
     let read = |path: &Path| fs::read_to_string(session.dir.join(path)).ok();
-    if !lint.ok() {
-        helm.version()?; // too old says more than a strange failure
-        let problems = chart::helm_errors(&String::from_utf8_lossy(&lint.stdout), read);
-        if problems.is_empty() {
-            return Ok(vec![chart::broken("L050", &lint.stderr, read)]);
-        }
-        return Ok(problems);
-    }
-    let out = template_out?;
+    let out = helm.template(name, &values).options(version).lookup().capture()?;
     if !out.ok() {
-        helm.version()?;
-        return Ok(vec![chart::broken("L050", &out.stderr, read)]);
+        helm.version()?; // too old says more than a strange failure
+        // It says more of a chart that it cannot render.
+        let lint = helm.lint(&values).capture()?;
+        let problems = if lint.ok() { vec![] } else { chart::helm_errors(&String::from_utf8_lossy(&lint.stdout), read) };
+        return Ok(if problems.is_empty() { vec![chart::broken("L050", &out.stderr, read)] } else { problems });
     }
     let objects = objects(&String::from_utf8_lossy(&out.stdout));
     if objects.is_empty() {

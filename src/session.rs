@@ -12,12 +12,14 @@ use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::globals::Globals;
+use crate::http::api_server::Connection;
 use crate::http::proxy::Proxies;
 use crate::http::registry::Registry;
 use crate::kubeconfig::{self, Choice};
 use crate::model::app::App;
 use crate::model::cluster::Cluster;
 use crate::model::image::repository_in;
+use crate::model::version::Version;
 use crate::resolved::chart::{CHART_FILE, Chart};
 use crate::resolved::clusters::{ClusterFile, cluster_of, known_clusters};
 use crate::resolved::helm_values::HelmValues;
@@ -27,7 +29,8 @@ use crate::tools::decrypt;
 use crate::tools::docker::{Answer, Docker};
 use crate::tools::git::{Commit, Git, Head};
 use crate::tools::helm::Helm;
-use crate::tools::kubectl::{Kubectl, Versions};
+use crate::tools::kubectl::Kubectl;
+use crate::tools::later::Later;
 use crate::tools::target::Target;
 use crate::ui::Ui;
 
@@ -53,8 +56,11 @@ pub(crate) struct Session {
     own_tag: OnceCell<String>,
     head: OnceCell<Head>,
     remote_url: OnceCell<String>,
-    versions: OnceCell<Versions>,
+    server: OnceCell<Version>,
     docker_answer: Answer,
+    connection: Connection,
+    helm_version: Later,
+    kubectl_version: Later,
 }
 
 impl Session {
@@ -113,8 +119,11 @@ impl Session {
             own_tag: OnceCell::new(),
             head: OnceCell::new(),
             remote_url: OnceCell::new(),
-            versions: OnceCell::new(),
+            server: OnceCell::new(),
             docker_answer: Answer::new(),
+            connection: Connection::default(),
+            helm_version: Later::default(),
+            kubectl_version: Later::default(),
         })
     }
 
@@ -424,7 +433,7 @@ impl Session {
     /// helm without a cluster.
     pub(crate) fn local_helm(&self) -> Helm<'_> {
         self.withhold();
-        Helm::new(&self.ui, &self.dir, Target::default())
+        Helm::new(&self.ui, &self.dir, Target::default(), &self.helm_version)
     }
 
     /// helm on the chosen cluster.
@@ -432,7 +441,7 @@ impl Session {
     /// # Errors
     /// No cluster is chosen.
     pub(crate) fn helm(&self) -> Result<Helm<'_>> {
-        Ok(Helm::new(&self.ui, &self.dir, self.target()?))
+        Ok(Helm::new(&self.ui, &self.dir, self.target()?, &self.helm_version))
     }
 
     /// kubectl on the chosen cluster.
@@ -440,32 +449,43 @@ impl Session {
     /// # Errors
     /// No cluster is chosen.
     pub(crate) fn kubectl(&self) -> Result<Kubectl<'_>> {
-        Ok(Kubectl::new(&self.ui, self.target()?))
+        Ok(Kubectl::new(&self.ui, self.target()?).over(&self.connection, &self.kubectl_version))
     }
 
-    /// kubectl's version and the server's, asked once.
+    /// Starts what every question to the cluster needs, beside other work: the connection, and helm's version. What cannot be started is told of by whoever
+    /// needs it.
+    pub(crate) fn begin_to_connect(&self) {
+        if let Ok(kubectl) = self.kubectl() {
+            kubectl.begin();
+        }
+        self.local_helm().begin_to_ask_version();
+    }
+
+    /// The server's version, asked once; none where it does not answer.
     ///
     /// # Errors
-    /// As [`Session::kubectl`], or kubectl is missing. A server that does not answer is no error.
-    pub(crate) fn versions(&self) -> Result<Versions> {
-        if let Some(versions) = self.versions.get() {
-            return Ok(*versions);
+    /// As [`Session::kubectl`], or kubectl is missing.
+    pub(crate) fn server(&self) -> Result<Option<Version>> {
+        if let Some(server) = self.server.get() {
+            return Ok(Some(*server));
         }
-        Ok(self.keep_versions(self.kubectl()?.versions()?))
+        let kubectl = self.kubectl()?;
+        let server = kubectl.server_over()?.map_or_else(|| kubectl.versions().map(|versions| versions.server), |server| Ok(Some(server)));
+        Ok(self.keep(server?))
     }
 
     /// The same within a bound, for those who can do without: none without a cluster, without kubectl, or when the server takes too long.
-    pub(crate) fn versions_within(&self, bound: Duration) -> Option<Versions> {
-        if let Some(versions) = self.versions.get() {
-            return Some(*versions);
+    pub(crate) fn server_within(&self, bound: Duration) -> Option<Version> {
+        if let Some(server) = self.server.get() {
+            return Some(*server);
         }
         self.choice().ok()??;
-        self.kubectl().ok()?.versions_within(bound).map(|versions| self.keep_versions(versions))
+        self.keep(self.kubectl().ok()?.server_within(bound))
     }
 
-    fn keep_versions(&self, versions: Versions) -> Versions {
-        // Of a server that did not answer once, more may be known later.
-        if versions.server.is_some() { *self.versions.get_or_init(|| versions) } else { versions }
+    /// Of a server that did not answer once, more may be known later.
+    fn keep(&self, server: Option<Version>) -> Option<Version> {
+        server.map(|server| *self.server.get_or_init(|| server))
     }
 
     /// Where helm and kubectl go.
@@ -482,7 +502,7 @@ impl Session {
             .kube_context
             .clone()
             .map(String::from));
-        let target = Target { kubeconfig: choice.kubeconfig.clone(), context, namespace: cluster.namespace.map(String::from) };
+        let target = Target { kubeconfig: choice.kubeconfig.clone(), context, namespace: cluster.namespace.map(String::from), base: None };
         self.ui.hints_go(|flags| {
             (flags.kubectl, flags.helm) = (target.words("--context"), target.words("--kube-context"));
             flags.namespace = target.namespace_words();
@@ -490,8 +510,9 @@ impl Session {
         // What is not said here is what the kubeconfig says: told to both tools, whatever variables each of them reads.
         let file = choice.kubeconfig.clone().or_else(|| kubeconfig::link(&self.env));
         let aim = file.and_then(|file| kubeconfig::aim::aim(&file, target.context.as_deref()));
+        let base = aim.as_ref().and_then(|aim| aim.base.clone());
         let (given, named) = aim.map(|aim| (aim.context, aim.namespace)).unzip();
-        Ok(Target { context: target.context.or(given), namespace: target.namespace.or(named), ..target })
+        Ok(Target { context: target.context.or(given), namespace: target.namespace.or(named), base, ..target })
     }
 }
 

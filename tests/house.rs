@@ -101,7 +101,7 @@ fn ui_alone_prints() {
 
 #[test]
 fn http_alone_has_sockets() {
-    only_in(&["http/"], &["ureq", "TcpStream", "UdpSocket", "ToSocketAddrs"]);
+    only_in(&["http/"], &["ureq", "TcpStream", "UdpSocket", "UnixStream", "ToSocketAddrs"]);
 }
 
 #[test]

@@ -97,7 +97,8 @@ fn procs(session: &Session) -> Result<Vec<String>> {
 }
 
 fn apps(session: &Session) -> Result<Vec<String>> {
-    Ok(look::apps(&session.kubectl()?)?.into_iter().collect())
+    // One question: a connection would come no sooner, and this process may end at any moment.
+    Ok(look::apps(&session.kubectl()?.alone())?.into_iter().collect())
 }
 
 fn image_tags(session: &Session) -> Result<Vec<String>> {

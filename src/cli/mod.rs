@@ -22,7 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::globals::{self, Globals};
 use crate::interrupt;
 use crate::session::Session;
-use crate::tools::private;
+use crate::tools::{private, tied};
 use crate::ui::{Color, Format, TEXT, Ui, Verbosity};
 
 /// Makes the subcommands of one step binary from a table of `Name(type)` lines.
@@ -228,6 +228,9 @@ struct Typed {
 }
 
 fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> Typed) -> ExitCode {
+    if let Some(code) = tied::become_child() {
+        return code;
+    }
     private::forbid_cores();
     let env = Env::of_process();
     complete::answer::<T>(&env);

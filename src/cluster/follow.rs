@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::clock::Clock;
 use super::judge::{JobStanding, Progress, View};
 use super::look::Looks;
 use super::trouble::{Class, Trouble, says_little};
 use crate::error::{Error, Result};
-use crate::interrupt;
 use crate::tools::server::may_pass;
 
 /// How long the API server may fail before it answered once: who never saw it does not know that it is the right one.
@@ -16,32 +16,6 @@ const SILENCE: Duration = Duration::from_secs(30);
 pub(crate) const PAUSE: Duration = Duration::from_millis(700);
 /// What is not ready is told again after so long without a change.
 const STILL: Duration = Duration::from_secs(20);
-
-/// The time, and how it passes.
-pub(crate) trait Clock {
-    /// What time it is.
-    fn now(&self) -> Instant;
-
-    /// Lets time pass.
-    ///
-    /// # Errors
-    /// Ctrl-C.
-    fn sleep(&self, duration: Duration) -> Result<()>;
-}
-
-/// The clock on the wall.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wall;
-
-impl Clock for Wall {
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn sleep(&self, duration: Duration) -> Result<()> {
-        interrupt::sleep(duration)
-    }
-}
 
 /// What a follower sees that was not so before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -270,8 +244,13 @@ impl<'a> Follower<'a> {
                 Some(_) => {}
                 None => self.may_be_silent(passed, timeout)?,
             }
-            self.clock.sleep(PAUSE)?;
+            self.looks.wait(self.clock, PAUSE)?;
         }
+    }
+
+    /// Something changed since the last look, as far as it is told.
+    pub(crate) fn has_news(&self) -> bool {
+        self.looks.has_news()
     }
 
     /// What is warned of now; what was when the server does not say.

@@ -2,15 +2,19 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
+use super::clock::Clock;
 use super::judge::{View, judge};
 use super::objects::{Event, INSTANCE, List, NAME, Object, Pod};
+use super::store::Shelf;
 use super::trouble::LogAt;
 use crate::error::Result;
-use crate::tools::kubectl::Kubectl;
+use crate::interrupt;
+use crate::tools::kubectl::{Kubectl, Listed, News};
 use crate::tools::server::is_forbidden;
 
 /// The selector of everything that a release's chart makes.
@@ -49,6 +53,19 @@ pub(crate) trait Looks {
         self.look()
     }
 
+    /// Lets time pass, `most` at most: until something may have changed.
+    ///
+    /// # Errors
+    /// Ctrl-C.
+    fn wait(&self, clock: &dyn Clock, most: Duration) -> Result<()> {
+        clock.sleep(most)
+    }
+
+    /// Something was told since the last look.
+    fn has_news(&self) -> bool {
+        false
+    }
+
     /// The end of a container's log; none when it has no log.
     fn end_of_log(&self, at: &LogAt) -> Option<String>;
 }
@@ -56,12 +73,91 @@ pub(crate) trait Looks {
 /// Between two questions for warnings, which are all of the namespace's.
 const WARNINGS: Duration = Duration::from_secs(4);
 
+/// However well watches tell, all is asked for anew after so long: one of them may be silent for ever.
+const ANEW: Duration = Duration::from_secs(15);
+/// What comes so soon after one change is told together with it.
+const TOGETHER: Duration = Duration::from_millis(60);
+/// Ctrl-C is noticed within this time.
+const GLANCE: Duration = Duration::from_millis(50);
+
 /// Everything that a selector selects.
 #[derive(Debug)]
 pub(crate) struct Selected<'a> {
     kubectl: &'a Kubectl<'a>,
     selector: &'a str,
     warnings: RefCell<Warnings>,
+    known: RefCell<Known>,
+}
+
+/// What of: which kind, which of its watches, and what.
+type Told = (usize, u32, News);
+
+/// What is there, and who tells of it.
+#[derive(Debug)]
+struct Known {
+    shelves: [Shelf; 5],
+    sender: Sender<Told>,
+    receiver: Receiver<Told>,
+    /// Told, and not looked at yet.
+    heard: Vec<Told>,
+    /// When all was asked for.
+    asked: Option<Instant>,
+}
+
+impl Known {
+    fn new() -> Self {
+        let (sender, receiver) = channel();
+        let shelves = ["deployments", "statefulsets", "replicasets", "jobs", "pods"].map(Shelf::new);
+        Self { shelves, sender, receiver, heard: vec![], asked: None }
+    }
+
+    /// All that there is; none where only kubectl can be asked. What is watched is not asked for; the first look watches nothing, it may be the only one.
+    fn look(&mut self, kubectl: &Kubectl<'_>, selector: &str) -> Result<Option<Vec<Object>>> {
+        let now = Instant::now();
+        self.heard.extend(self.receiver.try_iter());
+        for (at, number, news) in std::mem::take(&mut self.heard) {
+            self.shelves[at].hear(number, news, now);
+        }
+        let is_first = self.asked.is_none();
+        let anew = self.asked.is_none_or(|asked| now.duration_since(asked) >= ANEW);
+        let asked: Vec<usize> = (0..self.shelves.len()).filter(|at| anew || !self.shelves[*at].is_live()).collect();
+        for (at, found) in Self::ask(&asked, &self.shelves, kubectl, selector) {
+            let Some((objects, version)) = found? else { return Ok(None) };
+            let place = &mut self.shelves[at];
+            place.put(objects)?;
+            if is_first || !place.may_be_watched() {
+                continue;
+            }
+            let (number, sender) = (place.begin(now), self.sender.clone());
+            if !kubectl.watch(place.kind, selector, &version, move |news| sender.send((at, number, news)).is_ok()) {
+                place.never_began();
+            }
+        }
+        if anew {
+            self.asked = Some(now);
+        }
+        Ok(Some(self.shelves.iter().flat_map(Shelf::objects).cloned().collect()))
+    }
+
+    /// Side by side, once the first shows that there is a connection.
+    fn ask(asked: &[usize], shelves: &[Shelf], kubectl: &Kubectl<'_>, selector: &str) -> Vec<(usize, Result<Option<Listed>>)> {
+        let one = |at: usize| kubectl.known(shelves[at].kind, selector);
+        let Some((first, others)) = asked.split_first() else { return vec![] };
+        let mut found = vec![(*first, one(*first))];
+        if matches!(found[0].1, Ok(Some(_))) {
+            std::thread::scope(|scope| {
+                let others: Vec<_> = others.iter().map(|at| (*at, scope.spawn(move || one(*at)))).collect();
+                found.extend(others.into_iter().map(|(at, other)| (at, other.join().unwrap_or(Ok(None)))));
+            });
+        }
+        found
+    }
+
+    /// Something was told that nobody has looked at.
+    fn has_news(&mut self) -> bool {
+        self.heard.extend(self.receiver.try_iter());
+        !self.heard.is_empty()
+    }
 }
 
 /// What was warned of when that was asked last.
@@ -79,13 +175,16 @@ impl<'a> Selected<'a> {
     pub(crate) fn new(kubectl: &'a Kubectl<'a>, selector: &'a str) -> Self {
         // What is new has no warnings yet.
         let warnings = Warnings { events: vec![], may_not: false, next: Instant::now() + Duration::from_secs(1) };
-        Self { kubectl, selector, warnings: RefCell::new(warnings) }
+        Self { kubectl, selector, warnings: RefCell::new(warnings), known: RefCell::new(Known::new()) }
     }
 }
 
 impl Looks for Selected<'_> {
     fn look(&self) -> Result<View> {
-        let objects: Vec<Object> = select(self.kubectl, "deployments,statefulsets,replicasets,jobs,pods", self.selector)?;
+        let objects = match self.known.borrow_mut().look(self.kubectl, self.selector)? {
+            Some(objects) => objects,
+            None => select(self.kubectl, "deployments,statefulsets,replicasets,jobs,pods", self.selector)?,
+        };
         let mut warnings = self.warnings.borrow_mut();
         let view = judge(&objects, &warnings.events);
         let asked = Instant::now();
@@ -109,6 +208,24 @@ impl Looks for Selected<'_> {
     fn look_closely(&self) -> Result<View> {
         self.warnings.borrow_mut().next = Instant::now();
         self.look()
+    }
+
+    fn wait(&self, clock: &dyn Clock, most: Duration) -> Result<()> {
+        let mut known = self.known.borrow_mut();
+        if !known.shelves.iter().any(Shelf::is_live) {
+            return clock.sleep(most);
+        }
+        let end = Instant::now() + most;
+        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|_| known.heard.is_empty()) {
+            interrupt::check()?;
+            let told = known.receiver.recv_timeout(left.min(GLANCE));
+            known.heard.extend(told);
+        }
+        if known.heard.is_empty() { interrupt::check() } else { interrupt::sleep(TOGETHER) }
+    }
+
+    fn has_news(&self) -> bool {
+        self.known.borrow_mut().has_news()
     }
 
     fn end_of_log(&self, at: &LogAt) -> Option<String> {

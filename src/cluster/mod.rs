@@ -1,9 +1,11 @@
 //! What is in the cluster: typed objects, one query a look, one judge of how they stand, one follower of what changes.
 
+pub(crate) mod clock;
 pub(crate) mod follow;
 pub(crate) mod judge;
 pub(crate) mod look;
 pub(crate) mod objects;
+mod store;
 mod templates;
 pub(crate) mod trouble;
 pub(crate) mod usage;

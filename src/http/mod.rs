@@ -1,5 +1,6 @@
 //! The only place with sockets.
 
+pub(crate) mod api_server;
 pub(crate) mod client;
 pub(crate) mod credentials;
 mod failure;
@@ -11,5 +12,6 @@ mod redirect;
 pub mod registry;
 mod reply;
 mod retry;
+mod unix_socket;
 pub(crate) mod url;
 pub(crate) mod webhook;

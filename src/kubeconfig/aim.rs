@@ -13,6 +13,9 @@ pub(crate) struct Aim {
     pub context: String,
     /// The namespace that it names, else Kubernetes' own `default`.
     pub namespace: String,
+    /// The path of its server's address: empty, but for servers behind one address (`https://rancher.example.com/k8s/clusters/c-1`). None where the file
+    /// names no server.
+    pub base: Option<String>,
 }
 
 /// Where a kubeconfig points: by this context, or by its current one. None where the file does not say, or is none that lain reads: then both tools
@@ -26,7 +29,20 @@ pub(crate) fn aim(kubeconfig: &Path, context: Option<&str>) -> Option<Aim> {
     let text = |node: &Node, key: &str| node.get(key).and_then(Node::as_str).map(str::to_owned);
     let found = contexts.iter().find(|known| text(known, "name").as_deref() == Some(context))?;
     let namespace = found.get("context").and_then(|context| text(context, "namespace")).filter(|namespace| !namespace.is_empty());
-    Some(Aim { context: context.to_owned(), namespace: namespace.unwrap_or_else(|| "default".to_owned()) })
+    let base = || {
+        let cluster = text(found.get("context")?, "cluster")?;
+        let Value::Seq(clusters) = &root.get("clusters")?.value else { return None };
+        let cluster = clusters.iter().find(|known| text(known, "name").as_ref() == Some(&cluster))?;
+        text(cluster.get("cluster")?, "server").map(|server| path_of(&server))
+    };
+    Some(Aim { context: context.to_owned(), namespace: namespace.unwrap_or_else(|| "default".to_owned()), base: base() })
+}
+
+/// The path of an address, without a slash at its end.
+fn path_of(server: &str) -> String {
+    let rest = server.split_once("://").map_or(server, |(_, rest)| rest);
+    let path = rest.find('/').map_or("", |at| &rest[at..]);
+    path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/').to_owned()
 }
 
 #[cfg(test)]
@@ -40,6 +56,18 @@ mod tests {
             fs::write(file.path(), text).expect("a kubeconfig");
             aim(file.path(), context).map(|aim| format!("{} {}", aim.context, aim.namespace))
         };
+        let base = |server: &str| {
+            let text = format!(
+                "current-context: a\ncontexts: [{{name: a, context: {{cluster: c}}}}]\nclusters: [{{name: c, cluster: {{{server}}}}}]\n"
+            );
+            fs::write(file.path(), text).expect("a kubeconfig");
+            aim(file.path(), None).expect("an aim").base
+        };
+        assert_eq!(base("server: \"https://k8s.example.com:6443\"").as_deref(), Some(""));
+        assert_eq!(base("server: https://k8s.example.com/").as_deref(), Some(""));
+        assert_eq!(base("server: \"https://r.example.com/k8s/clusters/c-1/?x\"").as_deref(), Some("/k8s/clusters/c-1"));
+        assert_eq!(base("server: k8s.example.com/a").as_deref(), Some("/a"));
+        assert_eq!(base("insecure-skip-tls-verify: true"), None);
         let contexts =
             "contexts:\n- name: a\n  context: {cluster: c, namespace: shops}\n- context:\n    cluster: c\n  name: path/to:agent\n";
         let current = format!("current-context: a\n{contexts}");

@@ -1,6 +1,7 @@
 //! The app, as its values say, running in the cluster: `deploy`, `redeploy`, `build --deploy`.
 
 use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -181,6 +182,7 @@ pub(crate) fn preview(session: &Session, wanted: &Wanted) -> Result<String> {
     let uncommitted = asked(session, wanted)?;
     checked(session, wanted, &story)?;
     let run = Run::begin(session, wanted, uncommitted, &story)?;
+    run.warn_of_skew()?;
     let (_, values) = run.values(&secrets::current_checksum(&run.handle.kubectl, run.app)?)?;
     let out = run.upgrade(&values)?.arg("--dry-run").read().map_err(|error| {
         let unreadable = error.tool().is_some_and(|tool| tool.says("current release manifest"));
@@ -321,7 +323,7 @@ impl<'s> Run<'s> {
             Which::New => None,
             Which::Running | Which::Canarys => {
                 let of = if wanted.which == Which::Running { handle.name.clone() } else { canary_of(&handle.name) };
-                let values = handle.helm.values(&of, None, false)?;
+                let values = Handle::named(session, of.clone())?.values(None)?;
                 Some(values.as_ref().map(Running::of).transpose()?.flatten().ok_or_else(|| {
                     let error = match values {
                         None => format!("there is no release {of} yet, so there is nothing to deploy again"),
@@ -331,7 +333,10 @@ impl<'s> Run<'s> {
                 })?)
             }
         };
-        let server = warn_of_skew(session, &handle.kubectl)?;
+        let server = session.server()?;
+        if server.is_none() {
+            handle.kubectl.why_silent()?;
+        }
         Ok(Self { session, handle, values, app, wanted, story, server, running, uncommitted })
     }
 
@@ -340,8 +345,9 @@ impl<'s> Run<'s> {
         let Handle { name: release, helm, kubectl, .. } = &self.handle;
         let (session, app) = (self.session, self.app);
         let _phase = self.story.phase("preparation");
+        helm.version()?; // before anything is changed
         let history = self.history()?;
-        let history = if self.unstick(&history)? { helm.history(release)? } else { history };
+        let history = if self.unstick(&history)? { self.handle.history()? } else { history };
         let newest = history.last().map_or(0, |newest| newest.revision);
         if self.wanted.newest.is_some_and(|planned| planned != newest) {
             return Err(Error::refused(format!(
@@ -401,11 +407,11 @@ impl<'s> Run<'s> {
 
     /// The release's revisions. An app whose canary is under way is not deployed over it, and no canary without its app.
     fn history(&self) -> Result<Vec<Revision>> {
-        let Handle { name: release, helm, kubectl, .. } = &self.handle;
+        let Handle { name: release, kubectl, .. } = &self.handle;
         let other = if self.wanted.canary { beside_canary(release).to_owned() } else { canary_of(release) };
         let (history, other_one) = std::thread::scope(|scope| {
             let other = scope.spawn(|| pending::newest(kubectl, &other));
-            (helm.history(release), other.join().ok().flatten())
+            (self.handle.history(), other.join().ok().flatten())
         });
         let history = history?;
         if self.wanted.canary {
@@ -535,7 +541,9 @@ impl<'s> Run<'s> {
             let _phase = story.phase("upgrade");
             let _section = session.ui.section("helm_upgrade", &format!("helm upgrade --install {release}"));
             let call = self.upgrade(&ready.values)?.args(ready.known.flags().iter().copied());
+            kubectl.begin_to_ask_version(); // beside helm, which waits for the server
             let Upgraded { out, stuck } = self.upgrade_watched(&call, &mut follower)?;
+            self.warn_of_skew()?;
             session.ui.detail(&String::from_utf8_lossy(&out.stdout));
             if !out.ok() {
                 if let Some((trouble, Some(log))) = &stuck {
@@ -571,17 +579,33 @@ impl<'s> Run<'s> {
         Ok(())
     }
 
+    /// kubectl works within one minor version of the server; more is said, not refused.
+    fn warn_of_skew(&self) -> Result<()> {
+        let Some(server) = self.server else { return Ok(()) };
+        let client = self.handle.kubectl.client()?;
+        if client.major == server.major && client.minor.abs_diff(server.minor) > 1 {
+            self.session.ui.warn(&format!("kubectl {client} and the server's {server} are more than one minor version apart"));
+        }
+        Ok(())
+    }
+
     /// helm says nothing while hooks run or while it waits: what happens in the cluster is told meanwhile, and helm is stopped once something that it
     /// waits for cannot become ready.
     fn upgrade_watched(&self, call: &Call<'_>, follower: &mut Follower<'_>) -> Result<Upgraded> {
         let stop = Stop::within(if self.goes_back()? { self.limits()?.timeout } else { WINDS_UP });
         let mut stuck = None;
         let out = std::thread::scope(|scope| {
-            let helm = scope.spawn(|| call.capture_until(&stop));
+            let (done, ended) = channel::<()>();
+            let helm = scope.spawn(|| {
+                let done = done;
+                let out = call.capture_until(&stop);
+                drop(done); // whoever waits wakes up at once
+                out
+            });
             let mut looked = Instant::now();
-            while !helm.is_finished() && interrupt::sleep(PACE).is_ok() {
+            while ended.recv_timeout(PACE) == Err(RecvTimeoutError::Timeout) && interrupt::check().is_ok() {
                 // After Ctrl-C helm got the signal too and winds up; helm's own error says more than a look that fails.
-                if stuck.is_none() && looked.elapsed() >= PAUSE {
+                if stuck.is_none() && (looked.elapsed() >= PAUSE || follower.has_news()) {
                     if let Ok(Some(trouble)) = follower.step_of_change() {
                         let log = follower.end_of_log(&trouble); // before helm takes the pod away
                         stuck = Some((trouble, log));
@@ -623,6 +647,7 @@ impl<'s> Run<'s> {
 fn asked(session: &Session, wanted: &Wanted) -> Result<Option<String>> {
     session.require_cluster()?;
     let values = session.resolved()?;
+    session.begin_to_connect();
     if wanted.build {
         refuse_foreign_build(values)?;
     }
@@ -679,19 +704,6 @@ fn refuse_foreign_build(values: &Resolved) -> Result<()> {
         "lain build --deploy # always builds"
     };
     Err(build.span.error(why).hint(hint))
-}
-
-/// The server's version. kubectl works within one minor version of it; more is said, not refused.
-fn warn_of_skew(session: &Session, kubectl: &Kubectl<'_>) -> Result<Option<Version>> {
-    let versions = session.versions()?;
-    let Some(server) = versions.server else {
-        kubectl.why_silent()?;
-        return Ok(None);
-    };
-    if versions.client.major == server.major && versions.client.minor.abs_diff(server.minor) > 1 {
-        session.ui.warn(&format!("kubectl {} and the server's {server} are more than one minor version apart", versions.client));
-    }
-    Ok(Some(server))
 }
 
 /// The Deployments whose replicas the chart leaves to an HPA; an older chart that still writes them leaves none.

@@ -1,6 +1,9 @@
 //! One release of the chosen cluster, and the tools that act on it. Every verb that changes a release begins here.
 
+use serde_json::Value as Json;
+
 use super::pending;
+use super::record::Record;
 use crate::cluster::look;
 use crate::error::{Kind, Result};
 use crate::model::app::App;
@@ -54,12 +57,37 @@ impl<'s> Handle<'s> {
         pending::refuse(&self.kubectl, &self.name, newest)
     }
 
+    /// All revisions, oldest first; none where there is no such release.
+    ///
+    /// # Errors
+    /// helm is missing, or the cluster does not answer.
+    pub(crate) fn history(&self) -> Result<Vec<Revision>> {
+        let known = self.records()?.and_then(|records| records.iter().map(Record::told).collect());
+        known.map_or_else(|| self.helm.history(&self.name), Ok)
+    }
+
+    /// The values a revision was deployed with, the newest where none is given; none where there is no such release.
+    ///
+    /// # Errors
+    /// As [`Handle::history`].
+    pub(crate) fn values(&self, revision: Option<u32>) -> Result<Option<Json>> {
+        let Some(records) = self.records()? else { return self.helm.values(&self.name, revision, false) };
+        let is_it = |record: &&Record| revision.is_none_or(|number| record.revision() == Some(number));
+        Ok(records.iter().rfind(is_it).map(Record::config))
+    }
+
+    /// helm's records, oldest first; none where helm is to be asked: it keeps them elsewhere, or they cannot be read.
+    fn records(&self) -> Result<Option<Vec<Record>>> {
+        let is_here = self.session.env.get("HELM_DRIVER").is_none_or(|driver| matches!(driver, "secret" | "secrets"));
+        if is_here { for_words(Record::all(&self.kubectl, &self.name)) } else { Ok(None) }
+    }
+
     /// The image tag of a revision, the newest where none is given; for words alone, so that a server that does not answer stops nothing.
     ///
     /// # Errors
     /// The run is interrupted.
     pub(crate) fn tag_for_words(&self, revision: Option<u32>) -> Result<Option<String>> {
-        Ok(for_words(self.helm.values(&self.name, revision, false))?.flatten().and_then(|values| text_of(&values["imageTag"])))
+        Ok(for_words(self.values(revision))?.flatten().and_then(|values| text_of(&values["imageTag"])))
     }
 }
 

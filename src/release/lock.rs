@@ -355,7 +355,7 @@ impl Lock<'_> {
     /// Looks before it deletes; what it cannot delete runs out by itself.
     fn give_back_what_is_ours(&self) {
         let kubectl = self.kubectl.last_word();
-        if let Ok(Answered::Object(lease)) = kubectl.raw(Method::Get, &self.path(), None, &Stop::within(LEAVES)) {
+        if let Ok(Answered::Object(lease)) = kubectl.at(Method::Get, &self.path(), None, &Stop::within(LEAVES)) {
             let holder = Holder::of(&lease);
             if holder.run == self.holder.run {
                 let _ = self.delete(&holder.version);
@@ -372,9 +372,9 @@ impl Lock<'_> {
     fn ask(&self, method: Method, path: &str, body: Option<&Json>) -> Result<Answered> {
         let is_held = matches!(self.now().stage, Stage::Held(_));
         if is_held && interrupt::received() {
-            return self.kubectl.last_word().raw(method, path, body, &self.stop);
+            return self.kubectl.last_word().at(method, path, body, &self.stop);
         }
-        self.kubectl.raw(method, path, body, &self.stop)
+        self.kubectl.at(method, path, body, &self.stop)
     }
 
     fn list(&self) -> String {
@@ -412,7 +412,7 @@ enum Tried {
 /// The server does not answer, or does not allow it.
 pub(crate) fn holder(kubectl: &Kubectl<'_>, release: &str) -> Result<Option<Holder>> {
     let path = format!("{}/{}", path_of(kubectl.namespace()), name_of(release));
-    match kubectl.raw(Method::Get, &path, None, &Stop::within(LEAVES))? {
+    match kubectl.at(Method::Get, &path, None, &Stop::within(LEAVES))? {
         Answered::Object(lease) => Ok(Some(Holder::of(&lease))),
         Answered::Forbidden => {
             Err(Error::refused("this account may not look at Leases (403), which locks are").hint("ask your administrator for this right"))
@@ -441,5 +441,5 @@ pub(crate) fn break_lock(handle: &Handle<'_>, holder: &Holder) -> Result<bool> {
 fn delete(kubectl: &Kubectl<'_>, release: &str, version: &str) -> Result<Answered> {
     let path = format!("{}/{}", path_of(kubectl.namespace()), name_of(release));
     let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"resourceVersion": version}});
-    kubectl.raw(Method::Delete, &path, Some(&options), &Stop::within(LEAVES))
+    kubectl.at(Method::Delete, &path, Some(&options), &Stop::within(LEAVES))
 }

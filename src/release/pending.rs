@@ -5,6 +5,7 @@
 //! tells: lain writes into the values of each deploy who makes it and how long it may take ([`ID`], [`TIMEOUT`]); before, nobody is told to undo it.
 
 use jiff::Timestamp;
+use serde_json::Value as Json;
 
 use super::lease::{Holder, shown};
 use super::record::{Record, secret_name};
@@ -244,11 +245,9 @@ fn mark(kubectl: &Kubectl<'_>, release: &str, revision: u32) {
 
 /// All revisions and their statuses, oldest first, by the labels that helm gives its records.
 fn revisions(kubectl: &Kubectl<'_>, release: &str) -> Option<Vec<(u32, String)>> {
-    let selector = format!("owner=helm,name={release}");
-    let columns = r#"jsonpath={range .items[*]}{.metadata.labels.version} {.metadata.labels.status}{"\n"}{end}"#;
-    let text = kubectl.secret_lines(&selector, columns)?;
-    let rows = text.lines().filter_map(|line| line.split_once(' ')).filter_map(|(at, status)| Some((at.parse().ok()?, status.to_owned())));
-    let mut found: Vec<(u32, String)> = rows.collect();
+    let labels = kubectl.secret_labels(&format!("owner=helm,name={release}"))?;
+    let row = |labels: &Json| Some((labels["version"].as_str()?.parse().ok()?, labels["status"].as_str()?.to_owned()));
+    let mut found: Vec<(u32, String)> = labels.iter().filter_map(row).collect();
     found.sort();
     Some(found)
 }

@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
 use crate::model::text::text_of;
+use crate::tools::helm::Revision;
 use crate::tools::kubectl::Kubectl;
 
 /// Most that a record may hold once unpacked; the API server takes 1 MiB packed.
@@ -121,6 +122,21 @@ impl Record {
     fn info(&self, key: &str) -> Option<String> {
         let info: Json = serde_json::from_str(self.release.get("info")?.get()).ok()?;
         info[key].as_str().map(str::to_owned)
+    }
+
+    /// The revision as `helm history` tells it; none where the record lacks its number or its status.
+    pub(crate) fn told(&self) -> Option<Revision> {
+        Some(Revision {
+            revision: self.revision()?,
+            status: self.status()?,
+            updated: self.info("last_deployed").unwrap_or_default(),
+            description: self.description().unwrap_or_default(),
+        })
+    }
+
+    /// The values that the revision was made with, beside the chart's own.
+    pub(crate) fn config(&self) -> Json {
+        self.release.get("config").and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
     }
 
     /// An annotation of the Secret; helm drops it when it writes the record anew.

@@ -39,7 +39,7 @@ fn rollback_locked(handle: &Handle<'_>, lock: &Lock<'_>, wait: bool) -> Result<R
     let app = session.app()?;
     lock.enter()?;
     deadline::require(session, USUAL.timeout)?;
-    let history = handle.helm.history(release)?;
+    let history = handle.history()?;
     let Some(newest) = history.last() else {
         return Err(Error::failed(format!("there is no release {release} in this cluster")).hint("lain deploy"));
     };

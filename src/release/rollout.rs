@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cluster::follow::{End, Event, Follower, Wall};
+use crate::cluster::clock::Wall;
+use crate::cluster::follow::{End, Event, Follower};
 use crate::cluster::judge::{Progress, View};
 use crate::cluster::look::Selected;
 use crate::cluster::trouble::{Class, Trouble};

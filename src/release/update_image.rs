@@ -59,7 +59,7 @@ pub(crate) fn update(session: &Session, wanted: &Wanted) -> Result<()> {
 fn update_locked(handle: &Handle<'_>, wanted: &Wanted, kinds: &[ProcKind]) -> Result<()> {
     let session = handle.session;
     let (ui, app) = (&session.ui, session.app()?);
-    let history = handle.helm.history(&handle.name)?;
+    let history = handle.history()?;
     let newest = history.last().ok_or_else(|| Error::failed(format!("release {} is not deployed", handle.name)).hint("lain deploy"))?;
     handle.refuse_others(newest)?;
     let selector = handle.selector(app);

@@ -17,6 +17,7 @@ use super::bounds::{self, Bounds, Ended, Tap};
 use super::last_words::last_words;
 use super::private;
 use super::quote::quoted;
+use super::tied::tied;
 use crate::env::search_path;
 use crate::error::{Error, NotStarted, Result, ToolFailure, describe_io};
 use crate::interrupt;
@@ -506,13 +507,32 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Echoes it, and makes it ready to run beside everything else: it ends when lain does, whatever ends lain.
+    ///
+    /// # Errors
+    /// It is missing.
+    pub(super) fn begin_tied(&self) -> Result<Expression> {
+        self.echo();
+        Ok(self.based(tied)?.stdin_null())
+    }
+
+    /// Echoes it without running it: what is done in its place does the same.
+    pub(super) fn stand_in(&self) {
+        self.echo();
+    }
+
     fn base(&self) -> Result<Expression> {
+        self.based(|program, args| (program, args))
+    }
+
+    fn based(&self, start: impl FnOnce(OsString, Vec<OsString>) -> (OsString, Vec<OsString>)) -> Result<Expression> {
         if let Some(refused) = &self.refused {
             return Err(refused.clone());
         }
         let settings = self.settings.iter().flat_map(|setting| [OsString::from("-c"), OsString::from(setting)]);
         let args: Vec<OsString> = settings.chain(self.args.iter().chain(&self.unshown_args).cloned()).collect();
-        let mut expression = duct::cmd(self.program()?, args).unchecked();
+        let (program, args) = start(self.program()?.into_os_string(), args);
+        let mut expression = duct::cmd(program, args).unchecked();
         if let Some(needs) = &self.needs {
             expression = self
                 .ui

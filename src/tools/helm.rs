@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::call::{Call, Captured};
+use super::later::Later;
 use super::quote::quoted;
 use super::server::{advise, ask};
 use super::target::Target;
@@ -43,6 +44,8 @@ pub(crate) struct Helm<'a> {
     dir: &'a Path,
     target: Target,
     version: OnceCell<Version>,
+    /// The question for its version, which may have been asked already.
+    later: &'a Later,
 }
 
 /// How long a change of a release may take.
@@ -102,8 +105,20 @@ pub(crate) struct Revision {
 
 impl<'a> Helm<'a> {
     /// helm for the chart in `dir`.
-    pub(crate) fn new(ui: &'a Ui, dir: &'a Path, target: Target) -> Self {
-        Self { ui, dir, target, version: OnceCell::new() }
+    pub(crate) fn new(ui: &'a Ui, dir: &'a Path, target: Target, later: &'a Later) -> Self {
+        Self { ui, dir, target, version: OnceCell::new(), later }
+    }
+
+    /// Starts to ask for helm's version: it is needed soon.
+    pub(crate) fn begin_to_ask_version(&self) {
+        if self.version.get().is_none() {
+            self.later.begin(&self.own_version());
+        }
+    }
+
+    /// The same words in helm 3 and 4; `version --client` left with helm 4.
+    fn own_version(&self) -> Call<'a> {
+        self.bare().lookup().args(["version", "--template", "{{.Version}}"])
     }
 
     fn bare(&self) -> Call<'a> {
@@ -121,8 +136,7 @@ impl<'a> Helm<'a> {
         if let Some(version) = self.version.get() {
             return Ok(*version);
         }
-        // The same words in helm 3 and 4; `version --client` left with helm 4.
-        let out = self.bare().lookup().args(["version", "--template", "{{.Version}}"]).capture()?;
+        let out = self.later.read(&self.own_version())?;
         let text = out.text();
         let version = Version::parse(&text).ok_or_else(|| {
             let said = if text.is_empty() { out.stderr.trim() } else { &text };

@@ -7,18 +7,26 @@ use serde_json::{Value as Json, json};
 use zeroize::Zeroize;
 
 use super::call::{Call, Captured};
+use super::later::Later;
+use super::line::{Line, Method};
 use super::server::{ask, explain};
 use super::target::Target;
+use super::way::{self, Way};
+pub(crate) use super::way::{Listed, News};
 use crate::error::{Error, Result};
 use crate::model::version::Version;
 use crate::ui::Ui;
 
+const INSTALL: &str = "install kubectl, within one minor version of the cluster: https://kubernetes.io/docs/tasks/tools/";
 /// Bound of a single question to the API server.
 const QUESTION: Duration = Duration::from_secs(30);
 /// Most log streams kubectl follows at once.
 const MAX_STREAMS: &str = "20";
 /// The same when the user waits for the run to end.
 const LAST_WORD: Duration = Duration::from_secs(6);
+/// The same over the connection.
+const OVER: Duration = Duration::from_secs(20);
+const LAST_WORD_OVER: Duration = Duration::from_secs(5);
 
 /// kubectl, pointed at one cluster.
 #[derive(Debug)]
@@ -26,6 +34,10 @@ pub(crate) struct Kubectl<'a> {
     ui: &'a Ui,
     target: Target,
     is_last_word: bool,
+    /// The one connection of the run; none where kubectl is asked by itself alone.
+    way: Option<Way<'a>>,
+    /// kubectl's own version, which may have been asked already.
+    client: Option<&'a Later>,
 }
 
 /// Client and server versions; the server's is none when it does not answer.
@@ -49,13 +61,47 @@ pub(crate) struct These {
 impl<'a> Kubectl<'a> {
     /// kubectl for one cluster.
     pub(crate) fn new(ui: &'a Ui, target: Target) -> Self {
-        Self { ui, target, is_last_word: false }
+        Self { ui, target, is_last_word: false, way: None, client: None }
+    }
+
+    /// Asks over this connection where that can be, and by kubectl where not; `client` is the question for kubectl's own version.
+    #[must_use]
+    pub(crate) fn over(mut self, line: &'a dyn Line, client: &'a Later) -> Self {
+        self.way = Some(Way { ui: self.ui, line, target: self.target.clone(), within: OVER, is_last_word: false });
+        self.client = Some(client);
+        self
+    }
+
+    /// Asks by kubectl alone.
+    #[must_use]
+    pub(crate) fn alone(self) -> Self {
+        Self { way: None, ..self }
+    }
+
+    /// Starts the connection in the background: it is needed soon.
+    pub(crate) fn begin(&self) {
+        if let Some(way) = &self.way {
+            way.begin();
+        }
+    }
+
+    /// Starts to ask for kubectl's own version.
+    pub(crate) fn begin_to_ask_version(&self) {
+        if let Some(client) = self.client {
+            client.begin(&self.own_version());
+        }
+    }
+
+    fn own_version(&self) -> Call<'a> {
+        let call = Call::new(self.ui, "kubectl").args(["version", "--client", "--output", "json"]).lookup();
+        call.install_hint(INSTALL)
     }
 
     /// The same for a run that is over, by Ctrl-C or a failure: short look-ups of what it leaves behind.
     #[must_use]
     pub(crate) fn last_word(&self) -> Self {
-        Self { ui: self.ui, target: self.target.clone(), is_last_word: true }
+        let way = self.way.clone().map(|way| Way { within: LAST_WORD_OVER, is_last_word: true, ..way });
+        Self { target: self.target.clone(), is_last_word: true, way, ..*self }
     }
 
     /// Where it goes.
@@ -66,9 +112,7 @@ impl<'a> Kubectl<'a> {
     /// A kubectl command that runs as long as somebody wants it (`exec`, `logs --follow`), or that changes a kubeconfig; the target's flags come after
     /// the verb's words, operands after those.
     pub(super) fn call(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
-        let call = Call::new(self.ui, "kubectl")
-            .args(words)
-            .install_hint("install kubectl, within one minor version of the cluster: https://kubernetes.io/docs/tasks/tools/");
+        let call = Call::new(self.ui, "kubectl").args(words).install_hint(INSTALL);
         self.target.flags("--context", call)
     }
 
@@ -98,7 +142,29 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// kubectl is missing, or the server does not answer.
     pub(crate) fn get<T: DeserializeOwned>(&self, kinds: &'static str) -> Result<T> {
-        self.answer(&self.question(["get", kinds, "--output", "json"]))
+        match self.listed(kinds, &[])? {
+            Some(list) => read(list),
+            None => self.answer(&self.question(["get", kinds, "--output", "json"])),
+        }
+    }
+
+    /// All objects of these kinds over the connection; none where kubectl is to be asked.
+    fn listed(&self, kinds: &str, selectors: &[(&str, &str)]) -> Result<Option<Json>> {
+        self.way.as_ref().map_or(Ok(None), |way| way.list(kinds, selectors))
+    }
+
+    /// All objects of one kind that a selector selects, and the state of the server that they are of; none where nothing can be watched.
+    ///
+    /// # Errors
+    /// As [`Kubectl::get`].
+    pub(crate) fn known(&self, kind: &str, selector: &str) -> Result<Option<Listed>> {
+        self.way.as_ref().map_or(Ok(None), |way| way.known(kind, selector))
+    }
+
+    /// `kubectl get --raw '...watch=true'`: tells on a thread of its own what becomes of these objects, until it returns false. False where nothing can be
+    /// watched.
+    pub(crate) fn watch(&self, kind: &str, selector: &str, since: &str, tell: impl FnMut(News) -> bool + Send + 'static) -> bool {
+        self.way.as_ref().is_some_and(|way| way.watch(kind, selector, since, tell))
     }
 
     /// `kubectl get KINDS --selector SELECTOR -o json`.
@@ -106,7 +172,10 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// As [`Kubectl::get`].
     pub(crate) fn select<T: DeserializeOwned>(&self, kinds: &'static str, selector: &str) -> Result<T> {
-        self.answer(&self.question(["get", kinds, "--output", "json"]).option("--selector", selector))
+        match self.listed(kinds, &[("labelSelector", selector)])? {
+            Some(list) => read(list),
+            None => self.answer(&self.question(["get", kinds, "--output", "json"]).option("--selector", selector)),
+        }
     }
 
     /// What a question answers in JSON.
@@ -125,6 +194,11 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// kubectl is missing or the server does not answer.
     pub(crate) fn find(&self, kind: &'static str, name: &str) -> Result<Option<Json>> {
+        if let Some(way) = &self.way
+            && let Some(found) = way.find(kind, name)?
+        {
+            return Ok(Some(found).filter(|found| !found.is_null()));
+        }
         let call = self.question(["get", kind, "--ignore-not-found", "--output", "json"]).operand(name);
         let mut out = self.ask(&call)?;
         if !out.ok() {
@@ -183,6 +257,12 @@ impl<'a> Kubectl<'a> {
             [name] => return Ok(self.find(kind, name)?.into_iter().collect()),
             _ => {}
         }
+        if let Some(way) = &self.way {
+            let found: Option<Vec<Json>> = names.iter().map(|name| way.find(kind, name)).collect::<Result<_>>()?;
+            if let Some(found) = found {
+                return Ok(found.into_iter().filter(|found| !found.is_null()).collect());
+            }
+        }
         let call = self.question(["get", kind, "--ignore-not-found", "--output", "json"]).operands(names.iter().map(String::as_str));
         let mut out = self.ask(&call)?;
         if !out.ok() {
@@ -232,10 +312,42 @@ impl<'a> Kubectl<'a> {
         let _ = self.question(["annotate", "secret", "--overwrite"]).operands([name, mark]).capture();
     }
 
-    /// A line for each of the Secrets that a selector selects, as a `jsonpath` of kubectl's makes them; none when the server does not answer.
-    pub(crate) fn secret_lines(&self, selector: &str, jsonpath: &'static str) -> Option<String> {
-        let out = self.question(["get", "secrets", "--output", jsonpath]).option("--selector", selector).capture().ok()?;
-        out.ok().then(|| out.text())
+    /// The labels of the Secrets that a selector selects; none when the server does not answer.
+    pub(crate) fn secret_labels(&self, selector: &str) -> Option<Vec<Json>> {
+        let labels = |list: &Json| list["items"].as_array().into_iter().flatten().map(|item| item["metadata"]["labels"].clone()).collect();
+        if let Ok(Some(list)) = self.listed("secrets", &[("labelSelector", selector)]) {
+            return Some(labels(&list));
+        }
+        let only = r#"jsonpath={range .items[*]}{.metadata.labels}{"\n"}{end}"#; // not what is in them
+        let out = self.question(["get", "secrets", "--output", only]).option("--selector", selector).capture().ok()?;
+        out.ok().then(|| out.text().lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// Reads, makes, replaces or deletes what is at an address of the API; a body is JSON. What the server says is captured as kubectl prints it, with its
+    /// exit code.
+    ///
+    /// # Errors
+    /// kubectl is missing, or Ctrl-C.
+    pub(crate) fn raw(&self, method: Method, path: &str, body: Option<&str>) -> Result<Captured> {
+        if let Some((_, out)) = self.over_the_connection(method, path, body)? {
+            return Ok(out);
+        }
+        let path = format!("{}{path}", self.target.base.as_deref().unwrap_or_default());
+        if method == Method::Get {
+            return self.ask(&self.question(["get"]).option("--raw", path));
+        }
+        let call = way::raw_call(self.change([way::verb(method)]).option("--raw", path), method).lookup();
+        let call = if self.is_last_word { call.timeout(LAST_WORD).last_word() } else { call };
+        body.map_or_else(|| call.clone(), |body| call.clone().stdin(body)).capture()
+    }
+
+    /// The same over the connection alone, with the kubectl command that does it; none where kubectl is to be asked.
+    ///
+    /// # Errors
+    /// Ctrl-C.
+    pub(super) fn over_the_connection(&self, method: Method, path: &str, body: Option<&str>) -> Result<Option<(Call<'a>, Captured)>> {
+        let Some(way) = &self.way else { return Ok(None) };
+        if method == Method::Get { way.get(path) } else { way.send(method, path, body) }
     }
 
     /// The kinds that the server has in one API version; none when it does not know it.
@@ -244,8 +356,8 @@ impl<'a> Kubectl<'a> {
     /// kubectl is missing or the server does not answer.
     pub(crate) fn kinds_of(&self, version: &str) -> Result<Vec<String>> {
         let path = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
-        let call = self.question(["get"]).option("--raw", path);
-        let out = call.capture()?;
+        let call = self.question(["get"]).option("--raw", path.clone());
+        let out = self.raw(Method::Get, &path, None)?;
         if !out.ok() {
             let unknown = out.stderr.contains("NotFound") || out.stderr.contains("could not find the requested resource");
             return if unknown { Ok(vec![]) } else { Err(explain(&call, &out)) };
@@ -259,7 +371,8 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// The reason. None when the server answers now.
     pub(crate) fn why_silent(&self) -> Result<()> {
-        let _: Json = self.answer(&self.question(["get", "--raw", "/version"])).or_else(|_| self.get("namespaces"))?;
+        let path = format!("{}/version", self.target.base.as_deref().unwrap_or_default());
+        let _: Json = self.answer(&self.question(["get"]).option("--raw", path)).or_else(|_| self.get("namespaces"))?;
         Ok(())
     }
 
@@ -279,15 +392,50 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// kubectl is missing. A server that does not answer is no error.
     pub(crate) fn versions(&self) -> Result<Versions> {
+        if let Some(server) = self.server_over()? {
+            return Ok(Versions { client: self.client()?, server: Some(server) });
+        }
         versions_in(&self.question(["version", "--output", "json"]).capture()?) // `--short` left kubectl with 1.28
     }
 
-    /// The same, for those who can do without: none when kubectl is missing or the server takes longer than `bound`.
-    pub(crate) fn versions_within(&self, bound: Duration) -> Option<Versions> {
+    /// kubectl's own version.
+    ///
+    /// # Errors
+    /// kubectl is missing.
+    pub(crate) fn client(&self) -> Result<Version> {
+        let call = self.own_version();
+        let out = self.client.map_or_else(|| call.capture(), |client| client.read(&call))?;
+        versions_in(&out).map(|versions| versions.client)
+    }
+
+    /// The server's version over the connection; none where kubectl is to be asked.
+    ///
+    /// # Errors
+    /// Ctrl-C.
+    pub(crate) fn server_over(&self) -> Result<Option<Version>> {
+        let Some(way) = &self.way else { return Ok(None) };
+        let Some((_, out)) = way.get("/version")?.filter(|(_, out)| out.ok()) else { return Ok(None) };
+        let said: Json = out.json()?;
+        Ok(said["gitVersion"].as_str().and_then(Version::parse))
+    }
+
+    /// The server's version, for those who can do without: none when kubectl is missing or the server takes longer than `bound`.
+    pub(crate) fn server_within(&self, bound: Duration) -> Option<Version> {
+        if let Some(way) = &self.way {
+            let way = Way { within: bound, ..way.clone() };
+            if let Some((_, out)) = way.get("/version").ok()? {
+                let said: Json = out.json().ok()?;
+                return Version::parse(said["gitVersion"].as_str()?);
+            }
+        }
         let limit = format!("{}ms", bound.as_millis());
         let call = self.call(["version", "--output", "json"]).option("--request-timeout", limit).lookup().timeout(bound);
-        versions_in(&call.capture().ok()?).ok()
+        versions_in(&call.capture().ok()?).ok()?.server
     }
+}
+
+fn read<T: DeserializeOwned>(list: Json) -> Result<T> {
+    serde_json::from_value(list).map_err(|error| way::no_json(&error))
 }
 
 fn versions_in(out: &Captured) -> Result<Versions> {
@@ -313,6 +461,9 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// As [`Kubectl::get`].
     pub(crate) fn running_pods<T: DeserializeOwned>(&self, selector: &str) -> Result<T> {
+        if let Some(list) = self.listed("pods", &[("labelSelector", selector), ("fieldSelector", "status.phase=Running")])? {
+            return read(list);
+        }
         let call = self.question(["get", "pods", "--output", "json", "--field-selector", "status.phase=Running"]);
         self.answer(&call.option("--selector", selector))
     }
@@ -322,6 +473,9 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// As [`Kubectl::get`].
     pub(crate) fn warnings<T: DeserializeOwned>(&self) -> Result<T> {
+        if let Some(list) = self.listed("events", &[("fieldSelector", "type=Warning")])? {
+            return read(list);
+        }
         self.answer(&self.question(["get", "events", "--field-selector", "type=Warning", "--output", "json"]))
     }
 

@@ -4,21 +4,10 @@ use serde_json::Value as Json;
 
 use super::call::Stop;
 use super::kubectl::Kubectl;
+pub(crate) use super::line::Method;
 use super::server::explain;
+use super::way;
 use crate::error::Result;
-
-/// What is done at a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Method {
-    /// GET
-    Get,
-    /// POST, to the path of a list.
-    Create,
-    /// PUT
-    Replace,
-    /// DELETE
-    Delete,
-}
 
 /// What the server answers.
 #[derive(Clone, Debug)]
@@ -38,19 +27,21 @@ impl Kubectl<'_> {
     ///
     /// # Errors
     /// kubectl is missing, the run is interrupted, or the server does not answer, or with something else.
-    pub(crate) fn raw(&self, method: Method, path: &str, body: Option<&Json>, stop: &Stop) -> Result<Answered> {
-        let verb = match method {
-            Method::Get => "get",
-            Method::Create => "create",
-            Method::Replace => "replace",
-            Method::Delete => "delete",
+    pub(crate) fn at(&self, method: Method, path: &str, body: Option<&Json>, stop: &Stop) -> Result<Answered> {
+        let body = body.map(Json::to_string);
+        let (call, out) = match self.over_the_connection(method, path, body.as_deref())? {
+            Some(said) => said,
+            None => {
+                let path = format!("{}{path}", self.target().base.as_deref().unwrap_or_default());
+                let call = self.question([way::verb(method)]).option("--raw", path);
+                let call = match body {
+                    Some(body) => call.args(["-f", "-"]).stdin(body),
+                    None => call,
+                };
+                let out = call.capture_until(stop)?;
+                (call, out)
+            }
         };
-        let call = self.question([verb]).option("--raw", path);
-        let call = match body {
-            Some(body) => call.args(["-f", "-"]).stdin(body.to_string()),
-            None => call,
-        };
-        let out = call.capture_until(stop)?;
         if out.ok() {
             return Ok(Answered::Object(serde_json::from_slice(&out.stdout).unwrap_or_default()));
         }

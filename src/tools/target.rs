@@ -14,6 +14,8 @@ pub(crate) struct Target {
     pub context: Option<String>,
     /// The namespace: the cluster file's, else the context's.
     pub namespace: Option<String>,
+    /// The path of the API server's address (`/k8s/clusters/c-1`), before which each path of the API stands; none where the kubeconfig does not say.
+    pub base: Option<String>,
 }
 
 impl Target {

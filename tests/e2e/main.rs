@@ -3,6 +3,7 @@
 mod canary;
 mod causes;
 mod chart;
+mod connection;
 mod diff;
 mod encrypted;
 mod faults;

@@ -1,0 +1,322 @@
+//! Questions over the one connection to the API server. Each is shown as the `kubectl get --raw` that does the same, and fails in kubectl's words.
+//!
+//! What is no answer of the server about the question (it is overloaded, its certificate is bad, the login has run out) is left to kubectl: it asks again
+//! itself, logs in anew, and says it in its own words.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use zeroize::Zeroize;
+
+use super::call::{Call, Captured};
+use super::kinds::{self, Kind};
+use super::line::{Line, Method, Question, Said};
+use super::proxy::Proxy;
+use super::server::explain;
+use super::target::Target;
+use crate::error::{Error, Result};
+use crate::ui::Ui;
+
+/// Objects, and the state of the server that they are of (`resourceVersion`).
+pub(crate) type Listed = (Vec<Json>, String);
+
+/// The connection, and what is asked over it.
+#[derive(Clone, Debug)]
+pub(super) struct Way<'a> {
+    pub(super) ui: &'a Ui,
+    pub(super) line: &'a dyn Line,
+    pub(super) target: Target,
+    /// Bound of one question.
+    pub(super) within: Duration,
+    pub(super) is_last_word: bool,
+}
+
+impl<'a> Way<'a> {
+    fn start(&self) -> Option<Proxy> {
+        Proxy::start(self.ui, &self.target)
+    }
+
+    /// Starts the connection in the background.
+    pub(super) fn begin(&self) {
+        self.line.begin(&|| self.start());
+    }
+
+    /// The kubectl command that does the same.
+    fn call(&self, verb: &'static str, path: &str) -> Call<'a> {
+        let call = Call::new(self.ui, "kubectl").arg(verb).option("--raw", path);
+        self.target.flags("--context", call).lookup()
+    }
+
+    /// Reads an address; none where kubectl is to be asked in its own words.
+    ///
+    /// # Errors
+    /// Ctrl-C.
+    pub(super) fn get(&self, path: &str) -> Result<Option<(Call<'a>, Captured)>> {
+        let Some(path) = self.target.base.as_ref().map(|base| format!("{base}{path}")) else { return Ok(None) };
+        let start = || self.start();
+        if !self.line.is_there(&start) {
+            return Ok(None);
+        }
+        let call = self.call("get", &path);
+        call.stand_in();
+        let question = Question { method: Method::Get, path: &path, body: None, within: self.within, is_last_word: self.is_last_word };
+        let out = match self.line.ask(&question, &start)? {
+            Some(Said::Answer { status, body }) => final_answer(status, body),
+            Some(Said::TooLate) => Some(too_late()),
+            Some(Said::BrokeOff) | None => None,
+        };
+        Ok(out.map(|out| (call, out)))
+    }
+
+    /// Does something with an address; none where there is no connection, and nothing was done. Whatever fails, it is not tried again.
+    ///
+    /// # Errors
+    /// Ctrl-C.
+    pub(super) fn send(&self, method: Method, path: &str, body: Option<&str>) -> Result<Option<(Call<'a>, Captured)>> {
+        let Some(path) = self.target.base.as_ref().map(|base| format!("{base}{path}")) else { return Ok(None) };
+        let start = || self.start();
+        if !self.line.is_there(&start) {
+            return Ok(None);
+        }
+        let call = raw_call(self.call(verb(method), &path), method);
+        call.stand_in();
+        let question = Question { method, path: &path, body, within: self.within, is_last_word: self.is_last_word };
+        let out = match self.line.ask(&question, &start)? {
+            Some(Said::Answer { status, body }) => in_words(status, body),
+            Some(Said::TooLate) => too_late(),
+            Some(Said::BrokeOff) => failed("error: unexpected EOF".to_owned()),
+            None => return Ok(None),
+        };
+        Ok(Some((call, out)))
+    }
+
+    /// All objects of these kinds that the selectors select, each with its kind; none where kubectl is to be asked.
+    ///
+    /// # Errors
+    /// The server refuses the question, or Ctrl-C.
+    pub(super) fn list(&self, words: &str, selectors: &[(&str, &str)]) -> Result<Option<Json>> {
+        let Some((kinds, namespace)) = kinds::kinds(words).zip(self.namespace()) else { return Ok(None) };
+        let query = kinds::query(selectors);
+        let one = |kind: &Kind| self.list_one(kind, namespace, &query);
+        let found: Vec<Result<Option<Listed>>> = match &kinds[..] {
+            [kind] => vec![one(kind)],
+            // The first shows whether there is a connection at all.
+            [first, others @ ..] => match one(first) {
+                Ok(Some(known)) => std::thread::scope(|scope| {
+                    let others: Vec<_> = others.iter().map(|kind| scope.spawn(|| one(kind))).collect();
+                    let others = others.into_iter().map(|other| other.join().unwrap_or(Ok(None)));
+                    std::iter::once(Ok(Some(known))).chain(others).collect()
+                }),
+                other => vec![other],
+            },
+            [] => return Ok(None),
+        };
+        let found: Option<Vec<Listed>> = found.into_iter().collect::<Result<Option<_>>>()?;
+        Ok(found.map(|found| json!({"items": found.into_iter().flat_map(|(items, _)| items).collect::<Vec<Json>>()})))
+    }
+
+    fn list_one(&self, kind: &Kind, namespace: &str, query: &str) -> Result<Option<Listed>> {
+        let (last, newer) = kind.versions.split_last().unwrap_or((&"", &[]));
+        for version in newer.iter().chain([last]) {
+            let path = kind.path(version, namespace) + query;
+            let Some((call, mut out)) = self.get(&path)? else { return Ok(None) };
+            if !out.ok() && out.stderr.contains("(NotFound)") && version != last {
+                continue; // the server is too old for it
+            }
+            if !out.ok() {
+                return Err(explain(&call, &out));
+            }
+            let read = out.json::<Json>();
+            out.stdout.zeroize(); // it may hold Secrets
+            let mut answer = read?;
+            let mut items = answer["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
+            for item in &mut items {
+                item["kind"] = Json::from(kind.name); // a list of one kind does not repeat it
+            }
+            let version = answer["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
+            return Ok(Some((items, version)));
+        }
+        Ok(None)
+    }
+
+    /// All objects of one kind, and the state of the server that they are of; none where kubectl is to be asked.
+    ///
+    /// # Errors
+    /// As [`Way::list`].
+    pub(super) fn known(&self, word: &str, selector: &str) -> Result<Option<Listed>> {
+        let Some((kinds, namespace)) = kinds::kinds(word).zip(self.namespace()) else { return Ok(None) };
+        let [kind] = &kinds[..] else { return Ok(None) };
+        self.list_one(kind, namespace, &kinds::query(&[("labelSelector", selector)]))
+    }
+
+    /// Hears what becomes of the objects of one kind since a state of the server. False where there is no connection.
+    pub(super) fn watch(&self, word: &str, selector: &str, since: &str, mut tell: impl FnMut(News) -> bool + Send + 'static) -> bool {
+        let Some(((kinds, namespace), base)) = kinds::kinds(word).zip(self.namespace()).zip(self.target.base.as_ref()) else {
+            return false;
+        };
+        let [kind] = kinds[..] else { return false };
+        let query = kinds::query(&[("labelSelector", selector), ("resourceVersion", since), ("watch", "true")]);
+        let path = format!("{base}{}{query}", kind.path(kind.versions[0], namespace));
+        self.call("get", &path).stand_in();
+        let hear = move |line: Option<&[u8]>| tell(line.map_or(News::Ended, |line| news(line, kind.name)));
+        self.line.follow(&path, &|| self.start(), Box::new(hear))
+    }
+
+    /// One object, `null` where there is none of that name; none where kubectl is to be asked.
+    ///
+    /// # Errors
+    /// As [`Way::list`].
+    pub(super) fn find(&self, word: &str, name: &str) -> Result<Option<Json>> {
+        let Some((kinds, namespace)) = kinds::kinds(word).zip(self.namespace()).filter(|_| kinds::is_part(name)) else { return Ok(None) };
+        let [kind] = &kinds[..] else { return Ok(None) };
+        let Some((call, mut out)) = self.get(&format!("{}/{name}", kind.path(kind.versions[0], namespace)))? else { return Ok(None) };
+        if !out.ok() && out.stderr.contains("(NotFound)") {
+            return Ok(Some(Json::Null));
+        }
+        if !out.ok() {
+            return Err(explain(&call, &out));
+        }
+        let found = out.json::<Json>();
+        out.stdout.zeroize(); // as in list
+        found.map(Some)
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        self.target.namespace.as_deref().filter(|name| kinds::is_part(name))
+    }
+}
+
+/// What a watch tells.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// An object is so now.
+    Is(Json),
+    /// An object is there no more.
+    Gone(Json),
+    /// It goes on; nothing changed.
+    Nothing,
+    /// It ended, or never began: what there is must be asked anew.
+    Ended,
+}
+
+/// A line of a watch: `{"type": "MODIFIED", "object": {...}}`. Any other is an error, after which the server ends it.
+fn news(line: &[u8], kind: &str) -> News {
+    let Ok(mut event) = serde_json::from_slice::<Json>(line) else { return News::Ended };
+    let mut object = event["object"].take();
+    object["kind"] = Json::from(kind);
+    match event["type"].as_str() {
+        Some("ADDED" | "MODIFIED") => News::Is(object),
+        Some("DELETED") => News::Gone(object),
+        Some("BOOKMARK") => News::Nothing,
+        _ => News::Ended,
+    }
+}
+
+/// kubectl's own verb.
+pub(super) fn verb(method: Method) -> &'static str {
+    match method {
+        Method::Get => "get",
+        Method::Create => "create",
+        Method::Replace => "replace",
+        Method::Delete => "delete",
+    }
+}
+
+/// What `--raw` takes beside an address.
+pub(super) fn raw_call(call: Call<'_>, method: Method) -> Call<'_> {
+    match method {
+        Method::Create | Method::Replace => call.args(["-f", "-"]),
+        Method::Get | Method::Delete => call,
+    }
+}
+
+/// What kubectl prints for an answer that will be the same in a moment; none for others.
+fn final_answer(status: u16, body: Vec<u8>) -> Option<Captured> {
+    matches!(status, 200..=299 | 400 | 403 | 404 | 405 | 409 | 410 | 422).then(|| in_words(status, body))
+}
+
+/// What kubectl prints for an answer.
+fn in_words(status: u16, body: Vec<u8>) -> Captured {
+    if (200..=299).contains(&status) {
+        return Captured { code: 0, stdout: body, stderr: String::new() };
+    }
+    let said: Option<Json> = serde_json::from_slice(&body).ok().filter(|said: &Json| said["kind"] == "Status");
+    let text = |key: &str| said.as_ref().and_then(|said| said[key].as_str()).filter(|text| !text.is_empty());
+    let plain = String::from_utf8_lossy(&body).trim().chars().take(1000).collect::<String>();
+    failed(match (status, text("reason"), text("message")) {
+        (401, _, message) => format!("error: You must be logged in to the server ({})", message.unwrap_or("Unauthorized")),
+        (_, Some(reason), message) => format!("Error from server ({reason}): {}", message.unwrap_or_default()),
+        (404, None, _) => "Error from server (NotFound): the server could not find the requested resource".to_owned(),
+        (429, None, _) => "Error from server (TooManyRequests): too many requests".to_owned(),
+        (503, None, _) => "Error from server (ServiceUnavailable): the server is currently unable to handle the request".to_owned(),
+        (_, None, Some(message)) => format!("Error from server: {message}"),
+        // kubectl proxy's own words when it does not reach the server.
+        (500 | 502, None, None) if !plain.is_empty() && said.is_none() => format!("Unable to connect to the server: {plain}"),
+        _ => format!("Error from server (InternalError): an error on the server (\"{plain}\") has prevented the request from succeeding"),
+    })
+}
+
+fn too_late() -> Captured {
+    failed("Unable to connect to the server: net/http: request canceled (Client.Timeout exceeded while awaiting headers)".to_owned())
+}
+
+fn failed(stderr: String) -> Captured {
+    Captured { code: 1, stdout: vec![], stderr }
+}
+
+/// The error of what cannot be sent as JSON.
+pub(super) fn no_json(error: &serde_json::Error) -> Error {
+    Error::failed(format!("its output is not the JSON that was expected: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::server::advise;
+
+    #[test]
+    fn what_a_watch_tells() {
+        let of = |line: &str| news(line.as_bytes(), "Pod");
+        let pod = |news: News| match news {
+            News::Is(object) => format!("is {} {}", object["kind"], object["metadata"]["name"]),
+            News::Gone(object) => format!("gone {}", object["metadata"]["name"]),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(pod(of(r#"{"type":"ADDED","object":{"metadata":{"name":"a"}}}"#)), r#"is "Pod" "a""#);
+        assert_eq!(pod(of(r#"{"type":"DELETED","object":{"kind":"Pod","metadata":{"name":"a"}}}"#)), r#"gone "a""#);
+        assert_eq!(pod(of(r#"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"7"}}}"#)), "Nothing");
+        for ended in [r#"{"type":"ERROR","object":{"kind":"Status","code":410}}"#, r#"{"kind":"Status","code":403}"#, "", "no JSON"] {
+            assert_eq!(pod(of(ended)), "Ended", "{ended}");
+        }
+    }
+
+    #[test]
+    fn answers_in_kubectls_words() {
+        let status = |reason: &str, message: &str| json!({"kind": "Status", "reason": reason, "message": message}).to_string();
+        for (code, body, words) in [
+            (403, status("Forbidden", "pods is forbidden: User \"x\""), "Error from server (Forbidden): pods is forbidden: User \"x\""),
+            (404, status("NotFound", "secrets \"a\" not found"), "Error from server (NotFound): secrets \"a\" not found"),
+            (404, "404 page not found".into(), "Error from server (NotFound): the server could not find the requested resource"),
+            (401, status("Unauthorized", "Unauthorized"), "error: You must be logged in to the server (Unauthorized)"),
+            (409, status("AlreadyExists", "leases \"a\" already exists"), "Error from server (AlreadyExists): leases \"a\" already exists"),
+            (
+                500,
+                "dial tcp 10.0.0.1:6443: connect: connection refused\n".into(),
+                "Unable to connect to the server: dial tcp 10.0.0.1:6443: connect: connection refused",
+            ),
+            (503, "<html>".into(), "Error from server (ServiceUnavailable): the server is currently unable to handle the request"),
+            (
+                504,
+                "<html>".into(),
+                "Error from server (InternalError): an error on the server (\"<html>\") has prevented the request from succeeding",
+            ),
+        ] {
+            let out = in_words(code, body.into_bytes());
+            assert_eq!((out.code, out.stderr.as_str()), (1, words));
+        }
+        let refused = advise(Error::failed("x"), &in_words(403, status("Forbidden", "x").into_bytes()).stderr);
+        assert!(refused.message().contains("does not allow it (403)"));
+        assert!(final_answer(500, vec![]).is_none() && final_answer(429, vec![]).is_none() && final_answer(401, vec![]).is_none());
+        assert!(final_answer(200, b"{}".to_vec()).is_some_and(|out| out.ok() && out.stdout == b"{}"));
+    }
+}

@@ -1,0 +1,151 @@
+//! The one connection to the API server: a `kubectl proxy` of each run's own.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{Place, Ran};
+
+const HELM: &str = "3.17.3";
+/// Ready once somebody says so, and never by itself.
+const WAITS: &str = "\
+deployments:
+  web:
+    image: python:3.13-slim
+    imagePullPolicy: IfNotPresent
+    command: [sleep, \"1000\"]
+    terminationGracePeriodSeconds: 1
+    readinessProbe: {exec: {command: [test, -e, /tmp/go]}, periodSeconds: 1}
+    resources: {requests: {cpu: 1m, memory: 8Mi}, limits: {cpu: 1000m, memory: 64Mi}}
+";
+
+/// The proxies of runs in this place, whoever their parent is by now.
+fn proxies(place: &Place) -> Vec<i32> {
+    let ours = place.tmp().to_string_lossy().into_owned();
+    let is_ours = |words: &str| words.contains("\0proxy\0") && words.contains(&ours);
+    let pids = fs::read_dir("/proc").expect("/proc").flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &i32| fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|words| is_ours(&words))).collect()
+}
+
+/// Waits until something is so.
+#[track_caller]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < end, "{what}: not within a minute");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[track_caller]
+fn leaves_nothing(place: &Place, when: &str) {
+    until(&format!("{when}: the proxy ends"), || proxies(place).is_empty());
+    let left: Vec<PathBuf> = fs::read_dir(place.tmp()).expect("tmp").flatten().map(|entry| entry.path()).collect();
+    assert!(left.is_empty(), "{when} leaves {left:?}");
+}
+
+fn kill(signal: &str, pid: i32) {
+    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().expect("kill").success());
+}
+
+/// `lain -v wait`, once it follows.
+fn waiting(place: &Place) -> (Child, BufReader<std::process::ChildStderr>, String) {
+    let mut child = place.lain_command(&["-v", "wait"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("lain");
+    let mut stderr = BufReader::new(child.stderr.take().expect("its stderr"));
+    let mut said = String::new();
+    while !said.contains("new pods ready") {
+        assert_ne!(stderr.read_line(&mut said).expect("a line"), 0, "it ended: {said}");
+    }
+    (child, stderr, said)
+}
+
+fn program(path: &Path, script: &str) {
+    fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+    fs::write(path, script).expect("a script");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it may run");
+}
+
+#[test]
+fn one_proxy_answers_and_nothing_stays_behind() {
+    let place = Place::new(HELM).with_values(WAITS);
+    place.lain(&["deploy", "--ignore-lint"]).ok();
+    leaves_nothing(&place, "a deploy");
+    // Each question is a command that does the same.
+    let ran = place.lain(&["-v", "version"]).ok();
+    let line = ran.stderr.lines().find(|line| line.contains("/deployments?labelSelector=")).unwrap_or_else(|| panic!("{}", ran.stderr));
+    let copied = Command::new("sh").args(["-ec", line]).env("HOME", place.home()).env_remove("KUBECONFIG").output().expect("sh");
+    let out = Ran::of(&copied).ok();
+    assert!(line.starts_with("kubectl get --raw ") && out.stdout.contains(&format!("{}-web", place.appname)), "{line}\n{}", out.stdout);
+    assert_eq!(ran.stderr.matches("kubectl proxy ").count(), 1, "{}", ran.stderr);
+
+    for signal in ["-INT", "-TERM", "-KILL"] {
+        let (mut child, mut stderr, mut said) = waiting(&place);
+        let running = proxies(&place);
+        assert_eq!(running.len(), 1, "{said}");
+        let id = i32::try_from(child.id()).expect("a process id");
+        kill(signal, id);
+        stderr.read_to_string(&mut said).expect("the rest");
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.code(), (signal != "-KILL").then_some(130), "{signal}: {said}");
+        leaves_nothing(&place, signal);
+    }
+
+    // Somebody ends the proxy: the run goes on by a new one, and sees what there is to see.
+    let (mut child, mut stderr, mut said) = waiting(&place);
+    let [first] = proxies(&place)[..] else { panic!("one proxy: {said}") };
+    kill("-KILL", first);
+    until("a new proxy", || proxies(&place).iter().any(|pid| *pid != first));
+    place.kubectl(&["exec", &format!("deployment/{}-web", place.appname), "--", "touch", "/tmp/go"]).ok();
+    stderr.read_to_string(&mut said).expect("the rest");
+    assert!(child.wait().expect("it ends").success() && said.contains("1/1 ready"), "{said}");
+    assert_eq!(said.matches("kubectl proxy ").count(), 2, "{said}");
+    leaves_nothing(&place, "a proxy that was killed");
+}
+
+/// Servers behind one address have a path each; where no proxy can be, kubectl is asked by itself.
+#[test]
+fn whatever_the_way_is_the_answers_are_the_same() {
+    let place = Place::new(HELM).with_values(&WAITS.replace("[test, -e, /tmp/go]", "[\"true\"]"));
+    place.lain(&["deploy", "--ignore-lint", "--wait"]).ok();
+    let pod = |ran: Ran| ran.stdout.lines().find(|line| line.contains("-web-")).unwrap_or_else(|| panic!("{}", ran.stderr)).to_owned();
+    let name = |line: String| line.split(' ').next().expect("a word").to_owned();
+    let known = name(pod(place.lain(&["status", "-s"]).ok()));
+
+    let mut gate = place.kubectl_command(&["proxy", "--port=0", "--api-prefix=/k8s/clusters/c-1/"]);
+    let mut gate = gate.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("kubectl proxy");
+    let mut line = String::new();
+    BufReader::new(gate.stdout.take().expect("its stdout")).read_line(&mut line).expect("where it serves");
+    let address = line.trim().rsplit_once(' ').expect("Starting to serve on ADDRESS").1.to_owned();
+    let config = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: it\nclusters: [{{name: it, cluster: {{server: \"http://{address}/k8s/clusters/c-1\"}}}}]\n\
+         contexts: [{{name: it, context: {{cluster: it, user: it}}}}]\nusers: [{{name: it, user: {{}}}}]\n"
+    );
+    fs::write(place.home().join(".kube/kubeconfig-path"), config).expect("a kubeconfig");
+    let clusters = place.root.path().join("clusters");
+    fs::copy(clusters.join("values-test.yaml"), clusters.join("values-path.yaml")).expect("cluster values");
+    let tools = std::env::var("LAIN_RIG_TOOLS").expect("the rig");
+    let path = std::env::var("PATH").expect("PATH");
+    for version in ["1.20.2", "1.31.9"] {
+        let path = format!("{tools}/kubectl-{version}:{tools}/helm-{HELM}:{path}");
+        let ran = Ran::of(&place.lain_command(&["-v", "status", "-s", "--cluster", "path"]).env("PATH", path).output().expect("lain")).ok();
+        let ran = ran.says("kubectl get --raw '/k8s/clusters/c-1/api/v1/namespaces/").never_says("kubectl get pods");
+        assert_eq!(name(pod(ran)), known, "kubectl {version}");
+    }
+    let _ = gate.kill(); // it may have ended
+    let _ = gate.wait();
+
+    // An older kubectl, a system without such sockets, a folder whose path is too long for one: that is no error.
+    let real = which::which_in("kubectl", Some(&path), "/").expect("kubectl");
+    let bin = place.root.path().join("bin");
+    program(&bin.join("kubectl"), &format!("#!/bin/sh\n[ \"$1\" != proxy ] || exit 1\nexec {} \"$@\"\n", real.display()));
+    let without = format!("{}:{tools}/helm-{HELM}:{path}", bin.display());
+    let ran = Ran::of(&place.lain_command(&["-v", "status", "-s"]).env("PATH", without).output().expect("lain")).ok();
+    assert_eq!(name(pod(ran.says("kubectl get pods --output json").never_says("--raw"))), known);
+    let long = place.root.path().join("x".repeat(150));
+    fs::create_dir(&long).expect("a folder");
+    let ran = Ran::of(&place.lain_command(&["-v", "status", "-s"]).env("TMPDIR", &long).output().expect("lain")).ok();
+    assert_eq!(name(pod(ran.says("kubectl get --raw "))), known);
+}
