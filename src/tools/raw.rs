@@ -29,18 +29,17 @@ impl Kubectl<'_> {
     /// kubectl is missing, the run is interrupted, or the server does not answer, or with something else.
     pub(crate) fn at(&self, method: Method, path: &str, body: Option<&Json>, stop: &Stop) -> Result<Answered> {
         let body = body.map(Json::to_string);
-        let (call, out) = match self.over_the_connection(method, path, body.as_deref())? {
-            Some(said) => said,
-            None => {
-                let path = format!("{}{path}", self.target().base.as_deref().unwrap_or_default());
-                let call = self.question([way::verb(method)]).option("--raw", path);
-                let call = match body {
-                    Some(body) => call.args(["-f", "-"]).stdin(body),
-                    None => call,
-                };
-                let out = call.capture_until(stop)?;
-                (call, out)
-            }
+        let (call, out) = if let Some(said) = self.over_the_connection(method, path, body.as_deref())? {
+            said
+        } else {
+            let path = format!("{}{path}", self.target().base.as_deref().unwrap_or_default());
+            let call = self.question([way::verb(method)]).option("--raw", path);
+            let call = match body {
+                Some(body) => call.args(["-f", "-"]).stdin(body),
+                None => call,
+            };
+            let out = call.capture_until(stop)?;
+            (call, out)
         };
         if out.ok() {
             return Ok(Answered::Object(serde_json::from_slice(&out.stdout).unwrap_or_default()));
