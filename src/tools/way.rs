@@ -15,6 +15,7 @@ use super::proxy::Proxy;
 use super::server::explain;
 use super::target::Target;
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::ui::Ui;
 
 /// Objects, and the state of the server that they are of (`resourceVersion`).
@@ -61,7 +62,12 @@ impl<'a> Way<'a> {
         call.stand_in();
         let question = Question { method: Method::Get, path: &path, body: None, within: self.within, is_last_word: self.is_last_word };
         let out = match self.line.ask(&question, &start)? {
-            Some(Said::Answer { status, body }) => final_answer(status, body),
+            // A longer wait is kubectl's, which is ended when it takes too long.
+            Some(Said::Answer { status: 429 | 503, wait: Some(wait), .. }) if wait < self.within && !self.is_last_word => {
+                interrupt::sleep(wait)?;
+                None
+            }
+            Some(Said::Answer { status, body, .. }) => final_answer(status, body),
             Some(Said::TooLate) => Some(too_late()),
             Some(Said::BrokeOff) | None => None,
         };
@@ -82,7 +88,7 @@ impl<'a> Way<'a> {
         call.stand_in();
         let question = Question { method, path: &path, body, within: self.within, is_last_word: self.is_last_word };
         let out = match self.line.ask(&question, &start)? {
-            Some(Said::Answer { status, body }) => in_words(status, body),
+            Some(Said::Answer { status, body, .. }) => in_words(status, body),
             Some(Said::TooLate) => too_late(),
             Some(Said::BrokeOff) => failed("error: unexpected EOF".to_owned()),
             None => return Ok(None),
