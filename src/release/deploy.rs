@@ -192,7 +192,7 @@ impl<'s> Run<'s> {
         }
         // First: lint and helm are told the tag.
         let uncommitted = if wanted.build && is_head { changes_to_build(session, wanted.dirty)? } else { None };
-        session.remote_url()?; // a missing git is said before anything is done
+        session.ask_git(is_head)?; // a missing git is said before anything is done
         if !session.globals.ignore_lint && wanted.which == Which::New {
             checks::require(session)?;
         }
