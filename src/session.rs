@@ -349,7 +349,10 @@ impl Session {
     }
 
     /// Asks git for HEAD's tag (with `tag`) and for the address of `origin`, both at a time, where nobody did before: git costs more than values.
-    fn ask_git(&self, tag: bool) -> Result<()> {
+    ///
+    /// # Errors
+    /// git is missing, or refuses the folder.
+    pub(crate) fn ask_git(&self, tag: bool) -> Result<()> {
         let git = self.git();
         let (head, url) = std::thread::scope(|scope| {
             let url = self.remote_url.get().is_none().then(|| scope.spawn(|| git.remote_url()));

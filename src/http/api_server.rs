@@ -175,6 +175,7 @@ fn send(agent: &Agent, request: Result<Request<impl AsSendBody>, ureq::http::Err
     let request = agent.configure_request(request).timeout_global(Some(within)).build();
     let mut response: Response<Body> = agent.run(request).map_err(|error| Failure::of(&error))?;
     let status = response.status().as_u16();
+    let wait = response.headers().get("retry-after").and_then(|seconds| seconds.to_str().ok()?.parse().ok()).map(Duration::from_secs);
     let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec().map_err(|error| Failure::of(&error))?;
-    Ok(Said::Answer { status, body })
+    Ok(Said::Answer { status, body, wait })
 }

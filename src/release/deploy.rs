@@ -657,7 +657,7 @@ fn asked(session: &Session, wanted: &Wanted) -> Result<Option<String>> {
     }
     // First: lint and helm are told the tag.
     let uncommitted = if wanted.build && is_head { changes_to_build(session, wanted.dirty)? } else { None };
-    session.remote_url()?; // a missing git is said before anything is done
+    session.ask_git(is_head)?; // a missing git is said before anything is done
     Ok(uncommitted)
 }
 

@@ -257,11 +257,10 @@ impl<'a> Kubectl<'a> {
             [name] => return Ok(self.find(kind, name)?.into_iter().collect()),
             _ => {}
         }
-        if let Some(way) = &self.way {
-            let found: Option<Vec<Json>> = names.iter().map(|name| way.find(kind, name)).collect::<Result<_>>()?;
-            if let Some(found) = found {
-                return Ok(found.into_iter().filter(|found| !found.is_null()).collect());
-            }
+        if let Some(way) = &self.way
+            && let Some(found) = way.find_all(kind, names)?
+        {
+            return Ok(found.into_iter().filter(|found| !found.is_null()).collect());
         }
         let call = self.question(["get", kind, "--ignore-not-found", "--output", "json"]).operands(names.iter().map(String::as_str));
         let mut out = self.ask(&call)?;

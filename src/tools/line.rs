@@ -43,6 +43,8 @@ pub(crate) enum Said {
         status: u16,
         /// The body; it may hold Secrets.
         body: Vec<u8>,
+        /// Not to be asked again before (`Retry-After`).
+        wait: Option<Duration>,
     },
     /// No answer came in time.
     TooLate,

@@ -165,8 +165,7 @@ impl Shared {
         if let Some(handle) = state.handle.take() {
             drop(state);
             kill_group(&handle);
-            let _ = handle.kill(); // it may just have ended; it has nothing to tidy
-            let _ = handle.wait();
+            let _ = handle.kill(); // it may just have ended; it has nothing to tidy, so that nobody need wait for it
         }
     }
 }

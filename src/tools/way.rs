@@ -15,6 +15,7 @@ use super::proxy::Proxy;
 use super::server::explain;
 use super::target::Target;
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::ui::Ui;
 
 /// Objects, and the state of the server that they are of (`resourceVersion`).
@@ -61,7 +62,12 @@ impl<'a> Way<'a> {
         call.stand_in();
         let question = Question { method: Method::Get, path: &path, body: None, within: self.within, is_last_word: self.is_last_word };
         let out = match self.line.ask(&question, &start)? {
-            Some(Said::Answer { status, body }) => final_answer(status, body),
+            // A longer wait is kubectl's, which is ended when it takes too long.
+            Some(Said::Answer { status: 429 | 503, wait: Some(wait), .. }) if wait < self.within && !self.is_last_word => {
+                interrupt::sleep(wait)?;
+                None
+            }
+            Some(Said::Answer { status, body, .. }) => final_answer(status, body),
             Some(Said::TooLate) => Some(too_late()),
             Some(Said::BrokeOff) | None => None,
         };
@@ -82,7 +88,7 @@ impl<'a> Way<'a> {
         call.stand_in();
         let question = Question { method, path: &path, body, within: self.within, is_last_word: self.is_last_word };
         let out = match self.line.ask(&question, &start)? {
-            Some(Said::Answer { status, body }) => in_words(status, body),
+            Some(Said::Answer { status, body, .. }) => in_words(status, body),
             Some(Said::TooLate) => too_late(),
             Some(Said::BrokeOff) => failed("error: unexpected EOF".to_owned()),
             None => return Ok(None),
@@ -97,22 +103,33 @@ impl<'a> Way<'a> {
     pub(super) fn list(&self, words: &str, selectors: &[(&str, &str)]) -> Result<Option<Json>> {
         let Some((kinds, namespace)) = kinds::kinds(words).zip(self.namespace()) else { return Ok(None) };
         let query = kinds::query(selectors);
-        let one = |kind: &Kind| self.list_one(kind, namespace, &query);
-        let found: Vec<Result<Option<Listed>>> = match &kinds[..] {
-            [kind] => vec![one(kind)],
-            // The first shows whether there is a connection at all.
-            [first, others @ ..] => match one(first) {
-                Ok(Some(known)) => std::thread::scope(|scope| {
-                    let others: Vec<_> = others.iter().map(|kind| scope.spawn(|| one(kind))).collect();
-                    let others = others.into_iter().map(|other| other.join().unwrap_or(Ok(None)));
-                    std::iter::once(Ok(Some(known))).chain(others).collect()
-                }),
-                other => vec![other],
-            },
-            [] => return Ok(None),
-        };
+        let found = self.side_by_side(&kinds, |kind| self.list_one(kind, namespace, &query));
         let found: Option<Vec<Listed>> = found.into_iter().collect::<Result<Option<_>>>()?;
         Ok(found.map(|found| json!({"items": found.into_iter().flat_map(|(items, _)| items).collect::<Vec<Json>>()})))
+    }
+
+    /// Asks for each of these, all at a time; nothing where there is no connection.
+    fn side_by_side<'i, I: Sync, T: Send>(
+        &self,
+        items: &'i [I],
+        one: impl Fn(&'i I) -> Result<Option<T>> + Sync,
+    ) -> Vec<Result<Option<T>>> {
+        match items {
+            [item] => vec![one(item)],
+            _ if !self.line.is_there(&|| self.start()) => vec![Ok(None)],
+            items => std::thread::scope(|scope| {
+                let asked: Vec<_> = items.iter().map(|item| scope.spawn(|| one(item))).collect();
+                asked.into_iter().map(|answer| answer.join().unwrap_or(Ok(None))).collect()
+            }),
+        }
+    }
+
+    /// These objects in their order, `null` for one that is not there; none where kubectl is to be asked.
+    ///
+    /// # Errors
+    /// As [`Way::list`].
+    pub(super) fn find_all(&self, word: &str, names: &[String]) -> Result<Option<Vec<Json>>> {
+        self.side_by_side(names, |name| self.find(word, name)).into_iter().collect()
     }
 
     fn list_one(&self, kind: &Kind, namespace: &str, query: &str) -> Result<Option<Listed>> {
