@@ -50,6 +50,11 @@ impl Kind {
     }
 }
 
+/// `apps/v1`, of `/apis/apps/v1`: as it stands in an object.
+pub(super) fn api_version(path: &str) -> &str {
+    path.strip_prefix("/apis/").or_else(|| path.strip_prefix("/api/")).unwrap_or(path)
+}
+
 /// The query of a list; empty without a selector.
 pub(super) fn query(selectors: &[(&str, &str)]) -> String {
     let all: Vec<String> = selectors.iter().map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, &PLAIN))).collect();
@@ -73,6 +78,7 @@ mod tests {
         let both = paths("deployments,secret,nodes").expect("known");
         assert_eq!(both, ["/apis/apps/v1/namespaces/shops/deployments", "/api/v1/namespaces/shops/secrets", "/api/v1/nodes"]);
         assert_eq!(paths("deployments,gateways"), None);
+        assert_eq!(["/apis/batch/v1beta1", "/api/v1"].map(api_version), ["batch/v1beta1", "v1"]);
         let selector = query(&[("labelSelector", "app.kubernetes.io/name=a,helm.sh/chart=b"), ("fieldSelector", "type=Warning")]);
         assert_eq!(selector, "?labelSelector=app.kubernetes.io%2Fname%3Da%2Chelm.sh%2Fchart%3Db&fieldSelector=type%3DWarning");
         assert_eq!(query(&[]), "");

@@ -148,7 +148,9 @@ impl<'a> Way<'a> {
             let mut answer = read?;
             let mut items = answer["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
             for item in &mut items {
-                item["kind"] = Json::from(kind.name); // a list of one kind does not repeat it
+                // A list of one kind repeats neither; who sends an object back needs both.
+                item["kind"] = Json::from(kind.name);
+                item["apiVersion"] = Json::from(kinds::api_version(version));
             }
             let version = answer["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
             return Ok(Some((items, version)));
