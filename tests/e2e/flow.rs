@@ -266,12 +266,14 @@ fn a_deploy_asks_each_question_once() {
         assert!(count(&["git", " log -1 "]) <= 1, "{said}");
         // The revisions are read from helm's records; what is deployed again, before them.
         let lists = if args.contains(&"redeploy") { 2 } else { 1 };
-        assert_eq!(count(&["kubectl get --raw", "labelSelector=owner%3Dhelm%2Cname%3D"]), lists, "{said}");
+        let records = |line: &&str| line.starts_with("kubectl get --raw") && line.contains("labelSelector=owner%3Dhelm%2Cname%3D");
+        let (canarys, own): (Vec<&str>, Vec<&str>) = said.lines().filter(records).partition(|line| line.contains("-canary"));
+        assert_eq!((own.len(), canarys.len()), (lists, 1), "{said}");
+        // The lock is taken once, and given back.
+        assert_eq!((count(&["kubectl create --raw", "/leases"]), count(&["kubectl delete --raw", "/leases/"])), (1, 1), "{said}");
         assert_eq!(count(&["helm history"]) + count(&["helm get"]) + count(&["helm list"]), 0, "{said}");
         // No other kubectl asks anything.
-        let asks = |line: &&str| {
-            line.starts_with("kubectl ") && !line.starts_with("kubectl get --raw ") && !line.starts_with("kubectl delete job ")
-        };
+        let asks = |line: &&str| line.starts_with("kubectl ") && !line.contains(" --raw ") && !line.starts_with("kubectl delete job ");
         assert_eq!(said.lines().filter(asks).count(), 2, "{said}");
     }
 }
