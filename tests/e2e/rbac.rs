@@ -72,4 +72,5 @@ fn an_account_of_one_namespace_deploys() {
     place.lain(&["rollback", "--wait"]).ok();
     place.lain(&["delete", "--yes"]).ok();
     admin.kubectl(&["label", "node", &node, &format!("{label}-")]).ok();
+    admin.kubectl(&["delete", "namespace", &place.namespace, "--wait=false"]).ok(); // the account itself may not
 }
