@@ -23,7 +23,7 @@ impl Command for Cherry {
 
     fn run(self, session: &Session) -> Result<()> {
         let handle = Handle::of_app(session)?;
-        let values = handle.helm.values(&handle.name, None, false)?;
+        let values = handle.values(None)?;
         let values = values.ok_or_else(|| Error::failed(format!("release {} is not deployed", handle.name)).hint("lain deploy"))?;
         let tag = values["imageTag"].as_str().unwrap_or_default();
         let sha = sha_of_tag(tag).ok_or_else(|| {

@@ -9,8 +9,8 @@ use crate::model::text::text_of;
 ///
 /// # Errors
 /// helm is missing, or the server does not answer.
-pub(super) fn of(handle: &Handle<'_>, release: &str) -> Result<Option<String>> {
-    Ok(handle.helm.values(release, None, false)?.and_then(|values| text_of(&values["user"])))
+pub(super) fn of(release: &Handle<'_>) -> Result<Option<String>> {
+    Ok(release.values(None)?.and_then(|values| text_of(&values["user"])))
 }
 
 /// Refuses those who did not start this canary. In CI each job has another address: the name before it counts.
@@ -20,7 +20,7 @@ pub(super) fn of(handle: &Handle<'_>, release: &str) -> Result<Option<String>> {
 pub(super) fn require(canary: &Handle<'_>, force: bool) -> Result<()> {
     let name = |executor: &str| executor.split_once("-via-http").map_or(executor, |(name, _)| name).to_owned();
     let own = canary.session.env.executor();
-    match of(canary, &canary.name)? {
+    match of(canary)? {
         Some(who) if name(&who) != name(&own) && !force => Err(Error::refused(format!(
             "canary {} was started by {}, and is not to be touched by {}",
             canary.name,

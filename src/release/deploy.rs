@@ -422,7 +422,8 @@ impl<'s> Run<'s> {
                 canary_owner::require(&self.handle, false)?;
             }
         } else if other_one.is_some() && self.wanted.which != Which::Canarys {
-            let who = canary_owner::of(&self.handle, &other)?.map_or_else(String::new, |who| format!(", by {}", shown(&who)));
+            let canary = Handle::named(self.session, other.clone())?;
+            let who = canary_owner::of(&canary)?.map_or_else(String::new, |who| format!(", by {}", shown(&who)));
             return Err(Error::refused(format!("a canary of {release} is under way ({other}{who}): it ends first"))
                 .hint("lain set-canary-group --final # what it runs becomes the app")
                 .hint("lain set-canary-group --abort # takes it away"));

@@ -58,7 +58,7 @@ pub(super) fn secrets_of(release: &str) -> String {
 
 /// Refuses a release of that name that is no review.
 fn refuse_others(handle: &Handle<'_>) -> Result<()> {
-    match handle.helm.values(&handle.name, None, false)? {
+    match handle.values(None)? {
         Some(values) if text_of(&values[VALUE]).is_none() => {
             Err(Error::refused(format!("release {} is no review: lain does not touch it as one", handle.name))
                 .hint("lain deploy --review ANOTHER-NAME"))
