@@ -85,14 +85,14 @@ fn causes_are_told_in_the_servers_words() {
     };
     let with_env =
         |name: &str, from: &str| workload("Deployment", name, "", &format!(r#""env": [{{"name": "A", "valueFrom": {{{from}}}}}],"#), "");
-    let unready = r#""readinessProbe": {"exec": {"command": ["sh", "-c", "echo the queue is not there; exit 1"]}, "periodSeconds": 1},"#;
+    let unready = r#""readinessProbe": {"exec": {"command": ["sh", "-c", "echo the queue is not there; exit 1"]}, "periodSeconds": 1, "timeoutSeconds": 10},"#;
     let hungry = r#""command": ["python3", "-c", "x = bytearray(400 << 20)"], "resources": {"limits": {"memory": "24Mi"}},"#;
     let nobody = r#""serviceAccountName": "nobody","#;
     let table: Vec<(&str, String, &[&str])> = vec![
-        // The first: what was given up on before a wait began is not given up in it.
+        // The first: what was given up on before a wait began is not given up in it. Its deadline leaves a busy node time to begin it.
         (
             "deadline",
-            workload("Deployment", "deadline", r#""progressDeadlineSeconds": 20,"#, unready, ""),
+            workload("Deployment", "deadline", r#""progressDeadlineSeconds": 60,"#, unready, ""),
             &["ProgressDeadlineExceeded", "has timed out progressing", "Unhealthy: Readiness probe failed: the queue is not there"],
         ),
         (
@@ -147,7 +147,7 @@ fn a_quota_is_told_and_time_that_runs_out_shows_the_warnings() {
             "Deployment",
             "unready",
             "",
-            r#""readinessProbe": {"exec": {"command": ["sh", "-c", "echo not yet; exit 1"]}, "periodSeconds": 1},"#,
+            r#""readinessProbe": {"exec": {"command": ["sh", "-c", "echo not yet; exit 1"]}, "periodSeconds": 1, "timeoutSeconds": 10},"#,
             "",
         )],
     );

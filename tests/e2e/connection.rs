@@ -18,7 +18,7 @@ deployments:
     imagePullPolicy: IfNotPresent
     command: [sleep, \"1000\"]
     terminationGracePeriodSeconds: 1
-    readinessProbe: {exec: {command: [test, -e, /tmp/go]}, periodSeconds: 1}
+    readinessProbe: {exec: {command: [test, -e, /tmp/go]}, periodSeconds: 1, timeoutSeconds: 10}
     resources: {requests: {cpu: 1m, memory: 8Mi}, limits: {cpu: 1000m, memory: 64Mi}}
 ";
 
