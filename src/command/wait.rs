@@ -9,7 +9,7 @@ use crate::cluster::look;
 use crate::error::{Error, Result};
 use crate::globals;
 use crate::model::name::nearest;
-use crate::release::{deadline, rollout};
+use crate::release::rollout;
 use crate::session::Session;
 use crate::tools::kubectl::Kubectl;
 
@@ -45,8 +45,8 @@ impl Command for Wait {
             selector = format!("{selector},{more}");
         }
         let kubectl = session.kubectl()?;
-        let timeout = deadline::within(session, self.tries.map_or(self.timeout, |tries| TRY * tries));
-        let view = rollout::follow(&session.ui, &kubectl, &selector, timeout)?;
+        let most = self.tries.map_or(self.timeout, |tries| TRY * tries);
+        let view = rollout::follow(session, &kubectl, &selector, most)?;
         if view.is_empty() && !look::has_cron_jobs(&kubectl, &selector)? {
             return Err(self.nothing(session, &kubectl, &selector)?);
         }

@@ -1,10 +1,10 @@
 //! The time of a pipeline's job: what waits ends by itself a minute before the runner would end it, so that there is time to go back and to say why.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::session::Session;
 use crate::tools::helm::Limits;
 
@@ -28,6 +28,21 @@ fn until(ends: Timestamp, now: Timestamp) -> Duration {
 /// So long, and no longer than the job goes on.
 pub(crate) fn within(session: &Session, most: Duration) -> Duration {
     left(session).map_or(most, |left| most.min(left).max(Duration::from_secs(1)))
+}
+
+/// Waits for so long, and no longer than the job goes on; an error says so where that ended it.
+///
+/// # Errors
+/// Those of `wait`.
+pub(crate) fn wait<T>(session: &Session, most: Duration, wait: impl FnOnce(Duration) -> Result<T>) -> Result<T> {
+    let (time, begun) = (within(session, most), Instant::now());
+    wait(time).map_err(|error| match session.env.job_ends() {
+        Some(ends) if time < most && begun.elapsed() >= time && error.kind() == Kind::Failed => {
+            let at = ends.strftime("%H:%M:%S UTC");
+            error.context(format!("the runner ends this job at {at} (CI_JOB_TIMEOUT), and lain a minute before")).hint(RAISE)
+        }
+        _ => error,
+    })
 }
 
 /// A change's limits within the job's time; where helm goes back by itself, half of it is for that.

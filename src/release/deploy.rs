@@ -626,7 +626,7 @@ impl<'s> Run<'s> {
         let _phase = self.story.phase("tests");
         let timeout = self.limits()?.timeout;
         let tests = self.app.tests.as_ref().map_or(1, |tests| tests.len().max(1));
-        let out = helm.test(release, Limits { timeout, most: timeout * u32::try_from(tests).unwrap_or(1) })?;
+        let out = helm.test(release, Limits { timeout, most: deadline::within(session, timeout * u32::try_from(tests).unwrap_or(1)) })?;
         session.ui.raw(&out.stdout);
         if out.ok() {
             return Ok(());

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
+use super::deadline;
 use super::image::require_tag;
 use super::job_spec::{self, BY, RUN, Spec};
 use super::rollout;
@@ -96,7 +97,7 @@ pub(crate) fn run(session: &Session, wanted: &Wanted) -> Result<()> {
         None => of_no_app(session, &spec)?,
     };
     make_room(session, kubectl, &name, wanted.force)?;
-    let started = Started { session, kubectl, name, run, timeout: wanted.timeout };
+    let started = Started::new(session, kubectl, name, run, wanted.timeout);
     if wanted.by_hand {
         return started.by_hand(&object, app.is_none(), wanted);
     }
@@ -117,7 +118,7 @@ pub(crate) fn run_cronjob(session: &Session, release: &str, proc: &str, timeout:
     })?;
     job_spec::mark(&mut object, &run, &session.env.executor());
     let own = object["spec"]["activeDeadlineSeconds"].as_u64().map(Duration::from_secs);
-    Started { session, kubectl, name, run, timeout: own.unwrap_or(timeout) }.run(&object, true)
+    Started::new(session, kubectl, name, run, own.unwrap_or(timeout)).run(&object, true)
 }
 
 fn sleep(timeout: Duration) -> Vec<String> {
@@ -214,7 +215,20 @@ struct Started<'a> {
     name: String,
     run: String,
     timeout: Duration,
+    begun: Instant,
 }
+
+/// A Job goes on when nobody waits for it any more.
+#[derive(Debug)]
+struct RunsOn;
+
+impl std::fmt::Display for RunsOn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the job runs on")
+    }
+}
+
+impl std::error::Error for RunsOn {}
 
 /// What is to be done next with a Job.
 enum Step {
@@ -229,7 +243,11 @@ enum Step {
 /// Logs that were read, by pod and restart: when that ended, and at what time on the server's clock, as nearly as lain knows it.
 type Read = BTreeMap<(String, u64), (Instant, String)>;
 
-impl Started<'_> {
+impl<'a> Started<'a> {
+    fn new(session: &'a Session, kubectl: &'a Kubectl<'a>, name: String, run: String, timeout: Duration) -> Self {
+        Self { session, kubectl, name, run, timeout, begun: Instant::now() }
+    }
+
     fn selector(&self) -> String {
         format!("{RUN}={}", self.run)
     }
@@ -247,13 +265,14 @@ impl Started<'_> {
 
     /// Starts it; with `follow` its log is shown and its exit code is lain's.
     fn run(&self, object: &Json, follow: bool) -> Result<()> {
+        deadline::require(self.session, Duration::ZERO)?;
         let selector = self.selector();
         let mut follower = rollout::follower(&self.session.ui, self.kubectl, &selector);
         follower.start_from_now()?;
         self.create(object)?;
-        let outcome = self.follow(&mut follower, follow);
+        let outcome = deadline::wait(self.session, self.timeout + LATE, |time| self.follow(&mut follower, follow, Instant::now() + time));
         if let Err(error) = &outcome
-            && error.kind() == Kind::Interrupted
+            && (error.kind() == Kind::Interrupted || error.source::<RunsOn>().is_some())
         {
             self.session.ui.say(&format!("job {} goes on without lain, for {} s at most", self.name, self.timeout.as_secs()));
             self.session.ui.hint(&format!("kubectl delete job {} # ends it", self.name));
@@ -261,8 +280,8 @@ impl Started<'_> {
         outcome
     }
 
-    fn follow(&self, follower: &mut Follower<'_>, to_the_end: bool) -> Result<()> {
-        let (ui, mut read, end) = (&self.session.ui, Read::new(), Instant::now() + self.timeout + LATE);
+    fn follow(&self, follower: &mut Follower<'_>, to_the_end: bool, end: Instant) -> Result<()> {
+        let (ui, mut read) = (&self.session.ui, Read::new());
         loop {
             match self.next(follower, &read, end)? {
                 Step::Runs { pod, container, restarts } => {
@@ -319,6 +338,11 @@ impl Started<'_> {
         if Instant::now() < end {
             return Ok(());
         }
+        let passed = self.begun.elapsed();
+        if passed < self.timeout {
+            let error = Error::failed(format!("job {} is not done after {} s", self.name, passed.as_secs())).caused_by(RunsOn);
+            return Err(error.hint(format!("kubectl logs --follow job/{}", self.name)));
+        }
         let why = format!("job {} should have been ended after {} s, and is still there", self.name, self.timeout.as_secs());
         Err(Error::failed(why).hint(format!("kubectl describe job {}", self.name)))
     }
@@ -368,7 +392,8 @@ impl Started<'_> {
             }
             return Err(error);
         }
-        let (pod, container) = match self.next(&mut follower, &Read::new(), Instant::now() + self.timeout + LATE)? {
+        let first = deadline::wait(self.session, self.timeout + LATE, |time| self.next(&mut follower, &Read::new(), Instant::now() + time));
+        let (pod, container) = match first? {
             Step::Runs { pod, container, .. } => (pod, container),
             Step::Over => return Err(Error::failed(format!("job {} ended before anybody came", self.name)).hint("lain job --timeout 4h")),
             Step::Trouble(trouble) => {

@@ -40,7 +40,6 @@ pub(crate) fn restart(session: &Session, wanted: &Wanted) -> Result<String> {
         (format!("what {} selects", wanted.selectors.join(" and ")), wanted.selectors.clone())
     };
     let is_asked_for = |pod: &Pod| wanted.procs.is_empty() || wanted.procs.iter().any(|name| pod.belongs_to(&release, name));
-    let patience = deadline::within(session, PATIENCE);
     let runs = |pod: &Pod| pod.is_for_ever() && !pod.is_over() && !pod.metadata.is_leaving();
     let mut pods: Vec<(String, &str)> = Vec::new();
     for selector in &selectors {
@@ -53,10 +52,14 @@ pub(crate) fn restart(session: &Session, wanted: &Wanted) -> Result<String> {
     if pods.is_empty() {
         return Err(Error::failed("no pods to restart").hint("lain status -s"));
     }
+    if wanted.graceful || wanted.wait {
+        deadline::require(session, Duration::ZERO)?;
+    }
     if wanted.graceful {
         for (done, (pod, selector)) in pods.iter().enumerate() {
             session.ui.say(&format!("pod {} of {}: waiting until {pod} has ended, then until everything is ready", done + 1, pods.len()));
-            let replaced = kubectl.delete_pod(pod, patience).and_then(|()| rollout::follow(&session.ui, kubectl, selector, patience));
+            let replaced = deadline::wait(session, PATIENCE, |patience| kubectl.delete_pod(pod, patience))
+                .and_then(|()| rollout::follow(session, kubectl, selector, PATIENCE));
             replaced.inspect_err(|_| {
                 let more = pods.len() - done - 1;
                 session.ui.say(&format!(
@@ -67,7 +70,7 @@ pub(crate) fn restart(session: &Session, wanted: &Wanted) -> Result<String> {
     } else {
         kubectl.begin_to_delete_pods(&pods.iter().map(|(pod, _)| pod.as_str()).collect::<Vec<_>>())?;
         for selector in selectors.iter().filter(|_| wanted.wait) {
-            rollout::follow(&session.ui, kubectl, selector, patience)?;
+            rollout::follow(session, kubectl, selector, PATIENCE)?;
         }
     }
     Ok(release)

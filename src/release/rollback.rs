@@ -155,7 +155,7 @@ pub(super) fn known_of(session: &Session, record: Option<&Record>, tag: &str) ->
 }
 
 fn follow(handle: &Handle<'_>, app: &App) -> Result<()> {
-    rollout::follow(&handle.session.ui, &handle.kubectl, &handle.selector(app), deadline::within(handle.session, USUAL.timeout)).map(|_| ())
+    rollout::follow(handle.session, &handle.kubectl, &handle.selector(app), USUAL.timeout).map(|_| ())
 }
 
 /// `helm rollback`, once helm can read both what it leaves and what it goes back to.

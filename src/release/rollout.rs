@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use super::deadline;
 use crate::cluster::clock::Wall;
 use crate::cluster::follow::{End, Event, Follower};
 use crate::cluster::judge::{Progress, View};
 use crate::cluster::look::Selected;
 use crate::cluster::trouble::{Class, Trouble};
 use crate::error::{Error, Result};
+use crate::session::Session;
 use crate::tools::kubectl::Kubectl;
 use crate::ui::{Ui, printable};
 
@@ -31,20 +33,20 @@ pub(crate) fn follower_with<'a>(
     })
 }
 
-/// Follows until everything is ready, something cannot become ready, or time is up. Returns what there was at the end.
+/// Follows until everything is ready, something cannot become ready, or time is up: `most`, or the pipeline's job ends. Returns what there was at the end.
 ///
 /// # Errors
 /// As [`verdict`], or the server does not answer.
-pub(crate) fn follow(ui: &Ui, kubectl: &Kubectl<'_>, selector: &str, timeout: Duration) -> Result<View> {
-    until_ready(ui, &mut follower(ui, kubectl, selector), timeout)
+pub(crate) fn follow(session: &Session, kubectl: &Kubectl<'_>, selector: &str, most: Duration) -> Result<View> {
+    until_ready(session, &mut follower(&session.ui, kubectl, selector), most)
 }
 
 /// Follows on until everything is ready.
 ///
 /// # Errors
 /// As [`follow`].
-pub(crate) fn until_ready(ui: &Ui, follower: &mut Follower<'_>, timeout: Duration) -> Result<View> {
-    verdict(ui, follower.until_the_end(timeout)?, timeout)
+pub(crate) fn until_ready(session: &Session, follower: &mut Follower<'_>, most: Duration) -> Result<View> {
+    deadline::wait(session, most, |timeout| verdict(&session.ui, follower.until_the_end(timeout)?, timeout))
 }
 
 /// What the end of a rollout comes to, after so long a time at most.

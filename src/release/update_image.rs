@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::announce::{self, DeployMessage};
+use super::deadline;
 use super::handle::Handle;
 use super::image::require_tag;
 use super::lease::Doing;
@@ -50,7 +51,7 @@ pub(crate) fn update(session: &Session, wanted: &Wanted) -> Result<()> {
     let kinds = wanted.procs.iter().map(|name| kind_of(app, name)).collect::<Result<Vec<_>>>()?;
     let handle = Handle::of_app(session)?;
     let most = wanted.wait.unwrap_or(USUAL.timeout);
-    hold(&handle, Doing::Image, most, Busy::usual(&handle, most), |lock| {
+    hold(&handle, Doing::Image, most, Busy::usual(&handle, deadline::within(session, most)), |lock| {
         lock.enter()?;
         update_locked(&handle, wanted, &kinds)
     })
@@ -110,7 +111,7 @@ fn update_locked(handle: &Handle<'_>, wanted: &Wanted, kinds: &[ProcKind]) -> Re
     };
     announce::tell(session, &message)?;
     if let Some(timeout) = wanted.wait {
-        rollout::until_ready(ui, &mut follower, timeout)?;
+        rollout::until_ready(session, &mut follower, timeout)?;
     }
     ui.done(&format!("updated {}", wanted.procs.join(", ")));
     ui.hint("lain deploy # sets all processes to one image again");

@@ -54,5 +54,15 @@ fn it_ends_a_minute_before_its_job() {
     assert!(place.helm(&["history", &place.appname]).ok().stdout.trim_end().ends_with("Rollback to 1"));
     // Without going back it waits for the pods by itself, and so does `lain wait`.
     job(100, &args[..2]).exits(1).says("not ready after").says("next: timeout: 1h");
-    job(75, &["wait"]).exits(1).says("not ready after");
+    let bound = "(CI_JOB_TIMEOUT), and lain a minute before";
+    job(75, &["wait"]).exits(1).says("not ready after").says(bound).says("next: timeout: 1h");
+    let ran = job(80, &["restart", "--graceful"]).exits(1).says("stopped at pod ").says(bound);
+    assert_eq!(ran.stderr.matches("next: timeout: 1h").count(), 1, "{}", ran.stderr);
+    job(65, &["restart", "--graceful"]).exits(3).says("too soon to begin: nothing was changed");
+    // What was begun in the cluster is not undone: it runs on, as after Ctrl-C.
+    let ran =
+        job(80, &["job", "--wait", "--", "sleep", "200"]).exits(1).says(" is not done after ").says(bound).says("goes on without lain");
+    ran.says("next: kubectl logs --follow job/").says("next: kubectl delete job ");
+    assert!(!place.kubectl(&["get", "jobs", "--selector", "lain.dev/run", "-o", "name"]).ok().stdout.is_empty());
+    job(65, &["job", "--wait", "--", "sleep", "201"]).exits(3).says("too soon to begin: nothing was changed");
 }
