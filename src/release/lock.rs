@@ -20,7 +20,7 @@ use crate::tools::helm::MARGIN;
 use crate::tools::kubectl::Kubectl;
 use crate::tools::processes;
 use crate::tools::raw::{Answered, Method};
-use crate::tools::server::may_pass;
+use crate::tools::server::{may_pass, until_it_answers};
 use crate::ui::{Surface, Ui};
 
 /// Between two renewals: two of them may fail.
@@ -32,7 +32,7 @@ const SAYS: Duration = Duration::from_secs(60);
 /// How soon it is seen that the run leaves.
 const TICK: Duration = Duration::from_millis(50);
 /// How often a server that fails is asked again.
-const TRIES: usize = 3;
+const TRIES: usize = 6;
 /// How long a question may go on when nobody waits for its answer any more.
 const LEAVES: Duration = Duration::from_secs(2);
 
@@ -352,14 +352,25 @@ impl Lock<'_> {
         self.give_back_what_is_ours();
     }
 
-    /// Looks before it deletes; what it cannot delete runs out by itself.
+    /// Looks before it deletes, and asks on where the server does not answer; what it cannot delete runs out by itself.
     fn give_back_what_is_ours(&self) {
-        let kubectl = self.kubectl.last_word();
-        if let Ok(Answered::Object(lease)) = kubectl.at(Method::Get, &self.path(), None, &Stop::within(LEAVES)) {
-            let holder = Holder::of(&lease);
-            if holder.run == self.holder.run {
-                let _ = self.delete(&holder.version);
+        let may_be_there = |answered: &Result<Answered>| answered.as_ref().is_err_and(may_pass);
+        let is_settled = until_it_answers(|| {
+            let kubectl = self.kubectl.last_word();
+            match kubectl.at(Method::Get, &self.path(), None, &Stop::within(LEAVES)) {
+                Ok(Answered::Object(lease)) => {
+                    let holder = Holder::of(&lease);
+                    (holder.run != self.holder.run || !may_be_there(&self.delete(&holder.version))).then_some(())
+                }
+                answered => (!may_be_there(&answered)).then_some(()),
             }
+        });
+        if is_settled.is_none() {
+            self.ui.say(&format!(
+                "the lock of release {} cannot be given back, the server does not answer: it runs out by itself within {} s",
+                self.release,
+                LIVES.as_secs()
+            ));
         }
     }
 

@@ -4,6 +4,8 @@
 //! ([`super::lock`]): what one left half-way whose Lease ran out is cut off. For all others (no right to Leases, an older lain, helm by hand) the time
 //! tells: lain writes into the values of each deploy who makes it and how long it may take ([`ID`], [`TIMEOUT`]); before, nobody is told to undo it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
@@ -13,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::tools::helm::{MARGIN, Revision};
 use crate::tools::kubectl::Kubectl;
 use crate::tools::processes;
+use crate::tools::server::until_it_answers;
 
 /// The helm value that tells one deploy from all others.
 pub(crate) const ID: &str = "deploy_id";
@@ -25,6 +28,8 @@ const USUAL: i64 = 300;
 /// Between helm's end and its record's: the child is told to end, then killed.
 const GRACE: i64 = 30;
 
+/// How long a server may take to say that it is there.
+const ANSWERS: Duration = Duration::from_secs(3);
 /// So many earlier revisions are looked at.
 const MOST_BACK: usize = 10;
 
@@ -170,7 +175,11 @@ pub(crate) fn left_by_rollback(kubectl: &Kubectl<'_>, release: &str, before: u32
 
 fn look(kubectl: &Kubectl<'_>, release: &str, before: u32, failure: &str, is_ours: impl Fn(&Record) -> bool) -> Left {
     let kubectl = kubectl.last_word();
-    let Some(revisions) = revisions(&kubectl, release) else { return Left::Unknown };
+    let again = || {
+        until_it_answers(|| kubectl.answers(ANSWERS).then_some(()))?;
+        revisions(&kubectl, release)
+    };
+    let Some(revisions) = revisions(&kubectl, release).or_else(again) else { return Left::Unknown };
     let Some((newest, status)) = revisions.last() else { return if before == 0 { Left::Untouched } else { Left::Unknown } };
     let Ok(record) = Record::fetch(&kubectl, release, *newest) else { return Left::Unknown };
     if *newest > before && record.as_ref().is_some_and(&is_ours) {

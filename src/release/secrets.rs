@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::app::App;
 use crate::model::hex::hex;
 use crate::tools::kubectl::Kubectl;
+use crate::tools::server::may_pass;
 use crate::ui::Ui;
 use crate::values::write::to_yaml;
 
@@ -178,7 +179,7 @@ impl AppSecret {
                 refusal::without_values(error, &[&old, data])
             })
         };
-        let outcome = self.replace(ui, kubectl, replace, by);
+        let outcome = self.replace(ui, kubectl, replace, data, by);
         wipe(&mut object["data"]);
         outcome
     }
@@ -196,7 +197,14 @@ impl AppSecret {
             .hint("show it again, then repeat your change")
     }
 
-    fn replace(&self, ui: &Ui, kubectl: &Kubectl<'_>, replace: impl Fn(&[&'static str]) -> Result<()>, by: &str) -> Result<()> {
+    fn replace(
+        &self,
+        ui: &Ui,
+        kubectl: &Kubectl<'_>,
+        replace: impl Fn(&[&'static str]) -> Result<()>,
+        data: &Data,
+        by: &str,
+    ) -> Result<()> {
         match replace(&["replace", "--dry-run=server"]) {
             // A webhook of the cluster that has not said what it does in a trial.
             Err(error) if error.tool().is_some_and(|tool| tool.says("does not support dry run")) => {}
@@ -205,7 +213,14 @@ impl AppSecret {
         let kept = backups::keep(ui, kubectl, &self.name, &self.object, by).map_err(|error| {
             refusal::without_values(error, &[&self.data()]).context("the old Secret cannot be backed up; nothing was changed")
         })?;
-        replace(&["replace"])?;
+        if let Err(error) = replace(&["replace"]) {
+            // The answer may have been lost on its way, and not the change.
+            let is_made = may_pass(&error) && fetch(kubectl, &self.name).is_ok_and(|now| now.is_some_and(|now| now.data() == *data));
+            if !is_made {
+                return Err(error);
+            }
+            ui.say(&format!("no answer came to the change; Secret {} is as it was to be", self.name));
+        }
         backups::prune(ui, kubectl, &kept);
         Ok(())
     }

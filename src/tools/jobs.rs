@@ -30,7 +30,7 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// kubectl is missing, the server refuses, or it takes too long.
     pub(crate) fn delete_job(&self, name: &str) -> Result<()> {
-        self.change(["delete", "job", "--ignore-not-found"]).operand(name).timeout(GOING).run()
+        self.make(&self.change(["delete", "job", "--ignore-not-found"]).operand(name).timeout(GOING))
     }
 
     /// The same at the end of a run, also of one that is interrupted: nobody waits until it is gone.
@@ -74,6 +74,6 @@ impl<'a> Kubectl<'a> {
     /// kubectl is missing, or the server refuses.
     pub(crate) fn set_image(&self, object: &str, images: impl IntoIterator<Item = (String, String)>) -> Result<()> {
         let pairs = images.into_iter().map(|(container, image)| format!("{container}={image}"));
-        self.change(["set", "image"]).operand(object).operands(pairs).run()
+        self.make(&self.change(["set", "image"]).operand(object).operands(pairs))
     }
 }

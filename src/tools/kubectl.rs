@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 use super::call::{Call, Captured};
 use super::later::Later;
 use super::line::{Line, Method};
-use super::server::{ask, explain};
+use super::server::{ask, explain, explain_change};
 use super::target::Target;
 use super::way::{self, Way};
 pub(crate) use super::way::{Listed, News};
@@ -131,6 +131,17 @@ impl<'a> Kubectl<'a> {
         self.call(words)
             .timeout(QUESTION)
             .leaves("the server did not answer; it may have done it, or do it yet", "lain status -s # how it stands now")
+    }
+
+    /// Makes a change, shows what kubectl says of it, and what to type where it fails.
+    pub(super) fn make(&self, call: &Call<'_>) -> Result<()> {
+        let out = call.capture()?;
+        self.ui.raw(&out.stdout);
+        if !out.ok() {
+            return Err(explain_change(call.failure(out.code, &out.stderr), &out.stderr));
+        }
+        self.ui.raw(out.stderr.as_bytes());
+        Ok(())
     }
 
     fn ask(&self, call: &Call<'_>) -> Result<Captured> {
@@ -281,7 +292,7 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// kubectl is missing, the server does not answer or refuses.
     pub(crate) fn label_node(&self, node: &str, label: String) -> Result<()> {
-        self.change(["label", "node", "--overwrite"]).operand(node).operand(label).run()
+        self.make(&self.change(["label", "node", "--overwrite"]).operand(node).operand(label))
     }
 
     /// `kubectl delete KIND NAME`; one that is gone already is no error.
@@ -289,7 +300,7 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// As [`Kubectl::label_node`].
     pub(crate) fn delete(&self, kind: &'static str, name: &str) -> Result<()> {
-        self.change(["delete", kind, "--ignore-not-found"]).operand(name).run()
+        self.make(&self.change(["delete", kind, "--ignore-not-found"]).operand(name))
     }
 
     /// `kubectl patch ingress --type merge`.
@@ -297,7 +308,7 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// As [`Kubectl::label_node`].
     pub(crate) fn patch_ingress(&self, name: &str, patch: &Json) -> Result<()> {
-        self.change(["patch", "ingress", "--type", "merge"]).operand(name).option("--patch", patch.to_string()).run()
+        self.make(&self.change(["patch", "ingress", "--type", "merge"]).operand(name).option("--patch", patch.to_string()))
     }
 
     /// The last 50 lines of the log of `job/NAME` or a pod; none where there is none to be had.
@@ -380,10 +391,14 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// kubectl is missing or the server refuses.
     pub(crate) fn send(&self, verb: &[&'static str], object: &Json) -> Result<Captured> {
+        if verb.iter().any(|word| word.starts_with("--dry-run")) {
+            let call = self.question(verb.iter().copied()).args(["-f", "-"]).stdin(object.to_string());
+            let out = self.ask(&call)?;
+            return if out.ok() { Ok(out) } else { Err(explain(&call, &out)) };
+        }
         let call = self.change(verb.iter().copied()).args(["-f", "-"]).stdin(object.to_string());
-        let call = if verb.iter().any(|word| word.starts_with("--dry-run")) { call.lookup() } else { call };
         let out = call.capture()?;
-        if out.ok() { Ok(out) } else { Err(explain(&call, &out)) }
+        if out.ok() { Ok(out) } else { Err(explain_change(call.failure(out.code, &out.stderr), &out.stderr)) }
     }
 
     /// Client and server version.
@@ -496,7 +511,7 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// kubectl is missing, the server refuses, or it takes too long.
     pub(crate) fn delete_pod(&self, pod: &str, within: Duration) -> Result<()> {
-        self.change(["delete", "pod"]).operand(pod).timeout(within).run()
+        self.make(&self.change(["delete", "pod"]).operand(pod).timeout(within))
     }
 
     /// `kubectl delete pod --wait=false`.
@@ -504,7 +519,7 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// kubectl is missing or the server refuses.
     pub(crate) fn begin_to_delete_pods(&self, pods: &[&str]) -> Result<()> {
-        self.change(["delete", "pod", "--wait=false"]).operands(pods.iter().copied()).run()
+        self.make(&self.change(["delete", "pod", "--wait=false"]).operands(pods.iter().copied()))
     }
 
     /// The log of everything selected, from its last `tail` lines on, followed until somebody ends it. A pod that is just going does not end it.

@@ -28,7 +28,8 @@ fn without_debug_log(text: &str) -> String {
 }
 
 fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let mut lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    lines.dedup(); // kubectl says of each kind that the server is not there
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
@@ -40,6 +41,7 @@ mod tests {
     fn a_refusal_is_told_once() {
         let said = "level=WARN msg=\"upgrade failed\" name=shop error=\"spec.strategy: Unsupported value\"\nError: UPGRADE FAILED: spec.strategy: Unsupported value\n";
         assert_eq!(last_words(said, 12), "Error: UPGRADE FAILED: spec.strategy: Unsupported value");
+        assert_eq!(last_words("refused\nrefused\nno\nrefused\n", 12), "refused\nno\nrefused");
         assert_eq!(last_words("level=WARN msg=\"all there is\"\n", 12), "level=WARN msg=\"all there is\"");
     }
 }

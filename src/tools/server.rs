@@ -9,15 +9,16 @@ use crate::ui::Ui;
 
 /// No look-up is tried again later than this.
 const AGAIN: Duration = Duration::from_secs(15);
-/// Before each other try of a look-up.
-const PAUSES: [Duration; 2] = [Duration::from_millis(400), Duration::from_millis(1600)];
+/// Before each other try of a look-up: a server that restarts is back after some five seconds.
+const PAUSES: [Duration; 3] = [Duration::from_millis(400), Duration::from_millis(1600), Duration::from_secs(4)];
+/// How long a run that is over asks on, and how often: what it leaves behind is to be tidy, and a server that restarts is back by then.
+const AFTERWARDS: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(1));
 /// What kubectl and helm say of faults that may pass.
-const PASSING: [&str; 12] = [
+const PASSING: [&str; 11] = [
     "connection refused",
     "was refused",
     "connection reset by peer",
-    "unexpected EOF",
-    "\": EOF",
+    "EOF",
     "TLS handshake timeout",
     "client connection lost",
     "too many requests",
@@ -26,6 +27,10 @@ const PASSING: [&str; 12] = [
     "etcdserver: leader changed",
     "etcdserver: request timed out",
 ];
+
+/// What is said where a connection broke off, or the server gave up, once it was asked.
+const NO_ANSWER: [&str; 5] =
+    ["EOF", "connection reset by peer", "client connection lost", "error when reading response body", "request timed out"];
 
 /// What is an answer, and will be the same in a moment.
 const FINAL: [&str; 8] = [
@@ -71,6 +76,20 @@ pub(super) fn ask(ui: &Ui, call: &Call<'_>) -> Result<Captured> {
     }
 }
 
+/// Asks on for a while, for a run that is over; none where the server does not answer, or Ctrl-C came.
+pub(crate) fn until_it_answers<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let (most, pause) = AFTERWARDS;
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        if started.elapsed() > most || interrupt::sleep(pause).is_err() {
+            return None;
+        }
+    }
+}
+
 /// The error of a failed kubectl, in the words of someone who knows the usual reasons.
 pub(crate) fn explain(call: &Call<'_>, out: &Captured) -> Error {
     let error = call.failure(out.code, &out.stderr);
@@ -81,6 +100,21 @@ pub(crate) fn explain(call: &Call<'_>, out: &Captured) -> Error {
             .hint("ask your administrator for a kubeconfig with a token or certificate, then put it where `lain use` says");
     }
     advise(error, &out.stderr)
+}
+
+/// The error of a change that failed: the server may have made it all the same.
+pub(super) fn explain_change(error: Error, words: &str) -> Error {
+    let error = advise(error, words);
+    if NO_ANSWER.iter().any(|known| words.contains(known)) {
+        return error.context("no answer came to a change: it may have been made").hint("lain status -s # how it stands now");
+    }
+    error
+}
+
+/// The error of a server that was there, and failed.
+fn failed(error: Error) -> Error {
+    let error = error.context("the Kubernetes API server failed, or the way to it");
+    error.hint("kubectl get --raw /readyz # is it well? then the same command again")
 }
 
 /// What usually stands behind these words of kubectl or helm, on top of their error: each cause has its own name. helm calls all of them
@@ -117,6 +151,9 @@ pub(crate) fn advise(error: Error, words: &str) -> Error {
             .context("the Kubernetes API server cannot be reached: its name is not known here")
             .hint("lain use # is this the right cluster? then check DNS and VPN, and the `server:` of its kubeconfig");
     }
+    if says(&NO_ANSWER) {
+        return failed(error);
+    }
     if says(&[
         "i/o timeout",
         "deadline exceeded",
@@ -129,6 +166,9 @@ pub(crate) fn advise(error: Error, words: &str) -> Error {
         return error
             .context("the Kubernetes API server cannot be reached")
             .hint("lain use # is this the right cluster? then check VPN, proxy and the `server:` of its kubeconfig");
+    }
+    if says(&PASSING) {
+        return failed(error);
     }
     error.or_hint("the same with --verbose # shows every question to the cluster")
 }
@@ -162,6 +202,9 @@ mod tests {
             ),
             ("Unable to connect to the server: dial tcp: lookup k8s.example.com: no such host", "name is not known", true),
             ("Unable to connect to the server: dial tcp 10.0.0.1:6443: i/o timeout", "cannot be reached", true),
+            ("Error from server (InternalError): etcdserver: request timed out", "server failed", false),
+            ("Unable to connect to the server: EOF", "server failed", false),
+            ("error: error when replacing \"STDIN\": Put \"https://x/api\": EOF", "server failed", false),
         ] {
             let error = advise(Error::failed(words), words);
             assert!(error.message().contains(name), "{words}: {}", error.message());

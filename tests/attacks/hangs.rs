@@ -1,5 +1,6 @@
 //! What hangs: servers that take a request and never answer, children that do not end.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::gate::Gate;
@@ -10,6 +11,15 @@ use crate::support::{App, VALUES};
 
 const HELM: &str = "3.17.3";
 const REGISTRY: &str = "registry: 127.0.0.1:1/team\nnamespace: default\n";
+
+/// A gate before the cluster of this place, which reaches it as `--cluster gate`.
+fn gate_before(place: &Place) -> Gate {
+    let gate = Gate::new();
+    fs::write(place.home().join(".kube/kubeconfig-gate"), gate.kubeconfig()).expect("a kubeconfig");
+    let values = place.root.path().join("clusters");
+    fs::copy(values.join("values-test.yaml"), values.join("values-gate.yaml")).expect("cluster values");
+    gate
+}
 
 /// an accident: a program ignores the request to end, and what it started holds its output open => it is killed with all that it started, and the command goes on to its reason
 #[test]
@@ -30,7 +40,7 @@ fn a_grandchild_that_holds_the_pipe() {
 #[test]
 fn changes_that_hang_end_with_the_deploy() {
     let place = Place::new(HELM).with_values(SLEEPER);
-    let gate = Gate::before(&place);
+    let gate = gate_before(&place);
     place.lain(&["deploy", "--ignore-lint"]).ok();
     gate.hold(&["PATCH", "PUT", "DELETE"]);
     let started = Instant::now();
@@ -57,7 +67,7 @@ fn changes_that_hang_end_with_the_deploy() {
 #[test]
 fn a_deletion_that_hangs_ends() {
     let place = Place::new(HELM).with_values(SLEEPER);
-    let gate = Gate::before(&place);
+    let gate = gate_before(&place);
     place.lain(&["deploy", "--ignore-lint"]).ok();
     gate.hold(&["DELETE"]);
     let started = Instant::now();

@@ -6,6 +6,8 @@
 
 #[path = "../support/engine.rs"]
 mod engine;
+#[path = "../support/gate.rs"]
+mod gate;
 #[path = "../e2e/support.rs"]
 #[allow(dead_code)] // the e2e tests use all of it
 mod place;
@@ -20,7 +22,6 @@ mod children;
 mod credentials;
 mod editing;
 mod files;
-mod gate;
 mod hangs;
 mod lost;
 mod options;

@@ -8,6 +8,8 @@ mod diff;
 mod encrypted;
 mod faults;
 mod flow;
+#[path = "../support/gate.rs"]
+mod gate;
 mod get_values;
 mod history;
 mod jobs;
@@ -16,6 +18,7 @@ mod later;
 mod lock;
 mod logs;
 mod notify;
+mod outage;
 mod rbac;
 mod report;
 mod restart;
