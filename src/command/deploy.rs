@@ -23,7 +23,7 @@ use crate::release::story::Story;
 use crate::render::{changes, report};
 use crate::resolved::{Asked, check_tag};
 use crate::session::Session;
-use crate::ui::{Answer, Format, Surface};
+use crate::ui::{Answer, Format, Surface, printable};
 use crate::values::set::escape_value;
 
 /// Deploy the app to the chosen cluster
@@ -151,7 +151,7 @@ impl Deploy {
         let outcome = deploy::deploy(session, wanted, &story);
         let answer = DeployAnswer::of(session, &story, outcome.as_ref().err());
         if let (Some(path), Some(answer)) = (&self.report, &answer) {
-            let written = report::page(answer).and_then(|page| files::write_new(path, page.as_bytes()));
+            let written = report::page(answer).and_then(|page| files::write_new(path, printable(&page).as_bytes()));
             match (written, &outcome) {
                 (Err(error), Ok(_)) => return Err(error),
                 (Err(error), Err(_)) => session.ui.warning(&error), // what failed matters more

@@ -7,7 +7,7 @@ use crate::error::Result;
 
 const TEMPLATE: &str = include_str!("report.jinja");
 
-/// The page of a deploy's answer, whose texts are printable already; whatever is in them stays text.
+/// The page of a deploy's answer; whatever is in its texts stays text. Who writes it down makes it printable.
 ///
 /// # Errors
 /// The template is broken, which tests rule out.

@@ -75,7 +75,7 @@ fn identity(place: &Place) -> String {
     key.lines().find(|line| line.starts_with("AGE-SECRET-KEY-")).expect("a key").to_owned()
 }
 
-/// another user or program of this machine: reads arguments and environment of every child of fifteen commands, builds, deploys, Jobs and edits of Secrets among them => no secret is in an argument; in an environment only where lain cannot know it for one, or the child cannot do without
+/// another user or program of this machine: reads arguments and environment of every child of twenty-four commands, builds, deploys, canaries, reviews, Jobs and edits of Secrets among them => no secret is in an argument; in an environment only where lain cannot know it for one, or the child cannot do without
 #[test]
 fn no_secret_is_told_to_a_child_that_does_not_need_it() {
     let hook = Server::new(|_| Answer::json(200, "{}"));
@@ -100,7 +100,9 @@ fn no_secret_is_told_to_a_child_that_does_not_need_it() {
     let file = place.root.path().join("topsecret.txt");
     fs::write(&file, FILED).expect("a file");
     let typed = format!("DB_PASSWORD={TYPED}");
-    let commands: [&[&str]; 15] = [
+    let applied = place.root.path().join("apply.yaml");
+    fs::write(&applied, format!("apiVersion: v1\nkind: Secret\ndata: {{APPLIED: {TYPED}, DB_PASSWORD: {TYPED}}}\n")).expect("a file");
+    let commands: [&[&str]; 24] = [
         &["lint", "--simple"],
         &["template"],
         &["build", "--push"],
@@ -108,12 +110,21 @@ fn no_secret_is_told_to_a_child_that_does_not_need_it() {
         &["env", "show"],
         &["env", "add", "--from-env", "OTHER_PASSWORD=SHELL_PASSWORD"],
         &["secret", "push"],
+        &["env", "apply", "-f", applied.to_str().expect("UTF-8")],
+        &["env", "rollback"],
         &["secret", "add", file.to_str().expect("UTF-8")],
         &["deploy", "--wait"],
         &["redeploy", "--set", "deployments.web.env.ANOTHER=one"], // so that there is something to go back to
         &["status", "-s"],
         &["job", "--wait", "--memory", "64Mi", "--", "true"],
         &["restart"],
+        &["diff", "-o", "json"],
+        &["history", "-o", "json"],
+        &["update-image", "web", "--deduce"],
+        &["deploy", "--review", "one"],
+        &["delete", "--review", "one", "--app", &place.appname, "--yes"],
+        &["deploy", "--canary"],
+        &["set-canary-group", "--abort"],
         &["rollback"],
         &["delete", "--force", "--purge"],
     ];

@@ -23,6 +23,7 @@ mod credentials;
 mod editing;
 mod files;
 mod hangs;
+mod injection;
 mod lost;
 mod options;
 mod output;

@@ -59,6 +59,8 @@ fn sources() -> Vec<(&'static str, String)> {
         ("appname", VALUES.replace("appname: shop", &format!("appname: {EVIL}"))),
         ("releaseName", top(&format!("releaseName: {EVIL}"))),
         ("a proc", VALUES.replace("  web:", &format!("  \"{EVIL}\":"))),
+        ("a cron job", top(&format!("cronjobs: {{\"{EVIL}\": {{schedule: \"0 0 1 1 *\", command: [x]}}}}"))),
+        ("a group of a canary", top(&format!("canaryGroups: {{\"{EVIL}\": {{nginx.ingress.kubernetes.io/canary-weight: \"{EVIL}\"}}}}"))),
         ("a job", top(&format!("jobs: {{\"{EVIL}\": {{command: [x]}}}}"))),
         ("a node", web(&format!("nodes: [\"{EVIL}\"]"))),
         ("an image", web(&format!("image: \"{EVIL}\""))),
@@ -127,6 +129,38 @@ const COMMANDS: &[&[&str]] = &[
     &["--cluster", EVIL, "template"],
     &["--use", EVIL, "template"],
     &["-f", EVIL, "template"],
+    &["diff"],
+    &["diff", EVIL],
+    &["diff", "--image", "--evil=MARK", "--live"],
+    &["history"],
+    &["history", EVIL],
+    &["deploy", "--ignore-lint", "--canary"],
+    &["deploy", "--ignore-lint", "--review", EVIL],
+    &["deploy", "--ignore-lint", "-o", "plan"],
+    &["set-canary-group", EVIL],
+    &["set-canary-group", "--abort"],
+    &["set-canary-group", "--final"],
+    &["update-image", "web"],
+    &["update-image", "web", "--deduce"],
+    &["update-image", EVIL],
+    &["job", "--", "true"],
+    &["job", "--", EVIL],
+    &["job", "-i", "--", EVIL],
+    &["job", "--image-tag", "--evil=MARK", "--", "true"],
+    &["job", "--memory", "--evil=MARK", "--", "true"],
+    &["create-job", EVIL],
+    &["create-job", "night"],
+    &["admin", "unlock", EVIL],
+    &["rollback", EVIL],
+    &["delete", EVIL, "--yes"],
+    &["delete", "--review", EVIL, "--app", EVIL, "--yes"],
+    &["delete", "--after", "1h", "--yes"],
+    &["secret", "rollback", EVIL],
+    &["secret", "backups"],
+    &["secret", "push"],
+    &["env", "apply", "-f", EVIL],
+    &["env", "add", "--from-env", EVIL],
+    &["send-msg", EVIL],
 ];
 
 /// A program that writes its words down, between NULs, and answers as this script says. Only what the shell has built in is at hand.
@@ -137,6 +171,9 @@ fn recorder(log: &Path, script: &str) -> String {
 /// What a server says that is in a stranger's hands.
 const KUBECTL: &str = r#"case "$*" in
   *"get pods"*|*pods*json*) echo '{"items":[{"kind":"Pod","metadata":{"name":"--evil=MARK","labels":{"app.kubernetes.io/instance":"shop-web"}},"spec":{"containers":[{"name":"--evil=MARK","image":"x"}]},"status":{"phase":"Running","containerStatuses":[{"name":"--evil=MARK","restartCount":9,"state":{"waiting":{"reason":"CrashLoopBackOff"}}}]}}]}';;
+  *"get deployments,"*) echo '{"items":[{"kind":"Deployment","metadata":{"name":"shop-web"},"spec":{"template":{"spec":{"containers":[{"name":"--evil=MARK","image":"127.0.0.1:1/team/shop:v1"}]}}}},{"kind":"Deployment","metadata":{"name":"--evil=MARK"}}]}';;
+  *"get ingresses"*) echo '{"items":[{"kind":"Ingress","metadata":{"name":"--evil=MARK"}}]}';;
+  *leases*) echo '{"metadata":{"name":"lain-shop","annotations":{"lain.dev/doing":"--evil=MARK"}},"spec":{"holderIdentity":"--evil=MARK"}}';;
   *"get secrets"*) echo '{"items":[{"metadata":{"name":"--evil=MARK"}}]}';;
   *"get secret "*helm*) ;;
   *"get secret"*) echo '{"kind":"Secret","type":"Opaque","metadata":{"name":"a","namespace":"b"},"data":{"--evil=MARK":"eA=="}}';;

@@ -12,7 +12,7 @@ use crate::support::App;
 const EVIL: &str = "\u{1b}]0;owned\u{7}\u{1b}]52;c;cm0gLXJmIH4=\u{1b}\\\u{1b}[2J\u{1b}[1A\u{9b}2J\u{202e}gnp.exe\u{2066}\u{8}";
 
 /// Runs a command with all three ends on a terminal, and returns the bytes that the terminal got.
-fn on_terminal(command: Command) -> String {
+pub fn on_terminal(command: Command) -> String {
     let python = which::which("python3").expect("this test needs python3 on PATH");
     let text = |text: &std::ffi::OsStr| text.to_str().expect("UTF-8").to_owned();
     let env: BTreeMap<String, String> = command.get_envs().filter_map(|(name, value)| Some((text(name), text(value?)))).collect();
@@ -33,7 +33,7 @@ fn lain(app: &App, args: &[&str]) -> Command {
 
 /// Nothing in `text` drives a terminal: of escape sequences only colours are there.
 #[track_caller]
-fn harmless(text: &str) {
+pub fn harmless(text: &str) {
     let bare = text.replace("\r\n", "\n");
     for (at, c) in bare.char_indices() {
         let colour = || {
