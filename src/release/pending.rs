@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::tools::helm::{MARGIN, Revision};
 use crate::tools::kubectl::Kubectl;
 use crate::tools::processes;
-use crate::tools::server::until_it_answers;
+use crate::tools::server::{failed_for_a_moment, until_it_answers};
 
 /// The helm value that tells one deploy from all others.
 pub(crate) const ID: &str = "deploy_id";
@@ -266,6 +266,9 @@ impl Left {
     pub(crate) fn advise(&self, error: Error) -> Error {
         match self {
             Self::Unknown => error.hint("lain status -s # when the server answers: the release may be half-way"),
+            Self::Untouched if failed_for_a_moment(&error) => {
+                error.or_hint("lain status -s # the release is as it was before: once this works, the same command again")
+            }
             Self::Untouched => error.or_hint("lain status -s # the release is as it was before"),
             Self::Ours { revision, status, way_back } => {
                 let stuck = is_under_way(status);

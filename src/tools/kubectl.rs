@@ -20,6 +20,9 @@ use crate::ui::Ui;
 const INSTALL: &str = "install kubectl, within one minor version of the cluster: https://kubernetes.io/docs/tasks/tools/";
 /// Bound of a single question to the API server.
 const QUESTION: Duration = Duration::from_secs(30);
+/// What is said of a question that takes longer, and what to type.
+const TOO_LONG: &str = "the API server takes too long, or asks to come back later";
+const READY: &str = "kubectl get --raw /readyz # is the API server well?";
 /// Most log streams kubectl follows at once.
 const MAX_STREAMS: &str = "20";
 /// The same when the user waits for the run to end.
@@ -121,9 +124,8 @@ impl<'a> Kubectl<'a> {
         if self.is_last_word {
             return self.call(words).arg("--request-timeout=5s").lookup().timeout(LAST_WORD).last_word();
         }
-        let hint = "kubectl get --raw /readyz # is the API server well?";
         let call = self.call(words).arg("--request-timeout=20s").lookup().timeout(QUESTION);
-        call.leaves("the API server takes too long, or asks to come back later", hint) // kubectl heeds Retry-After by itself, for minutes
+        call.leaves(TOO_LONG, READY) // kubectl heeds Retry-After by itself, for minutes
     }
 
     /// A change of the cluster (`delete`, `label`, `patch`): the server may have made it though it did not answer in time.
@@ -392,7 +394,8 @@ impl<'a> Kubectl<'a> {
     /// kubectl is missing or the server refuses.
     pub(crate) fn send(&self, verb: &[&'static str], object: &Json) -> Result<Captured> {
         if verb.iter().any(|word| word.starts_with("--dry-run")) {
-            let call = self.question(verb.iter().copied()).args(["-f", "-"]).stdin(object.to_string());
+            let call = self.call(verb.iter().copied()).args(["-f", "-"]).stdin(object.to_string());
+            let call = call.lookup().timeout(QUESTION).leaves(TOO_LONG, READY);
             let out = self.ask(&call)?;
             return if out.ok() { Ok(out) } else { Err(explain(&call, &out)) };
         }
@@ -504,14 +507,6 @@ impl<'a> Kubectl<'a> {
     pub(crate) fn top_pods(&self, selector: &str) -> Option<String> {
         let out = self.question(["top", "pod", "--no-headers"]).option("--selector", selector).capture().ok()?;
         out.ok().then(|| out.text())
-    }
-
-    /// `kubectl delete pod` of one; returns when it is gone.
-    ///
-    /// # Errors
-    /// kubectl is missing, the server refuses, or it takes too long.
-    pub(crate) fn delete_pod(&self, pod: &str, within: Duration) -> Result<()> {
-        self.make(&self.change(["delete", "pod"]).operand(pod).timeout(within))
     }
 
     /// `kubectl delete pod --wait=false`.

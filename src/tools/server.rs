@@ -51,6 +51,11 @@ pub(crate) fn may_pass(error: &Error) -> bool {
         && error.tool().is_none_or(|tool| !FINAL.iter().any(|words| tool.says(words)))
 }
 
+/// True where the server, or the way to it, failed, and the same may do in a moment.
+pub(crate) fn failed_for_a_moment(error: &Error) -> bool {
+    error.tool().is_some_and(|tool| PASSING.iter().any(|words| tool.says(words)))
+}
+
 /// True where the server knows this account and does not allow it (403).
 pub(crate) fn is_forbidden(error: &Error) -> bool {
     error.tool().is_some_and(|tool| tool.says("(Forbidden)") || tool.says("is forbidden: User "))
@@ -157,6 +162,7 @@ pub(crate) fn advise(error: Error, words: &str) -> Error {
     if says(&[
         "i/o timeout",
         "deadline exceeded",
+        "Client.Timeout exceeded",
         "TLS handshake timeout",
         "no route to host",
         "network is unreachable",

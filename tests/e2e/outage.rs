@@ -16,8 +16,8 @@ use crate::gate::{Fault, Gate, is_watch};
 use crate::support::{Place, Ran};
 
 const HELM: &str = "3.17.3";
-/// The longest that any run may take: the rollout's own time, a server that hangs, and what docs/faults.md promises of questions.
-const LONGEST: Duration = Duration::from_secs(150);
+/// The longest that any run may take: a restart waits five minutes for a pod, and looks on where it cannot see.
+const LONGEST: Duration = Duration::from_secs(350);
 const VALUES: &str = "\
 deployments:
   web:
