@@ -248,7 +248,7 @@ impl Started<'_> {
     /// Starts it; with `follow` its log is shown and its exit code is lain's.
     fn run(&self, object: &Json, follow: bool) -> Result<()> {
         let selector = self.selector();
-        let mut follower = rollout::follower(&self.session.ui, self.kubectl, &selector);
+        let mut follower = rollout::plain_follower(&self.session.ui, self.kubectl, &selector);
         follower.start_from_now()?;
         self.create(object)?;
         let outcome = self.follow(&mut follower, follow);
@@ -359,7 +359,7 @@ impl Started<'_> {
     fn by_hand(self, object: &Json, is_no_app: bool, wanted: &Wanted) -> Result<()> {
         let ui = &self.session.ui;
         let selector = self.selector();
-        let mut follower = rollout::follower(ui, self.kubectl, &selector);
+        let mut follower = rollout::plain_follower(ui, self.kubectl, &selector);
         follower.start_from_now()?;
         let removal = Removal(&self);
         if let Err(error) = self.create(object) {
