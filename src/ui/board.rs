@@ -310,9 +310,9 @@ mod tests {
         assert_eq!(
             sheet.lines(1, 60, 24),
             [
-                "⠙ shop-web          1/2     7 s  pulling image or mounting …",
-                "! shop-db           0/1     7 s  ImagePullBackOff: registry…",
-                "✓ job/shop-migrate          7 s  迁移完成: 一共改动了三千四…",
+                "⠙ shop-web          1/2     7 s  pulling image or mountin…",
+                "! shop-db           0/1     7 s  ImagePullBackOff: regist…",
+                "✓ job/shop-migrate          7 s  迁移完成: 一共改动了三千…",
             ]
         );
         for width in 1..200 {
