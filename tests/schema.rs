@@ -47,6 +47,14 @@ fn examples() -> Vec<PathBuf> {
 }
 
 #[test]
+fn results_have_one_too() {
+    for of in ["deploy", "diff"] {
+        let (schema, validator) = schema(of);
+        assert!(schema["properties"]["version"].is_object() && !validator.is_valid(&serde_json::json!({"version": 1})), "{schema:#}");
+    }
+}
+
+#[test]
 fn every_example_fits() {
     let (_, validator) = schema("values");
     for path in examples() {

@@ -272,7 +272,7 @@ fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> Typed) -> E
 fn ui_of(env: &Env, color: Color, verbosity: Verbosity, format: Format) -> Ui {
     let no_color = env.get("NO_COLOR").is_some();
     let force_color = env.get("CLICOLOR_FORCE").is_some_and(|value| value != "0");
-    Ui::new(color, no_color, force_color, env.ci_name(), verbosity, format)
+    Ui::new(color, no_color, force_color, env.ci_name(), verbosity, format).dumb(env.get("TERM") == Some("dumb"))
 }
 
 /// Help and version go to stdout; what cannot be read is told, with exit code 2. Its words may be anybody's: a branch, a tag, a variable of a pipeline.

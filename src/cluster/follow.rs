@@ -116,7 +116,9 @@ impl<'a> Follower<'a> {
             self.before = Some(Before { templates: None });
             return Ok(());
         };
-        let news = news(&view).filter(|event| !matches!(event, Event::Trouble(_)));
+        // That a rollout is over though pods are old is to be known of this change too.
+        let is_known = |event: &Event| !matches!(event, Event::Trouble(_) | Event::Workload(Progress { note: Some(_), .. }));
+        let news = news(&view).filter(is_known);
         self.told.extend(news.map(|event| (about(&event), state(&event))));
         self.before = Some(Before { templates: Some(view.templates) });
         Ok(())
@@ -212,6 +214,15 @@ impl<'a> Follower<'a> {
         Ok(found.filter(|trouble| trouble.class != Class::Job && self.is_new(trouble.template.as_ref())))
     }
 
+    /// A Job of the change that failed, if there is one.
+    ///
+    /// # Errors
+    /// The server refuses the question.
+    pub(crate) fn failed_job(&mut self) -> Result<Option<Trouble>> {
+        let found = self.step()?.and_then(|(_, trouble)| trouble);
+        Ok(found.filter(|trouble| trouble.class == Class::Job))
+    }
+
     /// The end of the log that tells more about a trouble.
     pub(crate) fn end_of_log(&self, trouble: &Trouble) -> Option<String> {
         self.looks.end_of_log(trouble.log.as_ref()?)
@@ -300,7 +311,8 @@ fn state(event: &Event) -> String {
             let words = if workload.is_done { "done" } else { workload.doing.unwrap_or_default() };
             format!("{}/{} {}", workload.ready, workload.wanted, workload.note.unwrap_or(words))
         }
-        Event::Job(job) => job.state.to_owned(),
+        // That it begins to log is news for who reads that.
+        Event::Job(job) => job.log.as_ref().map_or_else(|| job.state.to_owned(), |at| format!("{} {}", job.state, at.pod)),
         Event::Trouble(trouble) => match trouble.class {
             Class::Pull => "an image that does not come".to_owned(), // ErrImagePull and ImagePullBackOff take turns
             _ => trouble.reason.clone(),
@@ -365,7 +377,7 @@ mod tests {
     }
 
     fn job(state: &'static str) -> JobStanding {
-        JobStanding { name: "j".into(), state, is_hook: false, id: Some("job/j@1".into()) }
+        JobStanding { name: "j".into(), state, is_hook: false, id: Some("job/j@1".into()), log: None }
     }
 
     fn trouble(reason: &str, seconds: u64) -> Trouble {
@@ -418,6 +430,22 @@ mod tests {
         follower.step().expect("a look");
         drop(follower);
         assert_eq!(told.take(), ["pod/p"]);
+    }
+
+    #[test]
+    fn a_note_is_told_of_each_change() {
+        let (clock, told) = (Still::new(), RefCell::new(vec![]));
+        let paused = || {
+            let mut view = view(2, &[]);
+            view.workloads[0].note = Some("paused");
+            Ok(view)
+        };
+        let mut follower = Follower::new(Script::new(vec![paused()]), &clock, |event: &Event| told.borrow_mut().push(about(event).1));
+        follower.start_from_now().expect("a look");
+        follower.step().expect("a look");
+        follower.step().expect("a look");
+        drop(follower);
+        assert_eq!(told.take(), ["deployment/a"]);
     }
 
     #[test]

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::objects::{Event, Job, Object, Pod, Workload, holding};
+use super::objects::{ContainerStatus, Event, Job, Object, Pod, Workload, holding};
 use super::templates::{self, Templates, id_of_job, is_seen};
-use super::trouble::{self, Trouble, Warnings};
+use super::trouble::{self, LogAt, Trouble, Warnings};
 
+/// What a new pod does whose containers run: its readiness probe has not passed.
+pub(crate) const STARTED: &str = "started, not ready yet";
 /// So many warnings are told.
 const WARNINGS: usize = 6;
 
@@ -44,6 +46,8 @@ pub(crate) struct JobStanding {
     pub is_hook: bool,
     /// Tells it from one of the same name before; none for those that a Cron Job makes.
     pub id: Option<String>,
+    /// Where its newest pod logs, once its own container has begun.
+    pub log: Option<LogAt>,
 }
 
 /// One look at a release.
@@ -175,7 +179,7 @@ fn doing(pod: &Pod) -> Option<&'static str> {
         "Pending" if !pod.is("PodScheduled") => Some("no node yet"),
         "Pending" if waits("PodInitializing") => Some("its init containers run"),
         "Pending" if waits("ContainerCreating") => Some("pulling image or mounting volumes"),
-        "Running" if pod.status.container_statuses.iter().all(|status| status.state.waiting.is_none()) => Some("started, not ready yet"),
+        "Running" if pod.status.container_statuses.iter().all(|status| status.state.waiting.is_none()) => Some(STARTED),
         _ => None,
     }
 }
@@ -301,7 +305,13 @@ fn job_standing(job: &Job, newest: Option<&Pod>, own: &[&str]) -> (JobStanding, 
         _ => "running",
     };
     let found = id.clone().filter(|_| failed).map(|id| trouble::of_failed_job(name, job, newest, own, id));
-    (JobStanding { name: name.clone(), state, is_hook: job.metadata.annotation("helm.sh/hook").is_some(), id }, found)
+    let log = newest.and_then(|pod| {
+        let begun = |status: &&ContainerStatus| status.state.waiting.is_none();
+        let is_own = |status: &&ContainerStatus| own.is_empty() || own.contains(&&*status.name);
+        let status = pod.status.container_statuses.iter().find(|status| is_own(status) && begun(status))?;
+        Some(LogAt { pod: pod.metadata.name.clone(), container: status.name.clone(), is_previous: false })
+    });
+    (JobStanding { name: name.clone(), state, is_hook: job.metadata.annotation("helm.sh/hook").is_some(), id, log }, found)
 }
 
 /// How one pod stands, for people.

@@ -73,6 +73,9 @@ pub(crate) trait Looks {
 /// Between two questions for warnings, which are all of the namespace's.
 const WARNINGS: Duration = Duration::from_secs(4);
 
+/// Where that question takes long: not longer between two of them than this, since nothing else tells why a pod does not start.
+const SELDOM: Duration = Duration::from_secs(12);
+
 /// However well watches tell, all is asked for anew after so long: one of them may be silent for ever.
 const ANEW: Duration = Duration::from_secs(15);
 /// What comes so soon after one change is told together with it.
@@ -197,7 +200,7 @@ impl Looks for Selected<'_> {
             Err(error) => warnings.may_not = is_forbidden(&error),
         }
         // A namespace with very many is asked less often.
-        warnings.next = Instant::now() + WARNINGS.max(asked.elapsed() * 10);
+        warnings.next = Instant::now() + WARNINGS.max((asked.elapsed() * 10).min(SELDOM));
         let mut view = judge(&objects, &warnings.events);
         if warnings.may_not {
             view.warnings.push("not to be seen: this account may not list events (403)".to_owned());

@@ -4,12 +4,13 @@ use clap::{Args, ValueEnum};
 
 use super::Command;
 use crate::error::Result;
+use crate::model::changes::Diff;
 use crate::model::schema;
 use crate::release::deployed::DeployAnswer;
 use crate::session::Session;
 use crate::ui::Format;
 
-/// Print the JSON Schema of values files, for editors, or of a deploy's result
+/// Print the JSON Schema of values files, for editors, or of the result of a deploy or a diff
 #[derive(Args, Debug)]
 #[command(after_help = "  lain schema > ~/.config/lain/values.schema.json\n  lain schema cluster | jq '.properties | keys'\n\n\
                               Draft 2020-12. `lain init` puts it beside the values it writes, with the line that tells editors of it.")]
@@ -29,17 +30,19 @@ enum Of {
     Cluster,
     /// What `lain deploy -o json` prints
     Deploy,
+    /// What `lain diff -o json` prints
+    Diff,
 }
 
 impl Command for Schema {
     const FORMATS: &'static [Format] = &[Format::Text, Format::Json];
 
     fn run(self, session: &Session) -> Result<()> {
-        let deploy = schema::of::<DeployAnswer>("what lain deploy -o json prints");
-        session.ui.result_json(match self.of {
-            Of::Values => schema::values(),
-            Of::Cluster => schema::cluster(),
-            Of::Deploy => &deploy,
-        })
+        match self.of {
+            Of::Values => session.ui.result_json(schema::values()),
+            Of::Cluster => session.ui.result_json(schema::cluster()),
+            Of::Deploy => session.ui.result_json(&schema::of::<DeployAnswer>("what lain deploy -o json prints")),
+            Of::Diff => session.ui.result_json(&schema::of::<Diff>("what lain diff -o json prints")),
+        }
     }
 }

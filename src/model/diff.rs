@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
@@ -20,7 +21,7 @@ const OURS: [&str; 8] = ["env", "envFrom", "containers", "initContainers", "comm
 const OUR_MAPS: [&str; 3] = ["data", "binaryData", "stringData"];
 
 /// How a field differs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Difference {
     /// What is to be is not what was recorded.
@@ -32,7 +33,7 @@ pub(crate) enum Difference {
 }
 
 /// A field that differs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Field {
     /// `spec.template.spec.containers[web].image`
     pub path: String,

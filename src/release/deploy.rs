@@ -299,9 +299,12 @@ struct Ready {
 /// How helm ended.
 struct Upgraded {
     out: Captured,
-    /// Why it was stopped, with the end of the log.
-    stuck: Option<(Trouble, Option<String>)>,
+    /// Why it was stopped.
+    stuck: Option<Cause>,
 }
+
+/// What cannot end well, with the end of its log.
+type Cause = (Trouble, Option<String>);
 
 impl Running {
     /// By the values that the release has; none where they name no tag.
@@ -536,7 +539,7 @@ impl<'s> Run<'s> {
         let Handle { session, name: release, kubectl, .. } = &self.handle;
         let selector = self.handle.selector(self.app);
         let story = self.story;
-        let mut follower = rollout::follower_with(&session.ui, kubectl, &selector, |event, line| story.saw(event, line));
+        let mut follower = rollout::follower_of_change(&session.ui, kubectl, &selector, |event, line| story.saw(event, line));
         follower.start_from_now()?;
         {
             let _phase = story.phase("upgrade");
@@ -547,18 +550,7 @@ impl<'s> Run<'s> {
             self.warn_of_skew()?;
             session.ui.detail(&String::from_utf8_lossy(&out.stdout));
             if !out.ok() {
-                if let Some((trouble, Some(log))) = &stuck {
-                    story.log(format!("{}/{}", trouble.kind, trouble.name), log);
-                }
-                // helm's own words would be about the signal that ended it.
-                return Err(match stuck {
-                    Some((trouble, log)) if self.goes_back()? => rollout::gone(&session.ui, &trouble, log),
-                    Some((trouble, log)) => rollout::stuck(&session.ui, &trouble, log),
-                    None => {
-                        show_failed_jobs(session, kubectl, &selector, story);
-                        call.failure(out.code, &out.stderr)
-                    }
-                });
+                return Err(self.why_failed(&call, &out, stuck, &mut follower)?);
             }
             session.ui.raw(out.stderr.as_bytes());
             story.knows(|facts| facts.revision = Some(ready.newest + 1));
@@ -578,6 +570,26 @@ impl<'s> Run<'s> {
             }
         }
         Ok(())
+    }
+
+    /// Why helm failed, by who knows most: what it was stopped for, a Job that failed, helm.
+    fn why_failed(&self, call: &Call<'_>, out: &Captured, stuck: Option<Cause>, follower: &mut Follower<'_>) -> Result<Error> {
+        let ui = &self.session.ui;
+        ui.settle();
+        let mut failed_job = || {
+            interrupt::check().ok()?;
+            let trouble = follower.failed_job().ok().flatten()?;
+            let log = follower.end_of_log(&trouble);
+            Some((trouble, log))
+        };
+        let Some((trouble, log)) = stuck.or_else(&mut failed_job) else {
+            show_failed_jobs(self.session, &self.handle.kubectl, &self.handle.selector(self.app), self.story);
+            return Ok(call.failure(out.code, &out.stderr));
+        };
+        if let Some(log) = &log {
+            self.story.log(format!("{}/{}", trouble.kind, trouble.name), log);
+        }
+        Ok(if self.goes_back()? { rollout::gone(ui, &trouble, log) } else { rollout::stuck(ui, &trouble, log) })
     }
 
     /// kubectl works within one minor version of the server; more is said, not refused.

@@ -15,6 +15,7 @@ pub(crate) mod handle;
 pub(crate) mod history;
 mod image;
 pub(crate) mod job;
+mod job_logs;
 mod job_spec;
 pub(crate) mod lease;
 pub(crate) mod links;

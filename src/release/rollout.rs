@@ -1,36 +1,120 @@
 //! What is said of a rollout while it is followed, and of its end.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::deadline;
+use super::job_logs::JobLogs;
 use crate::cluster::clock::Wall;
 use crate::cluster::follow::{End, Event, Follower};
-use crate::cluster::judge::{Progress, View};
+use crate::cluster::judge::{self, Progress, View};
 use crate::cluster::look::Selected;
 use crate::cluster::trouble::{Class, Trouble};
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::tools::kubectl::Kubectl;
-use crate::ui::{Ui, printable};
+use crate::ui::{Board, Row, Stand, Ui, printable};
 
-/// Follows what `selector` selects, a line for whatever changes.
+/// Follows what `selector` selects, and tells whatever changes.
 pub(crate) fn follower<'a>(ui: &'a Ui, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Follower<'a> {
-    follower_with(ui, kubectl, selector, |_, _| ())
+    let mut teller = Teller::new(ui, ui.board(), JobLogs::new(ui, kubectl, false));
+    Follower::new(Selected::new(kubectl, selector), &Wall, move |event| drop(teller.tell(event)))
 }
 
-/// The same; each thing seen, and its line, goes to `also` as well.
-pub(crate) fn follower_with<'a>(
+/// The same of what somebody looks at in another way meanwhile: a line for whatever changes, nothing in place.
+pub(crate) fn plain_follower<'a>(ui: &'a Ui, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Follower<'a> {
+    let begun = Instant::now();
+    let mut told: BTreeMap<String, &'static str> = BTreeMap::new();
+    Follower::new(Selected::new(kubectl, selector), &Wall, move |event| match event {
+        Event::Job(job) if told.insert(job.name.clone(), job.state) == Some(job.state) => {}
+        event => ui.say(&line(event, begun.elapsed())),
+    })
+}
+
+/// Follows a change: also the logs of Jobs that are over at once; each thing seen, and its line, goes to `also` as well.
+pub(crate) fn follower_of_change<'a>(
     ui: &'a Ui,
     kubectl: &'a Kubectl<'a>,
     selector: &'a str,
     mut also: impl FnMut(&Event, &str) + 'a,
 ) -> Follower<'a> {
-    let begun = Instant::now();
+    let mut teller = Teller::new(ui, ui.board(), JobLogs::new(ui, kubectl, true));
     Follower::new(Selected::new(kubectl, selector), &Wall, move |event| {
-        let line = line(event, begun.elapsed());
-        ui.say(&line);
-        also(event, &line);
+        if let Some(line) = teller.tell(event) {
+            also(event, &line);
+        }
     })
+}
+
+/// Tells what is seen: in place where there is a board, in lines elsewhere.
+struct Teller<'a> {
+    ui: &'a Ui,
+    board: Board<'a>,
+    logs: JobLogs<'a>,
+    begun: Instant,
+}
+
+impl<'a> Teller<'a> {
+    fn new(ui: &'a Ui, board: Board<'a>, logs: JobLogs<'a>) -> Self {
+        Self { ui, board, logs, begun: Instant::now() }
+    }
+
+    /// Returns the line of what was seen; none where nothing is new for people.
+    fn tell(&mut self, event: &Event) -> Option<String> {
+        if let Event::Job(job) = event
+            && !self.logs.is_news(job)
+        {
+            self.logs.hear(job, &self.board);
+            return None;
+        }
+        let line = line(event, self.begun.elapsed());
+        if !draw(&self.board, event) {
+            self.ui.say(&line);
+        }
+        if let Event::Job(job) = event {
+            self.logs.hear(job, &self.board);
+        }
+        Some(line)
+    }
+}
+
+impl Drop for Teller<'_> {
+    fn drop(&mut self) {
+        self.ui.settle();
+        self.logs.show_lost();
+    }
+}
+
+/// Puts what is seen on the board; false where it has no place there.
+fn draw(board: &Board<'_>, event: &Event) -> bool {
+    match event {
+        _ if !board.is_drawn() => return false,
+        Event::Workload(Progress { name, ready, wanted, is_done, note, doing, .. }) => {
+            let words = note.or(*doing).unwrap_or_default().to_owned();
+            let words = if *wanted == 0 { "no pods wanted".to_owned() } else { words };
+            let stand = if *is_done { Stand::Good } else { Stand::Moves };
+            board.set(Row { name: name.clone(), count: Some((*ready, *wanted)), stand, words });
+        }
+        Event::Job(job) => {
+            let stand = match job.state {
+                "done" => Stand::Good,
+                "failed" => Stand::Bad,
+                _ => Stand::Moves,
+            };
+            board.set(Row { name: format!("job/{}", job.name), count: None, stand, words: job.state.to_owned() });
+        }
+        Event::Trouble(trouble) => {
+            let of_template = trouble.template.as_ref().and_then(|template| template.split('@').next()).map(str::to_owned);
+            let name = of_template.unwrap_or_else(|| format!("{}/{}", trouble.kind, trouble.name));
+            if !board.has(&name) {
+                return false;
+            }
+            let more = if trouble.message.is_empty() { String::new() } else { format!(": {}", trouble.message) };
+            board.suffers(&name, &format!("{}{more}", trouble.reason));
+        }
+        Event::Blind(_) | Event::Sees => return false,
+    }
+    true
 }
 
 /// Follows until everything is ready, something cannot become ready, or time is up: `most`, or the pipeline's job ends. Returns what there was at the end.
@@ -54,6 +138,7 @@ pub(crate) fn until_ready(session: &Session, follower: &mut Follower<'_>, most: 
 /// # Errors
 /// Something cannot become ready (the pod's own words and the end of its log are shown), or it takes too long.
 pub(crate) fn verdict(ui: &Ui, end: End, timeout: Duration) -> Result<View> {
+    ui.settle();
     match end {
         End::Ready(view) => Ok(view),
         End::Stuck { trouble, log, warnings } => {
@@ -62,8 +147,17 @@ pub(crate) fn verdict(ui: &Ui, end: End, timeout: Duration) -> Result<View> {
         }
         End::Late { waiting, warnings } => {
             show_warnings(ui, &warnings);
-            let waiting: Vec<String> = waiting.iter().map(|it| format!("{} {}/{}", it.name, it.ready, it.wanted)).collect();
-            Err(Error::failed(format!("not ready after {} s: {}", timeout.as_secs(), waiting.join(", "))).hint("lain status -s"))
+            let started = waiting
+                .iter()
+                .find(|it| it.doing == Some(judge::STARTED))
+                .map(|it| format!("kubectl logs {} # why it is not ready", it.name));
+            let stand = |it: &Progress| {
+                let doing = it.doing.map_or_else(String::new, |doing| format!(", {doing}"));
+                format!("{} {}/{}{doing}", it.name, it.ready, it.wanted)
+            };
+            let waiting: Vec<String> = waiting.iter().map(stand).collect();
+            let error = Error::failed(format!("not ready after {} s: {}", timeout.as_secs(), waiting.join("; ")));
+            Err(started.into_iter().fold(error, Error::hint).hint("lain status -s"))
         }
     }
 }
@@ -72,7 +166,7 @@ pub(crate) fn verdict(ui: &Ui, end: End, timeout: Duration) -> Result<View> {
 fn show_warnings(ui: &Ui, warnings: &[String]) {
     if !warnings.is_empty() {
         ui.say("the newest warnings of the cluster:");
-        warnings.iter().for_each(|warning| ui.say(&format!("  {}", printable(warning))));
+        warnings.iter().for_each(|warning| ui.say(&format!("  {}", printable(warning.trim_end()))));
     }
 }
 
@@ -101,6 +195,7 @@ pub(crate) fn stuck(ui: &Ui, trouble: &Trouble, log: Option<String>) -> Error {
 
 /// The same of something that is gone by now: what to type is of no use where it names it.
 pub(crate) fn gone(ui: &Ui, trouble: &Trouble, log: Option<String>) -> Error {
+    ui.settle();
     if let (Some(log), Some(at)) = (log, &trouble.log) {
         let of = if trouble.kind == "job" { format!("job {}", trouble.name) } else { at.pod.clone() };
         ui.say(&format!("the end of the log of {of}:"));
@@ -161,7 +256,7 @@ mod tests {
         assert_eq!(line(&Event::Workload(done)), "deployment/a: 2/2 ready");
         let paused = Progress { note: Some("paused"), ..progress };
         assert_eq!(line(&Event::Workload(paused)), "deployment/a: 1/2 ready (paused)");
-        let job = JobStanding { name: "j".into(), state: "done", is_hook: false, id: None };
+        let job = JobStanding { name: "j".into(), state: "done", is_hook: false, id: None, log: None };
         assert_eq!(line(&Event::Job(job)), "job/j: done");
         let trouble = |kind: &'static str, class: Class, reason: &str, message: &str| Trouble {
             kind,

@@ -1,8 +1,8 @@
-//! Another image for single processes: `kubectl set image`, nothing else of the release changes.
+//! Another image for single processes, and `IMAGE_TAG` where the chart has set it by the old one: nothing else of the release changes.
 
 use std::time::Duration;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::announce::{self, DeployMessage};
 use super::deadline;
@@ -19,6 +19,9 @@ use crate::model::name::nearest;
 use crate::session::Session;
 use crate::tools::helm::USUAL;
 use crate::ui::printable;
+
+/// The variable that the chart tells a container its tag by.
+const IMAGE_TAG: &str = "IMAGE_TAG";
 
 /// What is to be updated, and how.
 #[derive(Clone, Debug)]
@@ -39,6 +42,8 @@ struct Goal {
     images: Vec<(String, String)>,
     /// The tag before.
     before: Option<String>,
+    /// The change, where a container is told its tag too: `kubectl set image` alone would leave that as it was, and a second change would start all pods twice.
+    patch: Option<Json>,
 }
 
 /// Gives the processes another image.
@@ -92,7 +97,10 @@ fn update_locked(handle: &Handle<'_>, wanted: &Wanted, kinds: &[ProcKind]) -> Re
             ui.say(&format!("{} runs that image already", goal.object));
             continue;
         }
-        handle.kubectl.set_image(&goal.object, goal.images.clone())?;
+        match &goal.patch {
+            Some(patch) => handle.kubectl.patch(&goal.object, patch)?,
+            None => handle.kubectl.set_image(&goal.object, goal.images.clone())?,
+        }
         changed = true;
         for (container, image) in &goal.images {
             ui.say(&printable(&format!("{}: {container} runs {image} from now on", goal.object)));
@@ -153,10 +161,13 @@ fn goal(session: &Session, object: &Json, name: &str, pushed: &str, tag: &str) -
         let last = pushed.rsplit('/').next().unwrap_or(pushed);
         repository_in(inner, last)
     });
-    let pod =
-        object.pointer("/spec/jobTemplate/spec/template/spec").or_else(|| object.pointer("/spec/template/spec")).unwrap_or(&Json::Null);
-    let mut goal = Goal { object: name.to_owned(), images: vec![], before: None };
-    for container in ["initContainers", "containers"].iter().flat_map(|key| pod[*key].as_array().into_iter().flatten()) {
+    let scheduled = object.pointer("/spec/jobTemplate/spec/template/spec");
+    let pod = scheduled.or_else(|| object.pointer("/spec/template/spec")).unwrap_or(&Json::Null);
+    let mut goal = Goal { object: name.to_owned(), images: vec![], before: None, patch: None };
+    let (mut changes, mut is_told) = (json!({}), false);
+    for (key, container) in
+        ["initContainers", "containers"].into_iter().flat_map(|key| pod[key].as_array().into_iter().flatten().map(move |it| (key, it)))
+    {
         let (Some(called), Some(image)) = (container["name"].as_str(), container["image"].as_str()) else { continue };
         let Ok(image) = ImageReference::parse(image) else { continue };
         if image.name() == pushed || inner.as_ref().is_some_and(|inner| image.name() == *inner) {
@@ -164,7 +175,18 @@ fn goal(session: &Session, object: &Json, name: &str, pushed: &str, tag: &str) -
             if goal.before.is_none() || image.tag.as_deref() != Some(tag) {
                 goal.before = Some(image.tag.clone().or_else(|| image.digest.clone()).unwrap_or_default());
             }
+            let mut change = json!({"name": called});
+            let tells =
+                |it: &Json| it["name"] == IMAGE_TAG && it["value"].as_str().is_some_and(|value| image.tag.as_deref() == Some(value));
+            if container["env"].as_array().into_iter().flatten().any(tells) {
+                is_told = true;
+                change["env"] = json!([{"name": IMAGE_TAG, "value": tag}]);
+            }
             let new = ImageReference { tag: Some(tag.to_owned()), digest: None, ..image };
+            change["image"] = new.to_string().into();
+            if let Some(list) = changes.as_object_mut().and_then(|all| all.entry(key).or_insert(json!([])).as_array_mut()) {
+                list.push(change);
+            }
             goal.images.push((called.to_owned(), new.to_string()));
         }
     }
@@ -174,5 +196,7 @@ fn goal(session: &Session, object: &Json, name: &str, pushed: &str, tag: &str) -
             .hint("lain version # what runs")
             .hint("lain deploy # after a change of `image` in chart/values.yaml"));
     }
+    let template = json!({"spec": {"template": {"spec": changes}}});
+    goal.patch = is_told.then(|| if scheduled.is_some() { json!({"spec": {"jobTemplate": template}}) } else { template });
     Ok(goal)
 }

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use super::bounds::Stop;
 use super::bounds::{self, Bounds, Ended, Tap};
+use super::condensed::condensed;
 use super::last_words::last_words;
 use super::private;
 use super::quote::quoted;
@@ -486,7 +487,7 @@ impl<'a> Call<'a> {
 
     fn failed(&self, code: i32, output: &str, shown: &str) -> Error {
         let how = if code > 128 { format!("was ended by signal {}", code - 128) } else { format!("failed with exit code {code}") };
-        let (what, reason) = (format!("`{}` {how}", self.name()), last_words(shown, 12));
+        let (what, reason) = (format!("`{}` {how}", self.name()), condensed(&last_words(shown, 12)));
         let error = if reason.is_empty() { Error::failed(what) } else { Error::failed(reason).context(what) };
         error.caused_by(ToolFailure { program: self.program.clone(), code, stderr: output.to_owned() })
     }

@@ -76,4 +76,12 @@ impl<'a> Kubectl<'a> {
         let pairs = images.into_iter().map(|(container, image)| format!("{container}={image}"));
         self.make(&self.change(["set", "image"]).operand(object).operands(pairs))
     }
+
+    /// `kubectl patch`, as the kind of the object merges: lists by the names in them.
+    ///
+    /// # Errors
+    /// As [`Kubectl::set_image`].
+    pub(crate) fn patch(&self, object: &str, patch: &Json) -> Result<()> {
+        self.change(["patch"]).operand(object).option("--patch", patch.to_string()).run()
+    }
 }

@@ -503,6 +503,11 @@ impl<'a> Kubectl<'a> {
         (out.ok() && !out.stdout.is_empty()).then(|| out.text())
     }
 
+    /// Hears the log of a container from its beginning on, line by line, as long as it comes; none at its end. False where there is no connection.
+    pub(crate) fn hear_log(&self, pod: &str, container: &str, tell: impl FnMut(Option<&[u8]>) -> bool + Send + 'static) -> bool {
+        self.way.as_ref().is_some_and(|way| way.hear_log(pod, container, tell))
+    }
+
     /// `kubectl top pod`, as it prints it; none when the cluster has no metrics.
     pub(crate) fn top_pods(&self, selector: &str) -> Option<String> {
         let out = self.question(["top", "pod", "--no-headers"]).option("--selector", selector).capture().ok()?;

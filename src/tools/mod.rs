@@ -3,6 +3,7 @@
 mod bounds;
 pub(crate) mod call;
 pub(crate) mod changes;
+mod condensed;
 pub(crate) mod decrypt;
 pub(crate) mod docker;
 mod docker_faults;

@@ -181,6 +181,15 @@ impl<'a> Way<'a> {
         self.line.follow(&path, &|| self.start(), Box::new(hear))
     }
 
+    /// Hears a container's log, line by line. False where there is no connection.
+    pub(super) fn hear_log(&self, pod: &str, container: &str, tell: impl FnMut(Option<&[u8]>) -> bool + Send + 'static) -> bool {
+        let Some((namespace, base)) = self.namespace().zip(self.target.base.as_ref()).filter(|_| kinds::is_part(pod)) else { return false };
+        let query = kinds::query(&[("container", container), ("follow", "true")]);
+        let path = format!("{base}/api/v1/namespaces/{namespace}/pods/{pod}/log{query}");
+        self.call("get", &path).stand_in();
+        self.line.follow(&path, &|| self.start(), Box::new(tell))
+    }
+
     /// One object, `null` where there is none of that name; none where kubectl is to be asked.
     ///
     /// # Errors

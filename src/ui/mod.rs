@@ -4,11 +4,13 @@
 //! Callers name what a line is (a command, a warning, a step); colours are decided here alone.
 
 mod answer;
+mod board;
 mod hidden;
 mod label;
 mod progress;
 mod relay;
 mod safe;
+mod screen;
 mod section;
 mod show_error;
 mod table;
@@ -17,7 +19,7 @@ mod target_flags;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use console::StyledObject;
 use indicatif::MultiProgress;
@@ -26,6 +28,7 @@ use crate::error::{Error, Kind, Result};
 use hidden::Hidden;
 
 pub use answer::{Answer, TEXT};
+pub(crate) use board::{Board, Row, Stand};
 pub use label::Label;
 pub use progress::Progress;
 pub use relay::{Relay, Shown};
@@ -120,13 +123,17 @@ pub struct Ui {
     verbosity: Verbosity,
     color: bool,
     format: Format,
-    hidden: Mutex<Hidden>,
+    hidden: Arc<Mutex<Hidden>>,
     /// Variables of the environment that children do not get.
     withheld: Mutex<BTreeSet<String>>,
     /// Children know secrets: what they print goes through lain.
     children_know: AtomicBool,
+    /// The terminal moves its cursor when it is told to.
+    can_draw: bool,
     /// Spinners that are drawn now; what is printed goes above them.
     spinners: OnceLock<MultiProgress>,
+    /// The board that is drawn now.
+    board: Mutex<Option<board::Drawn>>,
     /// Where pasted hints go.
     flags: Mutex<TargetFlags>,
     /// Fails when a question is not to be waited for any more.
@@ -158,10 +165,12 @@ impl Ui {
             verbosity,
             color,
             format,
-            hidden: Mutex::default(),
+            hidden: Arc::default(),
             withheld: Mutex::default(),
             children_know: AtomicBool::new(false),
+            can_draw: true,
             spinners: OnceLock::new(),
+            board: Mutex::default(),
             flags: Mutex::default(),
             stop: None,
         }
@@ -172,6 +181,22 @@ impl Ui {
     pub fn stopped_by(mut self, stop: fn() -> Result<()>) -> Self {
         self.stop = Some(stop);
         self
+    }
+
+    /// `TERM=dumb`: nothing is drawn in place.
+    #[must_use]
+    pub fn dumb(mut self, is_dumb: bool) -> Self {
+        self.can_draw = !is_dumb;
+        self
+    }
+
+    /// True when spinners and boards are drawn.
+    fn draws(&self) -> bool {
+        self.surface == Surface::Terminal && self.can_draw && self.verbosity > Verbosity::Silent
+    }
+
+    fn spinners(&self) -> &MultiProgress {
+        self.spinners.get_or_init(|| MultiProgress::with_draw_target(screen::target()))
     }
 
     /// Where the words go.
@@ -273,6 +298,11 @@ impl Ui {
     /// A hint with the flags that make it go to the same cluster when it is pasted.
     pub(crate) fn aimed(&self, hint: &str) -> String {
         self.flags.lock().unwrap_or_else(PoisonError::into_inner).at(hint)
+    }
+
+    /// True for those who asked for more words.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbosity >= Verbosity::Verbose
     }
 
     /// For those who asked for more words.
@@ -412,6 +442,16 @@ impl Ui {
     /// For several things at once.
     pub fn progress(&self) -> Progress<'_> {
         Progress::new(self)
+    }
+
+    /// For what goes on side by side and is seen again and again, a row each in place.
+    pub(crate) fn board(&self) -> Board<'_> {
+        Board::new(self)
+    }
+
+    /// What is drawn in place comes to its end, and stays as lines: what is said from now on stands below it.
+    pub(crate) fn settle(&self) {
+        board::settle(self, None);
     }
 
     /// Copies what a child printed to stderr: without secrets, and of its escape sequences only the colours.

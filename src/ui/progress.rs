@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{Surface, Ui, Verbosity};
+use super::Ui;
 
 /// The spinners of things that go on side by side.
 #[derive(Debug)]
@@ -22,15 +22,14 @@ pub struct Line<'a> {
 
 impl<'a> Progress<'a> {
     pub(super) fn new(ui: &'a Ui) -> Self {
-        let draws = ui.surface == Surface::Terminal && ui.verbosity > Verbosity::Silent;
-        Self { ui, spinners: draws.then(|| ui.spinners.get_or_init(MultiProgress::new)) }
+        Self { ui, spinners: ui.draws().then(|| ui.spinners()) }
     }
 
     /// One more thing that has begun.
     pub fn add(&self, text: &str) -> Line<'a> {
         let spinner = self.spinners.map(|spinners| {
             let spinner = spinners.add(ProgressBar::new_spinner().with_message(self.ui.clean(text)));
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}") {
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
                 spinner.set_style(style);
             }
             spinner.enable_steady_tick(Duration::from_millis(120));

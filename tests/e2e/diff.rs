@@ -1,5 +1,6 @@
 //! `lain diff`: what a deploy would change, told apart from what somebody changed in the cluster.
 
+use jsonschema::draft202012;
 use serde_json::Value as Json;
 
 use crate::support::Place;
@@ -60,15 +61,66 @@ metadata: {name: {{ .Release.Name }}-widget}
 {{- end }}
 "#;
 
+/// A custom resource of the user's, whose definition writes defaults into it.
+const CUSTOM: &str = r"{{- if .Values.group }}
+apiVersion: {{ .Values.group }}/v1
+kind: Gadget
+metadata: {name: {{ .Release.Name }}-gadget}
+spec: {size: {{ .Values.size }}, parts: [{name: a}, {name: b}]}
+{{- end }}
+";
+
+/// A definition in the cluster, as long as the test goes on: it is in no namespace.
+struct Definition<'a> {
+    place: &'a Place,
+    name: String,
+}
+
+impl<'a> Definition<'a> {
+    fn create(place: &'a Place, group: &str) -> Self {
+        let parts = r#"{"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}, "mode": {"type": "string", "default": "slow"}}}}"#;
+        let spec = format!(
+            r#"{{"type": "object", "properties": {{"size": {{"type": "integer"}}, "color": {{"type": "string", "default": "red"}}, "parts": {parts}}}}}"#
+        );
+        let name = format!("gadgets.{group}");
+        let text = format!(
+            r#"{{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {{"name": "{name}"}}, "spec": {{
+              "group": "{group}", "scope": "Namespaced", "names": {{"kind": "Gadget", "plural": "gadgets", "singular": "gadget"}},
+              "versions": [{{"name": "v1", "served": true, "storage": true, "schema": {{"openAPIV3Schema": {{"type": "object", "properties": {{"spec": {spec}}}}}}}}}]}}}}"#
+        );
+        let path = place.root.path().join("definition.json");
+        std::fs::write(&path, text).expect("a definition");
+        place.kubectl(&["create", "-f", &path.display().to_string()]).ok();
+        place.kubectl(&["wait", "--for=condition=established", &format!("crd/{name}"), "--timeout=60s"]).ok();
+        Self { place, name }
+    }
+}
+
+impl Drop for Definition<'_> {
+    fn drop(&mut self) {
+        let _ = self.place.kubectl(&["delete", "crd", &self.name, "--wait=false"]);
+    }
+}
+
 #[test]
 fn change_and_drift() {
     for helm in ["3.17.3", "4.3.1"] {
         let place = Place::new(helm).with_values(&values(""));
         let app = place.appname.clone();
         place.edit("chart/templates/extra.yaml", |_| EXTRA.to_owned());
+        place.edit("chart/templates/custom.yaml", |_| CUSTOM.to_owned());
+        let definition = Definition::create(&place, &format!("{app}.example.com"));
+        place.edit("chart/values.yaml", |text| format!("{text}group: {app}.example.com\nsize: 1\n"));
         place.commit("more objects");
+        let schema: Json = serde_json::from_str(&place.lain(&["schema", "diff"]).ok().stdout).expect("a schema");
+        let schema = draft202012::new(&schema).expect("a schema");
         let diff = |args: &[&str]| place.lain(&[&["diff"], args].concat());
-        let json = |args: &[&str]| -> Json { serde_json::from_str(&diff(&[args, &["-o", "json"]].concat()).ok().stdout).expect("JSON") };
+        let json = |args: &[&str]| -> Json {
+            let found: Json = serde_json::from_str(&diff(&[args, &["-o", "json"]].concat()).ok().stdout).expect("JSON");
+            let wrong: Vec<String> = schema.iter_errors(&found).map(|error| format!("{}: {error}", error.instance_path())).collect();
+            assert!(wrong.is_empty(), "helm {helm}: {wrong:?} in {found:#}");
+            found
+        };
         let lines = |args: &[&str]| diff(args).ok().stdout.replace(&app, "APP");
         let holds = |text: &str, wanted: &[&str]| {
             for words in wanted {
@@ -77,7 +129,9 @@ fn change_and_drift() {
         };
 
         diff(&["--live"]).exits(1).says("there is no release").says("next: lain deploy");
-        diff(&["--exit-code"]).exits(3).says("nothing yet, to image tag").says(" to create");
+        let first = diff(&["--exit-code"]).exits(3).says("nothing yet, to image tag").says(" to create");
+        assert!(first.stdout.contains(&format!("+ gadget/{app}-gadget\n")), "helm {helm}: {}", first.stdout);
+        assert!(json(&[])["create"].as_u64().is_some_and(|count| count > 5));
         place.lain(&["deploy", "--ignore-lint"]).ok();
         place.lain(&["wait"]).ok();
         let same = diff(&["--exit-code"]).exits(0).says("nothing to change");
@@ -89,6 +143,7 @@ fn change_and_drift() {
         place.kubectl(&["set", "env", &format!("deployment/{app}-web"), "EVIL=1", "A=drift"]).ok();
         place.kubectl(&["delete", "service", &format!("{app}-web")]).ok();
         place.kubectl(&["patch", "secret", &format!("{app}-pin"), "--patch", "{\"stringData\":{\"PIN\":\"9999\"}}"]).ok();
+        place.kubectl(&["patch", "gadget", &format!("{app}-gadget"), "--type=merge", "--patch", "{\"spec\":{\"size\":5}}"]).ok();
         // What an autoscaler of the chart's or somebody's has decided is no drift.
         place.kubectl(&["scale", &format!("deployment/{app}-scaled"), "--replicas=2"]).ok();
         place.kubectl(&["autoscale", &format!("deployment/{app}-byhand"), "--min=2", "--max=3"]).ok();
@@ -102,16 +157,29 @@ fn change_and_drift() {
                 "!   spec.template.spec.containers[web].env[A].value: drift runs, one was deployed; a deploy sets it back\n",
                 "env[EVIL]: was added in the cluster, and stays: {\"name\":\"EVIL\",\"value\":\"1\"}",
                 "!   data.PIN: was changed in the cluster (secret); a deploy sets it back\n",
+                "gadget/APP-gadget",
+                "!   spec.size: ",
             ],
         );
         for words in ["-scaled", "-byhand", "4815", "9999", "NDgxNQ", "OTk5OQ"] {
             assert!(!text.contains(words), "helm {helm}: no `{words}` in\n{text}");
         }
         let live = json(&["--live"]);
-        assert_eq!((&live["drift"], live["changes"].as_array().map(Vec::len)), (&3.into(), Some(3)), "{live:#}");
-        diff(&["--live", "--exit-code"]).exits(3).says("3 changed in the cluster");
-        place.lain(&["-C", "/", "diff", "--live", &app, "--use", "test"]).ok().says("3 changed in the cluster");
+        assert_eq!((&live["drift"], live["changes"].as_array().map(Vec::len)), (&4.into(), Some(4)), "{live:#}");
+        diff(&["--live", "--exit-code"]).exits(3).says("4 changed in the cluster");
+        place.lain(&["-C", "/", "diff", "--live", &app, "--use", "test"]).ok().says("4 changed in the cluster");
         diff(&[&app]).exits(2);
+
+        // helm 3 knows custom resources by two states alone.
+        holds(
+            &text,
+            if helm == "4.3.1" {
+                &[]
+            } else {
+                &["  gadget/APP-gadget stays as it is\n!   spec.size: was changed in the cluster, and stays: 5\n"]
+            },
+        );
+        place.kubectl(&["patch", "gadget", &format!("{app}-gadget"), "--type=merge", "--patch", "{\"spec\":{\"size\":1}}"]).ok();
 
         // And the values change.
         place.kubectl(&["create", "configmap", &format!("{app}-theirs")]).ok();
@@ -121,7 +189,7 @@ fn change_and_drift() {
             .replace("  second\n", "  2nd `<b>`\n")
             .replace("env: {A: one}", "env: {A: two}")
             .replace("  gone: {", "  new: {");
-        place.edit("chart/values.yaml", |_| format!("appname: {app}\n{new}"));
+        place.edit("chart/values.yaml", |_| format!("appname: {app}\n{new}group: {app}.example.com\nsize: 2\n"));
         let text = lines(&[]);
         holds(
             &text,
@@ -130,6 +198,7 @@ fn change_and_drift() {
                 "- deployment/APP-gone\n",
                 "  configmap/APP-kept leaves the release and stays in the cluster\n",
                 "~   data.PIN: is changed (secret)\n",
+                "~ gadget/APP-gadget\n~   spec.size: 1 -> 2\n",
                 "~   data.conf:\n      first\n-     second\n+     2nd `<b>`\n      third\n",
                 "env[A].value: one -> two\n!     drift runs: it was changed in the cluster\n",
                 "~ deployment/APP-fixed\n!   refused: spec.selector: field is immutable",
@@ -161,6 +230,8 @@ fn change_and_drift() {
         assert_eq!(place.field(&format!("deployment/{app}-web"), "{.spec.replicas}"), "1", "helm {helm}");
         let text = diff(&["--exit-code"]).exits(0).stdout.replace(&app, "APP");
         holds(&text, &["  deployment/APP-web stays as it is\n!   spec.template.spec.containers[web].env[EVIL]: was added"]);
+        assert!(!text.contains("gadget"), "helm {helm}: what its definition fills in is no change:\n{text}");
+        drop(definition);
     }
 }
 

@@ -90,6 +90,9 @@ fn a_command_has_what_the_app_has_and_its_exit_code_is_lain_s() {
     assert!(web().ends_with(&first) && night().ends_with(&head), "{} {}", web(), night());
     place.lain(&["update-image", "web", "--deduce", "--wait"]).ok().says("web: 1/1 ready");
     assert!(web().ends_with(&head), "{}", web());
+    let told = |object: &str, path: &str| place.field(object, &format!("{{{path}.containers[0].env[?(@.name==\"IMAGE_TAG\")].value}}"));
+    assert_eq!(told(&format!("deployment/{}-web", place.appname), ".spec.template.spec"), head);
+    assert_eq!(told(&format!("cronjob/{}-nightly", place.appname), ".spec.jobTemplate.spec.template.spec"), head);
     place.lain(&["update-image", "web", "nightly"]).ok().says("runs that image already").says("nothing changed");
     place.commit("not built");
     place

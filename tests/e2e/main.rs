@@ -15,6 +15,7 @@ mod history;
 mod jobs;
 mod late;
 mod later;
+mod live;
 mod lock;
 mod logs;
 mod notify;
