@@ -1,5 +1,7 @@
 //! GitLab's API, against a server that replays the answers that its documentation shows: <https://docs.gitlab.com/api/rest/>.
 
+#[path = "support/registry.rs"]
+mod registry;
 #[path = "support/server.rs"]
 mod server;
 mod support;
@@ -8,6 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use registry::Registry;
 use serde_json::{Value as Json, json};
 use server::{Answer, Asked, Server};
 use support::{App, Ran};
@@ -151,6 +154,11 @@ fn an_author_alone_is_not_asked() {
 fn an_approval_is_waited_for() {
     let looks = AtomicUsize::new(0);
     let server = Server::new(move |asked| match asked.target.as_str() {
+        // GitLab restarts meanwhile.
+        PATH if (1..6).contains(&looks.load(Ordering::SeqCst)) => {
+            looks.fetch_add(1, Ordering::SeqCst);
+            Answer::json(502, "<html>Bad Gateway</html>")
+        }
         PATH => ok(&merge_request("opened", json!([]), json!([]))),
         _ if looks.fetch_add(1, Ordering::SeqCst) == 0 => ok(
             &json!({"approved": false, "approvals_required": 2, "approvals_left": 1, "approved_by": [{"user": user(5, "Dora", "active")}]}),
@@ -163,6 +171,7 @@ fn an_approval_is_waited_for() {
     notify(&app, &["wait-mr-approval"])
         .exits(0)
         .says("1 approval is missing, approved by dora")
+        .says("it is not well")
         .says("up/shop!7 is approved by dora, emil");
 }
 
@@ -357,6 +366,34 @@ fn what_passes_is_asked_again_and_redirects_take_no_token_along() {
     let server = Server::new(move |_| Answer::json(301, "").with("Location", &to));
     with_token(&server).run(&["wait-mr-approval"]).exits(0);
     assert!(other.asked().iter().all(|asked| asked.header("private-token").is_none()) && !other.asked().is_empty());
+}
+
+/// A server with a CA of its own, as runners tell jobs of it: a registry stands for GitLab, whose 404 it answers.
+#[test]
+fn a_gitlab_that_signs_for_itself() {
+    let server = Registry::tls("IP:127.0.0.1");
+    let api = format!("https://{}/api/v4", server.host());
+    let app = || App::new().env("CI_API_V4_URL", &api).env("GITLAB_API_TOKEN", TOKEN);
+    let ran = app().run(&["assign-mr", "up/shop", "7"]).exits(1).reason("GitLab cannot be asked");
+    ran.says("signed by no CA that is known here").next("export SSL_CERT_FILE=/path/to/ca.crt");
+    let ca = server.ca().display().to_string();
+    for variable in ["CI_SERVER_TLS_CA_FILE", "SSL_CERT_FILE"] {
+        app().env(variable, &ca).run(&["assign-mr", "up/shop", "7"]).exits(1).reason("answered 404").next("check project and number");
+    }
+    // That CA speaks for the pipeline's own GitLab, and for no other.
+    let other = app().env("CI_API_V4_URL", "https://gitlab.example.com/api/v4").env("CI_SERVER_TLS_CA_FILE", &ca);
+    let other = other.cluster("test", &format!("gitlab: https://{}\n", server.host())).using("test");
+    other.run(&["assign-mr", "up/shop", "7"]).exits(1).says("signed by no CA that is known here");
+}
+
+#[test]
+fn gitlab_is_asked_by_the_proxy() {
+    let proxy = Server::new(|asked| {
+        let is_ours = asked.target.starts_with("http://gitlab.invalid/api/v4/");
+        if is_ours { ok(&merge_request("merged", json!([]), json!([]))) } else { not_found() }
+    });
+    let app = App::new().env("CI_API_V4_URL", "http://gitlab.invalid/api/v4").env("GITLAB_API_TOKEN", TOKEN);
+    app.env("HTTP_PROXY", &format!("http://{}", proxy.host())).run(&["wait-mr-approval", "up/shop", "7"]).exits(0).says("is merged");
 }
 
 /// Each line of docs/notify.md that is a command, run as it stands.

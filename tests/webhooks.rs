@@ -157,16 +157,9 @@ fn signatures_hold_for_who_checks_them() {
     let is_now =
         |seconds: u64| std::time::UNIX_EPOCH.elapsed().expect("a clock").abs_diff(Duration::from_secs(seconds)) < Duration::from_secs(3600);
     let server = Server::new(move |asked| {
-        let (is_right, fresh) = match asked.target.split('?').next() {
-            Some("/ding") => {
-                let (time, right) = dingtalk(asked);
-                (right, is_now(time.parse::<u64>().expect("milliseconds") / 1000))
-            }
-            _ => {
-                let (time, right) = feishu(asked);
-                (right, is_now(time.parse().expect("seconds")))
-            }
-        };
+        let is_ding = asked.target.starts_with("/ding?");
+        let (time, is_right) = if is_ding { dingtalk(asked) } else { feishu(asked) };
+        let fresh = is_now(time.parse::<u64>().expect("a time") / if is_ding { 1000 } else { 1 });
         let code = if is_right && fresh { 0 } else { 19021 };
         Answer::json(200, &format!(r#"{{"code": {code}, "errcode": {code}, "msg": "sign match fail"}}"#))
     });

@@ -1,6 +1,6 @@
 //! `lain mr-note`: one note on a merge request, written once and changed in place from then on.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -110,6 +110,9 @@ fn read(file: Option<&Path>) -> Result<String> {
         Some(path) if path != Path::new("-") => std::fs::File::open(path)
             .and_then(|file| file.take(MOST).read_to_string(&mut text))
             .map_err(|error| Error::io("read", path, &error)),
+        _ if std::io::stdin().is_terminal() => {
+            return Err(Error::usage("nothing is piped in, and no file is named").hint("lain diff -o json | lain mr-note diff"));
+        }
         _ => std::io::stdin().lock().take(MOST).read_to_string(&mut text).map_err(|error| Error::io("read", Path::new("stdin"), &error)),
     };
     outcome.map(|_| text)

@@ -39,22 +39,33 @@ impl Command for WaitMrApproval {
         let (timeout, started) = (deadline::within(session, self.timeout), Instant::now());
         let mut told = None;
         loop {
-            let found = gitlab.merge_request(&request)?;
-            match found.state.as_str() {
-                "merged" => {
-                    session.ui.done(&format!("{name} is merged"));
-                    return Ok(());
+            let looked = gitlab.merge_request(&request).and_then(|found| match found.state.as_str() {
+                "merged" | "closed" => Ok((found, None)),
+                _ => Ok((found, Some(gitlab.approvals(&request)?))),
+            });
+            let is_time = started.elapsed() + PAUSE <= timeout;
+            let (found, approvals) = match looked {
+                // GitLab restarts: those who wait for people do not end for that. Where it never answered, something else is wrong.
+                Err(error) if told.is_some() && is_time && gitlab.may_pass() => {
+                    session.ui.warning(&error);
+                    interrupt::sleep(PAUSE)?;
+                    continue;
                 }
-                "closed" => return Err(Error::failed(format!("{name} is closed: nobody will approve it")).hint(found.web_url)),
-                _ => {}
-            }
-            let approvals = gitlab.approvals(&request)?;
+                looked => looked?,
+            };
+            let Some(approvals) = approvals else {
+                if found.state == "closed" {
+                    return Err(Error::failed(format!("{name} is closed: nobody will approve it")).hint(found.web_url));
+                }
+                session.ui.done(&format!("{name} is merged"));
+                return Ok(());
+            };
             if approvals.approved {
                 session.ui.done(&format!("{name} is approved{}", by(&approvals)));
                 return Ok(());
             }
             let missing = missing(&approvals);
-            if started.elapsed() + PAUSE > timeout {
+            if !is_time {
                 let error = Error::failed(format!("{name} was not approved within {} s: {missing}", timeout.as_secs())).hint(found.web_url);
                 return Err(deadline::explain(session, self.timeout, error));
             }

@@ -1,5 +1,6 @@
 //! GitLab's REST API, version 4: what a pipeline asks of merge requests. <https://docs.gitlab.com/api/rest/>.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use super::client::{Client, Method, Trust, trusted};
 use super::failure::{Failure, Trouble};
 use super::proxy::Proxies;
 use super::reply::Reply;
+use super::retry::is_passing;
 use super::url::{encode, host_of, is_same_origin, next_query};
 use crate::env::Env;
 use crate::error::{Error, Result};
@@ -45,6 +47,8 @@ pub(crate) struct Gitlab {
     client: Client,
     /// For what may not.
     once: Client,
+    /// The last no was one that passes: GitLab restarts, or was asked too often.
+    passes: Cell<bool>,
 }
 
 /// A merge request: its project's path or number, and its own number there.
@@ -210,7 +214,18 @@ impl Gitlab {
         ui.hide(secret);
         let roots = || trusted(env.get("CI_SERVER_TLS_CA_FILE").filter(|_| is_own).and_then(|path| std::fs::read(path).ok()));
         let client = |tries| Client::trusting(&Proxies::of(env), TIMEOUT, tries, Trust { roots: roots(), ..Trust::default() });
-        Ok(Self { client: client(TRIES), once: client((1, Duration::ZERO)), api: api.trim_end_matches('/').to_owned(), token })
+        Ok(Self {
+            client: client(TRIES),
+            once: client((1, Duration::ZERO)),
+            api: api.trim_end_matches('/').to_owned(),
+            token,
+            passes: Cell::new(false),
+        })
+    }
+
+    /// Whether what failed last may go well later.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.passes.get()
     }
 
     /// A merge request.
@@ -368,6 +383,7 @@ impl Gitlab {
 
     /// A no, in GitLab's words, and what to do about it.
     fn refusal(&self, reply: &Reply, doing: &str, writes: bool) -> Error {
+        self.passes.set(is_passing(reply.status));
         let (host, said) = (host_of(&self.api), said(reply));
         let because = if said.is_empty() { String::new() } else { format!(": {said}") };
         let error =
@@ -397,6 +413,7 @@ impl Gitlab {
 
     fn unreached(&self, failure: Failure) -> Error {
         let trouble = failure.trouble;
+        self.passes.set(matches!(trouble, Trouble::Refused | Trouble::Unreached | Trouble::Broken | Trouble::Timeout));
         let error = failure.into_error(&self.api);
         match trouble {
             Trouble::Interrupted => error,
