@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::globals::Globals;
 use crate::http::api_server::Connection;
+use crate::http::gitlab::Gitlab;
 use crate::http::proxy::Proxies;
 use crate::http::registry::Registry;
 use crate::kubeconfig::{self, Choice};
@@ -418,6 +419,14 @@ impl Session {
             .ok_or_else(|| Error::usage("--remote-docker, but the cluster values have no `remote_docker`").hint("remote_docker: HOST"))?;
         let host = if host.contains("://") { host.to_owned() } else { format!("tcp://{host}:2375") };
         Ok(Docker::new(&self.ui, Some(&host), &self.docker_answer).with(self.env.patience()?))
+    }
+
+    /// GitLab, where the administrators' file or this pipeline says that it is.
+    ///
+    /// # Errors
+    /// Nobody says where it is, or there is no token for it.
+    pub(crate) fn gitlab(&self) -> Result<Gitlab> {
+        Gitlab::of(&self.env, &self.ui, self.authority()?.gitlab.as_deref())
     }
 
     /// Which proxy an address is asked by.

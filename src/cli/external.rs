@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::CommandFactory;
 
-use crate::cli::{Lain, older};
+use crate::cli::Lain;
 use crate::env::search_path;
 use crate::error::{Error, Result};
 use crate::model::name::nearest;
@@ -20,9 +20,6 @@ pub(crate) fn run(session: &Session, words: &[OsString]) -> Result<()> {
     let name = first.to_string_lossy();
     let program = format!("lain-{name}");
     if which::which_in(&program, search_path(), ".").is_err() {
-        if let Some(error) = older::command(words.iter().filter_map(|word| word.to_str())) {
-            return Err(error);
-        }
         let top = Lain::command();
         let names: Vec<&str> = top.get_subcommands().map(clap::Command::get_name).collect();
         let error = Error::usage(format!("no command `{name}`, and no `{program}` on PATH"));

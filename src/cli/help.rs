@@ -6,14 +6,15 @@ use console::measure_text_width;
 use crate::ui::columns;
 
 /// The commands of `lain`, in the order of a working day.
-const GROUPS: [(&str, &[&str]); 7] = [
+const GROUPS: [(&str, &[&str]); 8] = [
     ("Write", &["init", "lint", "values", "template", "dockerfile", "dockerignore", "compose", "schema", "meta"]),
     ("Build", &["build", "prepare", "push", "run", "save", "image", "tags"]),
     ("Deploy", &["use", "diff", "deploy", "set-canary-group", "env", "secret", "wait"]),
     ("Look", &["status", "logs", "x", "version", "history", "cherry", "get-values"]),
     ("Run", &["job", "create-job"]),
     ("Repair", &["rollback", "redeploy", "update-image", "restart", "delete", "admin"]),
-    ("More", &["send-msg", "completions", "man"]),
+    ("Tell", &["send-msg", "mr-note", "assign-mr", "wait-mr-approval"]),
+    ("More", &["completions", "man"]),
 ];
 /// Cells of a command's name and the space behind it.
 const NAMES: usize = 20;

@@ -7,7 +7,6 @@ pub(crate) mod completions;
 pub(crate) mod external;
 mod help;
 pub(crate) mod man;
-mod older;
 
 use std::env::set_current_dir;
 use std::ffi::{OsStr, OsString};
@@ -108,10 +107,14 @@ commands! {
 }
 
 commands! {
-    /// What `lain-notify` owns: webhooks. `lain deploy` is another command, so its message is not under `lain`.
+    /// What `lain-notify` owns: webhooks, GitLab's merge requests. `lain deploy` and `lain secret` are other commands, so their messages are not under `lain`.
     NotifyCommand {
         SendMsg(command::send_msg::SendMsg),
         Deploy(command::notify_deploy::NotifyDeploy),
+        Secret(command::notify_secret::NotifySecret),
+        MrNote(command::mr_note::MrNote),
+        AssignMr(command::assign_mr::AssignMr),
+        WaitMrApproval(command::wait_mr_approval::WaitMrApproval),
     }
 }
 
@@ -119,6 +122,9 @@ commands! {
     /// What `lain` takes over of `lain-notify`.
     SharedNotifyCommand {
         SendMsg(command::send_msg::SendMsg),
+        MrNote(command::mr_note::MrNote),
+        AssignMr(command::assign_mr::AssignMr),
+        WaitMrApproval(command::wait_mr_approval::WaitMrApproval),
     }
 }
 
@@ -215,7 +221,13 @@ binary!(Lain, AnyCommand, "lain", "From a git repo to a running Kubernetes relea
 binary!(LainRender, RenderCommand, "lain-render", "Chart, Dockerfile, compose file and checks from chart/values.yaml", lain_render);
 binary!(LainBuild, BuildCommand, "lain-build", "Images: prepare, build, push, run", lain_build);
 binary!(LainDeploy, DeployCommand, "lain-deploy", "Releases: deploy, look after, roll back", lain_deploy);
-binary!(LainNotify, NotifyCommand, "lain-notify", "Messages about deploys to webhooks", lain_notify);
+binary!(
+    LainNotify,
+    NotifyCommand,
+    "lain-notify",
+    "Messages about deploys to webhooks, notes and approvals of GitLab's merge requests",
+    lain_notify
+);
 
 type Run = Box<dyn FnOnce(&Session) -> Result<()>>;
 
@@ -281,10 +293,6 @@ fn misread(error: &clap::Error, env: &Env) -> ExitCode {
         error.exit();
     }
     let ui = ui_of(env, Color::Auto, Verbosity::Normal, Format::Text);
-    if let Some(error) = older::option(error) {
-        ui.error(&error);
-        return ExitCode::from(error.kind().exit_code());
-    }
     let text = error.render();
     let text = if ui.shows_colors() { text.ansi().to_string() } else { text.to_string() };
     ui.raw(text.as_bytes());

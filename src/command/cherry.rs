@@ -3,19 +3,21 @@
 use std::fmt::Write;
 
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Command;
 use crate::error::{Error, Result};
 use crate::model::tag::sha_of_tag;
+use crate::model::text::bounded;
 use crate::release::handle::Handle;
+use crate::render::changes::escaped;
 use crate::session::Session;
 use crate::tools::git::Commit;
 use crate::ui::{Answer, Format, printable};
 
 /// Show the commits between what is deployed and HEAD
 #[derive(Args, Debug)]
-#[command(after_help = "  lain cherry\n  lain send-msg \"$(lain cherry)\"")]
+#[command(after_help = "  lain cherry\n  lain cherry -o json > commits.json\n  lain send-msg \"$(lain cherry)\"")]
 pub struct Cherry {}
 
 impl Command for Cherry {
@@ -40,24 +42,25 @@ impl Command for Cherry {
         }
         session.ui.answer(&Commits {
             version: 1,
-            release: &handle.name,
-            deployed: tag,
+            release: handle.name.clone(),
+            deployed: tag.to_owned(),
             commits: commits.into_iter().map(One::of).collect(),
         })
     }
 }
 
 /// What a deploy of HEAD would bring, newest first.
-#[derive(Serialize)]
-struct Commits<'a> {
+#[derive(Deserialize, Serialize)]
+pub(super) struct Commits {
     version: u32,
-    release: &'a str,
+    /// The release.
+    pub release: String,
     /// The image tag that is deployed.
-    deployed: &'a str,
+    deployed: String,
     commits: Vec<One>,
 }
 
-#[derive(Serialize)]
+#[derive(Deserialize, Serialize)]
 struct One {
     sha: String,
     /// When it was committed, as RFC 3339 writes it.
@@ -74,7 +77,32 @@ impl One {
     }
 }
 
-impl Answer for Commits<'_> {
+/// Commits of a note; more are counted.
+const LISTED: usize = 100;
+
+impl Commits {
+    /// A note for a merge request.
+    pub(super) fn markdown(&self) -> String {
+        let mut out = format!("**{} commits** that {} does not run yet\n\n", self.commits.len(), escaped(&self.release));
+        for One { sha, author, subject, .. } in self.commits.iter().take(LISTED) {
+            let short: String = sha.chars().filter(char::is_ascii_hexdigit).take(8).collect();
+            let _ = writeln!(out, "- {short} {} ({})", escaped(&bounded(subject, 200)), escaped(&bounded(author, 100)));
+        }
+        match self.commits.len().saturating_sub(LISTED) {
+            0 => {}
+            more => out += &format!("- and {more} more\n"),
+        }
+        printable(&out)
+    }
+}
+
+impl Answer for Commits {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json, Format::Markdown];
+
+    fn shape(&self, format: Format) -> Option<String> {
+        (format == Format::Markdown).then(|| self.markdown())
+    }
+
     fn text(&self) -> String {
         let mut out = String::new();
         for One { committed, author, subject, .. } in &self.commits {

@@ -1,6 +1,7 @@
 //! One file a command, named after it: its flags (clap) and its verb.
 
 pub(crate) mod admin;
+pub(crate) mod assign_mr;
 pub(crate) mod build;
 pub(crate) mod cherry;
 pub(crate) mod compose;
@@ -19,7 +20,9 @@ pub(crate) mod job;
 pub(crate) mod lint;
 pub(crate) mod logs;
 pub(crate) mod meta;
+pub(crate) mod mr_note;
 pub(crate) mod notify_deploy;
+pub(crate) mod notify_secret;
 pub(crate) mod prepare;
 pub(crate) mod push;
 pub(crate) mod redeploy;
@@ -39,6 +42,7 @@ pub(crate) mod use_cluster;
 pub(crate) mod values;
 pub(crate) mod version;
 pub(crate) mod wait;
+pub(crate) mod wait_mr_approval;
 pub(crate) mod x;
 
 use crate::error::Result;

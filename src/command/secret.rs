@@ -438,8 +438,7 @@ impl<'a> Store<'a> {
         }
         self.secret.apply(ui, &self.kubectl, data, &self.session.env.executor())?;
         ui.done(&format!("{name}: {}", changes.summary()));
-        let text = format!("{name} on cluster {}: {}\nexecutor: {}", self.cluster, changes.summary(), self.session.env.executor());
-        announce::send(self.session, &text, false)?;
+        announce::send_changes(self.session, name, &changes, false)?;
         ui.hint("running containers keep the old values: lain redeploy (or lain restart)");
         Ok(())
     }

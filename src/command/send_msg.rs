@@ -9,6 +9,8 @@ use crate::session::Session;
 
 /// Send a text to the webhook in the values
 #[derive(Args, Debug)]
+#[command(after_help = "  lain send-msg \"the migration is done\"\n  lain send-msg \"$(lain cherry)\"\n\n\
+                              Where it goes stands in the values, under webhook. An empty text sends nothing.")]
 pub struct SendMsg {
     /// The text; nothing is sent when it is empty
     text: String,

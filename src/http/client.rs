@@ -10,7 +10,7 @@ use ureq::config::AutoHeaderValue;
 use ureq::http::header::PROXY_AUTHORIZATION;
 use ureq::http::uri::Scheme;
 use ureq::http::{self, HeaderValue, Request, Response, StatusCode};
-use ureq::tls::{Certificate, ClientCert, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector, SocksConnector, TcpConnector};
 use ureq::{Agent, AsSendBody, Body, ProxyProtocol};
@@ -212,6 +212,22 @@ pub(super) fn aside<T: Send + 'static>(
             Err(RecvTimeoutError::Timeout) => late().map_or(Ok(()), Err)?,
         }
     }
+}
+
+/// The CAs of these files of PEM, and the system's beside them; none where there are none.
+pub(super) fn trusted(texts: impl IntoIterator<Item = Vec<u8>>) -> Vec<Certificate<'static>> {
+    let mut roots: Vec<Certificate<'static>> = Vec::new();
+    for text in texts {
+        roots.extend(parse_pem(&text).filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        }));
+    }
+    if !roots.is_empty() {
+        let system = rustls_native_certs::load_native_certs().certs;
+        roots.extend(system.iter().map(|certificate| Certificate::from_der(certificate).to_owned()));
+    }
+    roots
 }
 
 fn agent(timeout: Option<Duration>, connect: Duration, trust: Trust) -> Agent {

@@ -13,6 +13,8 @@ pub(super) enum Trouble {
     NoSuchHost,
     /// Nobody listens there.
     Refused,
+    /// No connection came about within the time that was given: nothing was sent.
+    Unreached,
     /// Nothing, or not all, came within the time that was given.
     Timeout,
     /// The connection broke off; the next one may hold.
@@ -53,6 +55,7 @@ impl Failure {
     /// The failure behind an error of the HTTP library.
     pub(super) fn of(error: &ureq::Error) -> Self {
         match error {
+            ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => Self::new(Trouble::Unreached, "no answer in time"),
             ureq::Error::Timeout(_) => Self::new(Trouble::Timeout, "no answer in time"),
             ureq::Error::HostNotFound => Self::new(Trouble::NoSuchHost, "no such host"),
             ureq::Error::ConnectionFailed => Self::new(Trouble::Refused, "the connection failed"),

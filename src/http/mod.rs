@@ -4,6 +4,7 @@ pub(crate) mod api_server;
 pub(crate) mod client;
 pub(crate) mod credentials;
 mod failure;
+pub(crate) mod gitlab;
 mod plain_proxy;
 pub(crate) mod probe;
 pub(crate) mod prometheus;

@@ -5,6 +5,8 @@ use ureq::http::StatusCode;
 use super::failure::{Failure, Trouble};
 use super::url::{is_same_origin, resolve};
 
+/// Headers that hold a login: registries', GitLab's.
+const LOGINS: [&str; 3] = ["authorization", "private-token", "job-token"];
 /// Redirects that are followed.
 pub(super) const MAX_HOPS: usize = 5;
 
@@ -24,7 +26,7 @@ pub(super) fn next_hop(
         return Err(Failure::new(Trouble::Other, "it redirects from https to http, which is not followed"));
     }
     if !is_same_origin(&next, url) {
-        headers.retain(|(name, _)| !name.eq_ignore_ascii_case("authorization"));
+        headers.retain(|(name, _)| !LOGINS.iter().any(|login| name.eq_ignore_ascii_case(login)));
     }
     Ok(Some(next))
 }

@@ -1,6 +1,6 @@
 //! When a request is worth another try, and how long to wait before it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ureq::http::StatusCode;
 
@@ -40,6 +40,17 @@ impl Retry {
     }
 }
 
+/// How long something that must arrive is tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Persistence {
+    /// The most tries.
+    pub tries: u32,
+    /// The wait between two.
+    pub pause: Duration,
+    /// No try starts later than this.
+    pub total: Duration,
+}
+
 /// What stood in the way of one try.
 #[derive(Debug)]
 pub(super) struct Fault {
@@ -47,30 +58,46 @@ pub(super) struct Fault {
     pub error: Error,
     /// True for what another try may find gone.
     pub passes: bool,
+    /// The wait that was asked for.
+    pub wait: Option<Duration>,
 }
 
 impl Fault {
-    /// A request without a reply.
+    /// A request without a reply. Silence does not pass: who does not answer may have heard, and would hear it twice.
     pub(super) fn of(failure: Failure, url: &str) -> Self {
         let passes =
-            matches!(failure.trouble, Trouble::NoSuchHost | Trouble::Refused | Trouble::Timeout | Trouble::Broken | Trouble::Proxy);
-        Self { error: failure.into_error(url), passes }
+            matches!(failure.trouble, Trouble::NoSuchHost | Trouble::Refused | Trouble::Unreached | Trouble::Broken | Trouble::Proxy);
+        let is_silent = failure.trouble == Trouble::Timeout;
+        let error = failure.into_error(url);
+        let error = if is_silent { error.context("it may have arrived all the same, so it was not sent again") } else { error };
+        Self { error, passes, wait: None }
+    }
+
+    /// A reply that says no.
+    pub(super) fn said(error: Error, passes: bool, reply: &Reply) -> Self {
+        Self { error, passes, wait: reply.header("retry-after").and_then(|text| asked_wait(text, SystemTime::now())) }
     }
 }
 
-/// For what must arrive if it can: so many tries, so far apart, while what stands in the way may pass; the last error.
+/// For what must arrive if it can: so many tries, so far apart or as far as was asked, while what stands in the way may pass; the last error.
 ///
 /// # Errors
-/// Every try failed, one for good, or Ctrl-C came.
-pub(super) fn persist<T>((tries, pause): (u32, Duration), mut attempt: impl FnMut() -> Result<T, Fault>) -> crate::error::Result<T> {
-    for _ in 1..tries {
+/// Every try failed, one for good, there is no time for another, or Ctrl-C came.
+pub(super) fn persist<T>(persistence: Persistence, mut attempt: impl FnMut() -> Result<T, Fault>) -> crate::error::Result<T> {
+    let started = Instant::now();
+    for tried in 1.. {
         match attempt() {
             Ok(done) => return Ok(done),
-            Err(fault) if !fault.passes => return Err(fault.error),
-            Err(_) => interrupt::sleep(pause)?,
+            Err(fault) => {
+                let wait = fault.wait.unwrap_or_default().max(persistence.pause);
+                if !fault.passes || tried >= persistence.tries || started.elapsed() + wait > persistence.total {
+                    return Err(fault.error);
+                }
+                interrupt::sleep(wait)?;
+            }
         }
     }
-    attempt().map_err(|fault| fault.error)
+    unreachable!("tries are counted")
 }
 
 /// Statuses that a server may get over by itself.
@@ -140,12 +167,26 @@ mod tests {
             tries = 0;
             let attempt = || {
                 tries += 1;
-                if tries == good { Ok(tries) } else { Err(Fault { error: Error::failed(format!("try {tries}")), passes: tries != 5 }) }
+                let error = || Error::failed(format!("try {tries}"));
+                if tries == good { Ok(tries) } else { Err(Fault { error: error(), passes: tries != 5, wait: None }) }
             };
-            persist((most, Duration::ZERO), attempt).map_err(|error| error.to_string())
+            let persistence = Persistence { tries: most, pause: Duration::ZERO, total: Duration::from_secs(60) };
+            persist(persistence, attempt).map_err(|error| error.to_string())
         };
         assert_eq!([until(1, 3), until(3, 3), until(4, 3)], [Ok(1), Ok(3), Err("try 3".to_owned())]);
         assert_eq!(until(7, 9), Err("try 5".to_owned()), "what is for good is not tried again");
+    }
+
+    #[test]
+    fn what_must_arrive_is_not_waited_for_without_end() {
+        let persistence = Persistence { tries: 6, pause: Duration::ZERO, total: Duration::from_secs(40) };
+        let mut tries = 0;
+        let asked = |wait: u64| Fault { error: Error::failed("later"), passes: true, wait: Some(Duration::from_secs(wait)) };
+        let outcome: crate::error::Result<()> = persist(persistence, || {
+            tries += 1;
+            Err(asked(if tries < 3 { 0 } else { 3600 }))
+        });
+        assert!(outcome.is_err_and(|error| error.to_string() == "later") && tries == 3, "{tries} tries");
     }
 
     #[test]

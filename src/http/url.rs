@@ -45,6 +45,20 @@ pub(super) fn is_loopback(host: &str) -> bool {
     }
 }
 
+/// The query of `<...?QUERY>; rel="next"`. Nothing else of the link counts: a page leads neither to another host nor elsewhere.
+pub(super) fn next_query(link: &str) -> Option<String> {
+    let mut rest = link;
+    loop {
+        let (target, after) = rest.split_once('<')?.1.split_once('>')?;
+        let parameters = after.split('<').next().unwrap_or(after).replace([' ', '"'], "").to_ascii_lowercase();
+        if parameters.split([';', ',']).any(|word| word == "rel=next") {
+            let query = target.split_once('?')?.1.split('#').next()?;
+            return (!query.is_empty()).then(|| query.to_owned());
+        }
+        rest = after;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -295,6 +295,32 @@ pub struct Webhook {
     pub secret: Option<Text>,
     /// The body of a generic webhook.
     pub template: Option<Text>,
+    /// Messages about deploys as text (the default) or as cards, with links as buttons.
+    pub format: Option<Shape>,
+    /// The language of what lain says there: en (the default) or zh.
+    pub lang: Option<Language>,
+}
+
+/// What messages look like.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// Lines of text.
+    #[default]
+    Text,
+    /// What the provider shows as a card.
+    Card,
+}
+
+/// The language of a room: its readers' own, whatever the locale of whoever sends.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Chinese.
+    Zh,
 }
 
 /// Default working directory of every stage.

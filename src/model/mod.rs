@@ -5,6 +5,7 @@ pub(crate) mod api_versions;
 pub(crate) mod app;
 pub(crate) mod build_secret;
 pub(crate) mod builds;
+pub(crate) mod card;
 pub(crate) mod changes;
 pub mod cluster;
 pub(crate) mod diff;

@@ -2,6 +2,8 @@
 //!
 //! Plain values live in memory, on kubectl's stdin, and in a 0600 file while an editor is open; never in arguments. Memory that held them is wiped.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
@@ -231,6 +233,34 @@ fn encoded(data: &Data) -> Json {
 }
 
 impl Changes {
+    /// What lies between two Secrets as `kubectl get secret -o json` prints them; an empty text is none.
+    ///
+    /// # Errors
+    /// One of them is something else.
+    pub(crate) fn between(before: &str, after: &str) -> Result<Self> {
+        let read = |text: &str| -> Result<BTreeMap<String, Json>> {
+            if text.is_empty() {
+                return Ok(BTreeMap::new());
+            }
+            // No word of the text is repeated: there are secrets in it.
+            let object: Json = serde_json::from_str(text).unwrap_or(Json::Null);
+            if object["kind"] != "Secret" {
+                return Err(Error::failed("this is no Secret as kubectl prints it in JSON"));
+            }
+            let keys = ["data", "stringData"].into_iter().filter_map(|part| object[part].as_object());
+            Ok(keys.flatten().map(|(key, value)| (key.clone(), value.clone())).collect())
+        };
+        let (before, after) = (read(before)?, read(after)?);
+        let keys = |from: &BTreeMap<String, Json>, is: &dyn Fn(&str, &Json) -> bool| {
+            from.iter().filter(|(key, value)| is(key, value)).map(|(key, _)| key.clone()).collect()
+        };
+        Ok(Self {
+            added: keys(&after, &|key, _| !before.contains_key(key)),
+            removed: keys(&before, &|key, _| !after.contains_key(key)),
+            changed: keys(&after, &|key, value| before.get(key).is_some_and(|old| old != value)),
+        })
+    }
+
     /// True when nothing changed.
     pub(crate) fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
@@ -338,6 +368,18 @@ mod tests {
         let changes = secret.changes(&read("data: {a: \"no\", d: x}").expect("reads"));
         assert_eq!(changes.summary(), "added d; removed bin, c; changed a");
         assert!(read("data:\n  a: 1").expect_err("refused").to_string().contains("s.yaml:2:6"));
+    }
+
+    #[test]
+    fn two_secrets_of_kubectl_differ_in_keys() {
+        let secret = |data: &str| format!(r#"{{"apiVersion": "v1", "kind": "Secret", "data": {data}}}"#);
+        let (before, after) = (secret(r#"{"A": "YQ==", "B": "Yg==", "C": "Yw=="}"#), secret(r#"{"B": "Yg==", "C": "eA==", "D": "ZA=="}"#));
+        assert_eq!(Changes::between(&before, &after).expect("two Secrets").summary(), "added D; removed A; changed C");
+        assert_eq!(Changes::between("", &after).expect("a new one").summary(), "added B, C, D");
+        for wrong in ["A=hunter2", r#"{"kind": "ConfigMap", "data": {"A": "hunter2"}}"#] {
+            let error = Changes::between("", wrong).expect_err("no Secret").to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

@@ -278,7 +278,7 @@ pub(crate) fn markdown(diff: &Diff) -> String {
 }
 
 /// Text in HTML, and in Markdown that HTML may stand in.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -41,6 +41,8 @@ const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r
 const BUSY: &str = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 const REFUSED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 34\r\nConnection: close\r\n\r\n{\"code\":19024,\"msg\":\"bad keyword\"}";
 
+const PAGE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\nConnection: close\r\n\r\n<html></html>";
+
 fn with_webhook(place: &Place, webhook: &str) {
     place.edit("chart/values.yaml", |text| format!("{text}\nwebhook:\n{webhook}\n"));
     place.commit("a webhook");
@@ -103,6 +105,16 @@ fn a_webhook_that_says_no_warns_and_only_strict_fails() {
     let ran = place.lain(&["send-msg", "hello"]).ok().says("warning:").says("bad keyword");
     assert!(!ran.stderr.contains("s3cret-path"));
     place.lain(&["send-msg", "--strict", "hello"]).exits(1).says("bad keyword");
+    // A deploy is as good as without it: after a no, a page of HTML, silence.
+    place.lain(&["deploy", "--build", "--wait"]).ok().says("warning:").says("bad keyword").says("deployed");
+    let (page, _pages) = server(&[PAGE]);
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = (format!("http://{}/hook/s3cret-path", silent.local_addr().expect("an address")), silent);
+    for (url, words) in [(page, "no reply of such a webhook"), (silent.0, "it may have arrived")] {
+        let ran = place.lain_command(&["redeploy", "--wait"]).env("HOOK", &url).output().expect("lain runs");
+        let ran = crate::support::Ran::of(&ran).ok().says("warning:").says(words).says("deployed");
+        assert!(!ran.stderr.contains("s3cret-path"), "{}", ran.stderr);
+    }
 }
 
 /// What tells is beside the point: it neither fails what was done nor hides what failed.

@@ -24,7 +24,7 @@ use super::client::Method;
 use super::credentials::Credentials;
 use super::failure::{Failure, Trouble};
 use super::reply::Reply;
-use super::url::encode;
+use super::url::{encode, next_query};
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::model::cluster::Cluster;
@@ -276,20 +276,6 @@ fn errors_of(reply: &Reply) -> Option<String> {
 /// True for a login that is good, but not for this (RFC 6750, 3.1).
 fn lacks_scope(reply: &Reply) -> bool {
     challenges(&reply.headers).iter().any(|challenge| challenge.get("error") == Some("insufficient_scope"))
-}
-
-/// The query of `<...?QUERY>; rel="next"`. Nothing else of the link counts: a page leads neither to another host nor elsewhere.
-fn next_query(link: &str) -> Option<String> {
-    let mut rest = link;
-    loop {
-        let (target, after) = rest.split_once('<')?.1.split_once('>')?;
-        let parameters = after.split('<').next().unwrap_or(after).replace([' ', '"'], "").to_ascii_lowercase();
-        if parameters.split([';', ',']).any(|word| word == "rel=next") {
-            let query = target.split_once('?')?.1.split('#').next()?;
-            return (!query.is_empty()).then(|| query.to_owned());
-        }
-        rest = after;
-    }
 }
 
 /// The digest of these bytes.

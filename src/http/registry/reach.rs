@@ -9,7 +9,7 @@ use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, parse_pem};
 
 use crate::env::Env;
 use crate::error::Result;
-use crate::http::client::{Client, Method, Trust};
+use crate::http::client::{Client, Method, Trust, trusted};
 use crate::http::failure::{Failure, Trouble};
 use crate::http::proxy::Proxies;
 use crate::http::reply::Reply;
@@ -216,18 +216,7 @@ fn certificate_folders(env: &Env, host: &str) -> Vec<PathBuf> {
 fn extra_roots(folders: &[PathBuf]) -> Vec<Certificate<'static>> {
     let files = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten().map(|entry| entry.path());
     let texts = files.filter(|path| path.extension().is_some_and(|kind| kind == "crt")).filter_map(|path| std::fs::read(path).ok());
-    let mut roots: Vec<Certificate<'static>> = Vec::new();
-    for text in texts {
-        roots.extend(parse_pem(&text).filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        }));
-    }
-    if !roots.is_empty() {
-        let system = rustls_native_certs::load_native_certs().certs;
-        roots.extend(system.iter().map(|certificate| Certificate::from_der(certificate).to_owned()));
-    }
-    roots
+    trusted(texts)
 }
 
 /// The first `NAME.cert` with its `NAME.key`, in the order of names.

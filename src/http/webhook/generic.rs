@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Dialect, Webhook};
+use crate::model::card::{Card, Tone};
 
 pub(super) struct Generic;
 
@@ -21,7 +22,7 @@ impl Dialect for Generic {
         body.len() <= 64 << 10
     }
 
-    fn body(&self, webhook: &Webhook, text: &str, _seconds: u64) -> Json {
+    fn body(&self, webhook: &Webhook, text: &str) -> Json {
         match webhook.template.as_deref().and_then(|template| serde_json::from_str::<Json>(template).ok()) {
             Some(mut template) => {
                 fill(&mut template, text);
@@ -29,6 +30,23 @@ impl Dialect for Generic {
             }
             None => json!({"text": text}),
         }
+    }
+
+    /// The text, and beside it its parts, for programs; what has a template gets what that says.
+    fn card(&self, webhook: &Webhook, card: &Card) -> Json {
+        let mut body = self.body(webhook, &card.text());
+        if webhook.template.is_none() {
+            let pairs = |pairs: &[(String, String)], name: &str| {
+                pairs.iter().map(|(label, value)| json!({"label": label, name: value})).collect::<Vec<_>>()
+            };
+            let lists = card.lists.iter().map(|(label, lines)| json!({"label": label, "lines": lines})).collect::<Vec<_>>();
+            body["title"] = json!(card.title);
+            body["ok"] = json!(card.tone == Tone::Good);
+            body["facts"] = json!(pairs(&card.facts, "value"));
+            body["lists"] = json!(lists);
+            body["links"] = json!(pairs(&card.links, "url"));
+        }
+        body
     }
 }
 

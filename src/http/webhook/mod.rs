@@ -18,15 +18,21 @@ use sha2::Sha256;
 use super::client::{Client, Method};
 use super::proxy::Proxies;
 use super::reply::Reply;
-use super::retry::{self, Fault, is_passing};
+use super::retry::{self, Fault, Persistence, is_passing};
 use super::url::host_of;
 use crate::error::{Error, Kind, Result};
+use crate::model::card::{Card, labelled};
 use crate::ui::printable;
 
-/// The longest that one try may take.
+/// The longest that one try may take, and a connection.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a message is sent, and how far apart.
-const TRIES: (u32, Duration) = (6, Duration::from_secs(2));
+const CONNECT: Duration = Duration::from_secs(5);
+/// How a message is sent; with the last try it is done before the minute is over that a deploy keeps of its job's time.
+const PERSISTENCE: Persistence = Persistence { tries: 6, pause: Duration::from_secs(2), total: Duration::from_secs(40) };
+/// Most bytes of an answer.
+const MAX_BODY: u64 = 1 << 20;
+/// What to do where an address is good no more.
+const NEW_ADDRESS: &str = "take the address anew from the settings of the room's bot, and set it where webhook.url says";
 
 /// Who takes the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +62,24 @@ pub(crate) struct Webhook {
     pub channel: Option<String>,
     /// The body of a generic webhook: JSON with `{{ text }}` in it.
     pub template: Option<String>,
+    /// Cards rather than text, where a message has parts.
+    pub cards: bool,
+}
+
+/// What a no says, and what helps.
+type Advice = (&'static [&'static str], &'static str);
+
+/// A no in the body of a reply.
+struct No {
+    words: String,
+    passes: bool,
+}
+
+impl No {
+    /// What no such webhook answers.
+    fn garbage() -> Self {
+        Self { words: "it answered something that is no reply of such a webhook".to_owned(), passes: false }
+    }
 }
 
 /// How a provider is spoken to.
@@ -69,8 +93,24 @@ trait Dialect {
     /// True when it takes this text in this body. What is longer is refused as a whole, or cut without a word.
     fn takes(&self, text: &str, body: &str) -> bool;
 
-    /// The body that carries a text; `seconds` is the time since 1970.
-    fn body(&self, webhook: &Webhook, text: &str, seconds: u64) -> Json;
+    /// The body that carries a text.
+    fn body(&self, webhook: &Webhook, text: &str) -> Json;
+
+    /// The text of others so that it calls nobody.
+    fn calm(&self, text: &str) -> String {
+        text.to_owned()
+    }
+
+    /// The body that carries a card, whose texts are nothing but text in it.
+    fn card(&self, webhook: &Webhook, card: &Card) -> Json;
+
+    /// True when it takes a card with this body.
+    fn takes_card(&self, body: &Json) -> bool {
+        body.to_string().len() <= 18_000
+    }
+
+    /// Signs a body; `seconds` is the time since 1970.
+    fn sign(&self, _webhook: &Webhook, _body: &mut Json, _seconds: u64) {}
 
     /// Where it goes; `now` is the time since 1970.
     fn address(&self, webhook: &Webhook, _now: Duration) -> String {
@@ -78,8 +118,13 @@ trait Dialect {
     }
 
     /// Whether it took the message, by the body of a reply of status 200.
-    fn judge(&self, _reply: &Json) -> Result<(), Fault> {
+    fn judge(&self, _body: &str) -> Result<(), No> {
         Ok(())
+    }
+
+    /// What helps against a no, by its code or its words.
+    fn advice(&self) -> &'static [Advice] {
+        &[]
     }
 }
 
@@ -119,10 +164,25 @@ impl Provider {
 const CUT: &str = "… (cut)";
 
 impl Webhook {
+    /// A webhook with nothing but an address.
+    pub(crate) fn to(url: &str, provider: Provider) -> Self {
+        Self { url: url.to_owned(), provider, secret: None, channel: None, template: None, cards: false }
+    }
+
+    /// What of its address may be a secret of its own: long parts of the path, and of the query.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        let parts = self.url.split(['/', '?', '&', '=', '#']).filter(|part| part.len() >= 16 && !part.contains('.'));
+        std::iter::once(&*self.url).chain(parts).chain(self.secret.as_deref())
+    }
+
     /// The text as far as the provider takes it, cut between two characters and marked where it is longer.
     pub(crate) fn fitted<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let dialect = self.provider.dialect();
-        let fits = |text: &str| dialect.takes(text, &self.body(text, u64::from(u32::MAX)).to_string());
+        let fits = |text: &str| {
+            let mut body = dialect.body(self, text);
+            dialect.sign(self, &mut body, u64::from(u32::MAX));
+            dialect.takes(text, &body.to_string())
+        };
         if fits(text) {
             return Cow::Borrowed(text);
         }
@@ -132,17 +192,37 @@ impl Webhook {
         Cow::Owned(shorter(most.checked_sub(1).map_or(0, |last| ends[last])))
     }
 
-    /// Sends a text, as far as the provider takes it: up to six tries, two seconds apart, while what is in the way may pass.
+    /// The body of a message in its parts, and whether it had to be cut: a card where it is to be one and is not too large, else text.
+    pub(crate) fn body_of(&self, card: &Card) -> (Json, bool) {
+        let dialect = self.provider.dialect();
+        let calm = card.clone().reworded(|text| dialect.calm(text));
+        let body = dialect.card(self, &calm);
+        if self.cards && dialect.takes_card(&body) {
+            return (body, false);
+        }
+        let text = calm.text();
+        let fitted = self.fitted(&text);
+        (dialect.body(self, &fitted), fitted != text)
+    }
+
+    /// The body of a text as it is, and whether it had to be cut.
+    pub(crate) fn body_of_text(&self, text: &str) -> (Json, bool) {
+        let fitted = self.fitted(text);
+        (self.provider.dialect().body(self, &fitted), fitted != text)
+    }
+
+    /// Sends a body: up to six tries, two seconds apart or as far as is asked, while what is in the way may pass.
     ///
     /// # Errors
     /// The webhook stays down or says no.
-    pub(crate) fn send(&self, proxies: &Proxies, text: &str) -> Result<()> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let url = self.provider.dialect().address(self, now);
-        let body = self.body(&self.fitted(text), now.as_secs()).to_string();
-        let client = Client::new(proxies, TIMEOUT, false);
-        let sent = retry::persist(TRIES, || {
-            let reply = client.try_send(Method::PostJson(&body), &url, &[]).map_err(|failure| Fault::of(failure, &url))?;
+    pub(crate) fn send(&self, proxies: &Proxies, body: &Json) -> Result<()> {
+        let dialect = self.provider.dialect();
+        let client = Client::once_within(proxies, TIMEOUT, CONNECT, MAX_BODY);
+        let sent = retry::persist(PERSISTENCE, || {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(); // signatures age
+            let (url, mut body) = (dialect.address(self, now), body.clone());
+            dialect.sign(self, &mut body, now.as_secs());
+            let reply = client.try_send(Method::PostJson(&body.to_string()), &url, &[]).map_err(|failure| Fault::of(failure, &url))?;
             self.judge(&reply)
         });
         sent.map_err(|error| match error.kind() {
@@ -151,29 +231,79 @@ impl Webhook {
         })
     }
 
-    fn body(&self, text: &str, seconds: u64) -> Json {
-        self.provider.dialect().body(self, text, seconds)
-    }
-
     fn judge(&self, reply: &Reply) -> Result<(), Fault> {
-        if !reply.status.is_success() {
-            return Err(Fault { error: Error::failed(format!("it answered {}", reply.status)), passes: is_passing(reply.status) });
-        }
-        self.provider.dialect().judge(&serde_json::from_slice(&reply.body).unwrap_or(Json::Null))
+        let (dialect, body) = (self.provider.dialect(), String::from_utf8_lossy(&reply.body));
+        let judged = dialect.judge(&body);
+        let no = match judged {
+            Ok(()) if reply.status.is_success() => return Ok(()),
+            Err(no) if reply.status.is_success() => no,
+            judged => {
+                let more = said(&body).map_or_else(String::new, |said| format!(": {said}"));
+                let passes = is_passing(reply.status) || judged.is_err_and(|no| no.passes);
+                No { words: format!("it answered {}{more}", reply.status), passes }
+            }
+        };
+        let helps = dialect.advice().iter().find(|(marks, _)| marks.iter().any(|mark| no.words.contains(mark)));
+        let error = Error::failed(no.words.clone());
+        let error = helps.into_iter().fold(error, |error, (_, advice)| error.hint(*advice));
+        Err(Fault::said(error, no.passes, reply))
     }
 }
 
 /// Some answer 200 with an error code in the body, and words about it in `msg` or `errmsg`. `passing` are the codes for "later"; all others are for good.
-fn judge_code(code: Option<i64>, body: &Json, passing: &[i64]) -> Result<(), Fault> {
-    match code {
+fn judge_code(body: &str, names: &[&str], passing: &[i64]) -> Result<(), No> {
+    let json: Json = serde_json::from_str(body).unwrap_or(Json::Null);
+    match names.iter().find_map(|name| json[*name].as_i64()) {
         Some(0) => Ok(()),
-        None => Err(Fault { error: Error::failed("it answered something that is no reply of such a webhook"), passes: false }),
+        None => Err(No::garbage()),
         Some(code) => {
-            let words = body["msg"].as_str().or(body["errmsg"].as_str()).unwrap_or_default();
-            let words: String = printable(words).chars().take(200).collect();
-            Err(Fault { error: Error::failed(format!("it answered code {code} {words}")), passes: passing.contains(&code) })
+            let words = said(body).unwrap_or_default();
+            Err(No { words: format!("it answered {words}"), passes: passing.contains(&code) })
         }
     }
+}
+
+/// What an answer says in words, if it does: a code and a message in JSON, or one short line of text.
+fn said(body: &str) -> Option<String> {
+    let text = match serde_json::from_str::<Json>(body) {
+        Ok(json) => {
+            let code = ["code", "StatusCode", "errcode"].iter().find_map(|name| json[*name].as_i64());
+            let words = ["msg", "StatusMessage", "errmsg", "error", "message"].iter().find_map(|name| json[*name].as_str());
+            code.map(|code| format!("code {code}")).into_iter().chain(words.map(str::to_owned)).collect::<Vec<_>>().join(" ")
+        }
+        Err(_) => body.trim().to_owned(),
+    };
+    let is_words = !text.is_empty() && !text.starts_with('<') && !text.contains('\n');
+    is_words.then(|| printable(&text).chars().take(200).collect())
+}
+
+/// A card in the little markdown that chat rooms have; its lines end with `end`.
+fn markdown(card: &Card, end: &str) -> String {
+    let mut parts = vec![format!("**{}**", calm_markdown(&card.title))];
+    parts.extend(card.facts.iter().map(|fact| calm_markdown(&labelled(fact, ": "))));
+    for (label, lines) in &card.lists {
+        parts.push(format!("{label}:"));
+        parts.extend(lines.iter().map(|line| format!("- {}", calm_markdown(line))));
+    }
+    parts.join(end)
+}
+
+/// Others' text so that it is neither a tag, nor a link, nor a call, nor in bold: chat rooms know no escapes.
+fn calm_markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push('‹'),
+            '>' => out.push('›'),
+            '[' => out.push('〔'),
+            ']' => out.push('〕'),
+            '*' => out.push('∗'),
+            '`' => out.push('\''),
+            '\n' | '\r' => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// Base64 of an HMAC-SHA256, as feishu and dingtalk sign.
@@ -188,7 +318,7 @@ mod tests {
     use super::*;
 
     fn webhook(provider: Provider) -> Webhook {
-        Webhook { url: "https://x.example.com/hook".into(), provider, secret: None, channel: None, template: None }
+        Webhook::to("https://x.example.com/hook", provider)
     }
 
     #[test]
@@ -209,10 +339,11 @@ mod tests {
     #[test]
     fn bodies_hold_any_text() {
         let text = "line \"1\"\n<b> & {{ x }}";
-        assert_eq!(webhook(Provider::Feishu).body(text, 0)["content"]["text"], text);
-        assert_eq!(webhook(Provider::Slack).body(text, 0)["text"], "line \"1\"\n&lt;b&gt; &amp; {{ x }}");
+        let body = |webhook: &Webhook| webhook.body_of_text(text).0;
+        assert_eq!(body(&webhook(Provider::Feishu))["content"]["text"], text);
+        assert_eq!(body(&webhook(Provider::Slack))["text"], "line \"1\"\n&lt;b&gt; &amp; {{ x }}");
         let generic = Webhook { template: Some(r#"{"a": ["{{ text }}"]}"#.into()), ..webhook(Provider::Generic) };
-        assert_eq!(generic.body(text, 0)["a"][0], text);
+        assert_eq!(body(&generic)["a"][0], text);
     }
 
     #[test]
@@ -227,12 +358,60 @@ mod tests {
             ] {
                 let webhook = Webhook { secret: Some("s".into()), ..webhook(provider) };
                 let fitted = webhook.fitted(&text);
-                let body = webhook.body(&fitted, 1_599_360_473).to_string();
+                let mut body = webhook.body_of_text(&fitted).0;
+                webhook.provider.dialect().sign(&webhook, &mut body, 1_599_360_473);
+                let body = body.to_string();
                 assert!(body.len() <= most + if provider == Provider::Wecom { 1100 } else { 0 }, "{provider:?}: {}", body.len());
                 assert!(fitted.ends_with(CUT) && text.starts_with(fitted.trim_end_matches(CUT)), "{provider:?}");
                 assert!(fitted.len() > 1900, "{provider:?}: no more than needed is cut: {}", fitted.len());
                 assert_eq!(webhook.fitted("short"), "short");
             }
         }
+    }
+
+    /// What commits, users and errors are called is anybody's: it calls nobody and leads nowhere.
+    #[test]
+    fn cards_hold_others_text_as_text() {
+        let evil = "<at user_id=\"all\">x</at> <!channel> <@all> [x](https://evil.example.com) **b** `c`\n# d";
+        let mut card = Card { title: format!("deploy shop: {evil}"), ..Card::default() };
+        card.fact("commit", evil);
+        card.list("reason", vec![evil.to_owned(), "two".to_owned()]);
+        card.link("pipeline", "https://git.example.com/p/1");
+        for provider in ALL {
+            let webhook = Webhook { cards: true, ..webhook(provider) };
+            let body = webhook.body_of(&card).0;
+            let text = body.to_string();
+            assert!(text.contains("https://git.example.com/p/1"), "{provider:?}: {text}");
+            match provider {
+                Provider::Feishu => assert!(!text.contains("<at") && !text.contains("lark_md"), "{text}"),
+                Provider::Slack => assert!(!body["text"].as_str().expect("text").contains('<') && !text.contains("<!channel>\",\"mrk")),
+                Provider::Dingtalk | Provider::Wecom => {
+                    assert!(!text.contains("](https://evil") && !text.contains("<@") && !text.contains("**b"), "{text}");
+                }
+                Provider::Generic => assert_eq!(body["facts"][0]["value"], evil),
+            }
+            // In text as well.
+            let text = Webhook { cards: false, ..webhook }.body_of(&card).0.to_string();
+            assert!(provider != Provider::Feishu || !text.contains("<at"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_for_a_card_is_a_text() {
+        let mut card = Card { title: "deploy shop: failed".to_owned(), ..Card::default() };
+        card.list("reason", vec!["部署".repeat(20_000)]);
+        for provider in [Provider::Feishu, Provider::Dingtalk, Provider::Wecom] {
+            let (body, cut) = Webhook { cards: true, ..webhook(provider) }.body_of(&card);
+            let kind = body["msg_type"].as_str().or(body["msgtype"].as_str());
+            assert!(cut && kind == Some("text") && body.to_string().contains(CUT), "{provider:?}");
+        }
+    }
+
+    #[test]
+    fn parts_of_an_address_that_may_be_secrets() {
+        let of = |url: &str| Webhook::to(url, Provider::Generic).secrets().skip(1).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(of("https://open.feishu.cn/open-apis/bot/v2/hook/0123-4567-89ab-cdef"), ["0123-4567-89ab-cdef"]);
+        assert_eq!(of("https://oapi.dingtalk.com/robot/send?access_token=0123456789abcdef"), ["0123456789abcdef"]);
+        assert!(of("https://x.example.com/hook").is_empty());
     }
 }
