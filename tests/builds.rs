@@ -246,7 +246,7 @@ fn the_prepare_image_is_pulled_pushed_or_built() {
     docker(&["pull", "--quiet", &here]).expect("it was pushed");
     // `prepare` tells what it made, and `--skip-push` has no digest to tell.
     let out = app.run(&["prepare", "-o", "dotenv"]).exits(0).stdout;
-    assert_eq!(variables(&out), [("LAIN_IMAGE", prepare.as_str()), ("LAIN_IMAGE_TAG", "prepare"), ("LAIN_IMAGE_DIGEST", &digest)]);
+    assert_eq!(variables(&out), [("LAIN_PREPARE_IMAGE", prepare.as_str()), ("LAIN_PREPARE_IMAGE_TAG", "prepare"), ("LAIN_PREPARE_IMAGE_DIGEST", &digest)]);
     let json: Json = serde_json::from_str(&app.run(&["prepare", "--skip-push", "-o", "json"]).exits(0).stdout).expect("JSON");
     assert_eq!(json["image"], prepare.as_str());
     app.run(&["run", "--prepare", "--", "ls"]).exits(0).prints("treasure.txt");
@@ -255,7 +255,7 @@ fn the_prepare_image_is_pulled_pushed_or_built() {
 #[test]
 fn a_prepare_image_of_other_values_is_told() {
     let shop = Shop::new(PREPARED);
-    let (app, stale) = (&shop.app, "was made from another `base`, `workdir`, or `prepare` than the values have now");
+    let (app, stale) = (&shop.app, "was made from another `base`, `workdir`, `prepare`, or other files of dependencies than there are now");
     let values = fs::read_to_string(app.dir().join("chart/values.yaml")).expect("values");
     let write = |text: &str| fs::write(app.dir().join("chart/values.yaml"), text).expect("values");
     app.run(&["build"]).exits(0).never_says(stale);
@@ -321,4 +321,45 @@ fn other_images_come_along() {
     assert_eq!(json, serde_json::json!({"version": 1, "image": format!("{target}:7"), "tag": "7", "digest": digest}));
     let elsewhere = format!("{}/mirror", shop.registry.host());
     app.run(&["push", &given, "--registry", &elsewhere]).exits(0).prints(&format!("{elsewhere}/{}-redis:7", shop.name));
+}
+
+/// Who may move `:prepare`, which everybody's builds start from: a job of the default branch, and nobody's merge request.
+#[test]
+fn a_merge_request_never_moves_the_prepare_image() {
+    let shop = Shop::new(PREPARED);
+    let (app, repository) = (&shop.app, shop.repository());
+    let ci = |source: &str, branch: Option<&str>, args: &[&str]| {
+        let mut command = app.command(std::path::Path::new(env!("CARGO_BIN_EXE_lain")));
+        command.args(args).envs([("CI", "true"), ("CI_PIPELINE_SOURCE", source), ("CI_DEFAULT_BRANCH", "main")]);
+        command.envs(branch.map(|branch| ("CI_COMMIT_BRANCH", branch)));
+        app.run_command(command)
+    };
+    let on_main = |args: &[&str]| ci("push", Some("main"), args);
+    let merge_request = |args: &[&str]| ci("merge_request_event", None, args);
+    on_main(&["prepare", "--if-missing"]).exits(0);
+    let first = shop.digest(&repository, "prepare");
+    on_main(&["prepare", "--if-missing"]).exits(0).says("prepare was made from what is here: nothing to prepare").never_says("docker build");
+    merge_request(&["prepare"]).exits(0).says("nothing to prepare");
+    // A merge request brings a dependency: its builds start from an image of its own, which is made once.
+    fs::write(app.dir().join("requirements.txt"), "requests\n").expect("a file");
+    app.git(&["add", "--all"]);
+    app.git(&["commit", "--quiet", "--message", "a dependency"]);
+    let own = format!("{repository}:prepare-");
+    let ran = merge_request(&["prepare", "-o", "dotenv"]).exits(0).says("a merge request leaves prepare as it is: prepare-");
+    assert!(ran.stdout.contains(&format!("LAIN_PREPARE_IMAGE={own}")), "{}", ran.stdout);
+    merge_request(&["prepare"]).exits(0).says("nothing to prepare").never_says("docker build");
+    let ran = merge_request(&["build", "--push", "--no-latest"]).exits(0).says(&format!("docker pull {own}"));
+    assert!(ran.stderr.contains("lain dockerfile --stage build --prepare-tag prepare-"), "{}", ran.stderr);
+    assert_eq!(shop.digest(&repository, "prepare"), first);
+    app.run(&["tags"]).exits(0).never_says("latest");
+    // So do a feature branch's; the default branch's makes it anew, by itself.
+    ci("push", Some("feature"), &["build"]).exits(0).says("a job of another branch than the default one leaves prepare as it is");
+    assert_eq!(shop.digest(&repository, "prepare"), first);
+    on_main(&["build"]).exits(0).says("it is made anew");
+    assert_ne!(shop.digest(&repository, "prepare"), first);
+    // What is there is not built again, in the registry or here.
+    on_main(&["build", "--push", "--if-missing"]).exits(0).says("is there already: not built again").never_says("docker build");
+    app.run(&["build", "--if-missing"]).exits(0).says("is there already: not built again").never_says("docker build");
+    fs::write(app.dir().join("hello.txt"), "changed\n").expect("a file");
+    app.run(&["build", "--if-missing"]).exits(0).says("docker build");
 }
