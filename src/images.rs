@@ -10,7 +10,7 @@ pub(crate) mod publish;
 mod secrets;
 pub(crate) mod tags;
 
-pub(crate) use making::{Goal, Options};
+pub(crate) use making::Goal;
 
 pub(crate) use prepared::PREPARE_TAG;
 
@@ -36,6 +36,27 @@ pub(crate) struct Plan<'a> {
     name: Option<&'a str>,
     build: &'a Build,
     release: Option<&'a Release>,
+}
+
+/// How to build.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// Ask the registry for the prepare image.
+    pub pull: bool,
+    /// Leave the Dockerfile in the app's folder.
+    pub keep_dockerfile: bool,
+    /// What the image is to run on, in place of `build.platforms`.
+    pub platforms: Vec<String>,
+    /// An image that is there already is not built again.
+    pub if_missing: bool,
+    /// Push it as `latest` too.
+    pub latest: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { pull: true, keep_dockerfile: false, platforms: vec![], if_missing: false, latest: true }
+    }
 }
 
 /// What a build or a push made.
@@ -187,7 +208,12 @@ impl<'a> Plan<'a> {
             Start::PreparedOf(other) => Some(format!("{}:{prepare}", Plan::of(self.app, other).repository_in(registry))),
             Start::Made(other) => Some(format!("{}:{tag}", Plan::of(self.app, other).repository_in(registry))),
         };
-        let facts = Facts { start: start.as_deref(), copies_from_root: session.has_older_chart(), meta: tag };
+        let facts = Facts {
+            start: start.as_deref(),
+            mirrors: session.cluster()?.image_mirrors.as_ref(),
+            copies_from_root: session.has_older_chart(),
+            meta: tag,
+        };
         render(stage, self.build, self.release, facts)
     }
 

@@ -41,7 +41,12 @@ impl Command for Prepare {
         if results.is_empty() {
             session.ui.say("the values have no `build.prepare`: nothing to prepare");
             // Jobs that test in the prepare image test in what the app is built from.
-            let base = session.app()?.build.as_ref().map(|build| build.base.rsplit(' ').next().unwrap_or_default().to_owned()).filter(|base| !base.is_empty());
+            let base = session
+                .app()?
+                .build
+                .as_ref()
+                .map(|build| build.base.rsplit(' ').next().unwrap_or_default().to_owned())
+                .filter(|base| !base.is_empty());
             return match base.filter(|_| session.ui.format() == Format::Dotenv) {
                 Some(base) => session.ui.result(&dotenv::lines(&IndexMap::from([("LAIN_PREPARE_IMAGE".to_owned(), base)]))),
                 None => Ok(()),

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::engine::{Destination, Engine};
 use super::prepared::{PREPARE_TAG, PREPARED_FROM};
-use super::{ImageResult, Plan, ignore, push_image, secrets};
+use super::{ImageResult, Options, Plan, ignore, push_image, secrets};
 use crate::error::{Error, Kind, Result};
 use crate::files::Folder;
 use crate::images::publish::{publish, targets};
@@ -28,27 +28,6 @@ pub(crate) enum Goal {
     Push,
     /// Push it to the registry of every configured cluster.
     Publish,
-}
-
-/// How to build.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    /// Ask the registry for the prepare image.
-    pub pull: bool,
-    /// Leave the Dockerfile in the app's folder.
-    pub keep_dockerfile: bool,
-    /// What the image is to run on, in place of `build.platforms`.
-    pub platforms: Vec<String>,
-    /// An image that is there already is not built again.
-    pub if_missing: bool,
-    /// Push it as `latest` too.
-    pub latest: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { pull: true, keep_dockerfile: false, platforms: vec![], if_missing: false, latest: true }
-    }
 }
 
 /// What buildx says, before anything is built, of several outputs and a `BuildKit` older than 0.13 (buildx 0.13), or whenever there are several

@@ -6,9 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::engine::Engine;
-use super::making::Options;
-use super::{ImageResult, Plan, push_image};
-use crate::env::Env;
+use super::{ImageResult, Options, Plan, push_image};
 use crate::error::{Error, Result};
 use crate::model::hex::hex;
 use crate::model::text::{EnvMap, Text};
@@ -61,11 +59,12 @@ enum Moves {
 }
 
 impl Moves {
-    fn of(env: &Env) -> Self {
-        let branch = env.get("CI_DEFAULT_BRANCH");
-        if env.get("CI_MERGE_REQUEST_IID").is_some() || env.get("CI_PIPELINE_SOURCE") == Some("merge_request_event") {
+    /// By the variables of GitLab's job.
+    fn of<'e>(get: impl Fn(&str) -> Option<&'e str>) -> Self {
+        let branch = get("CI_DEFAULT_BRANCH");
+        if get("CI_MERGE_REQUEST_IID").is_some() || get("CI_PIPELINE_SOURCE") == Some("merge_request_event") {
             Self::Never
-        } else if branch.is_none() || env.get("CI_COMMIT_BRANCH") == branch {
+        } else if branch.is_none() || get("CI_COMMIT_BRANCH") == branch {
             Self::ByItself
         } else {
             Self::WhenAsked
@@ -89,7 +88,7 @@ impl Plan<'_> {
     /// # Errors
     /// docker is missing, the registry does not answer where it is asked, or the build or push fails.
     pub(crate) fn prepare(&self, session: &Session, options: &Options, push: bool) -> Result<ImageResult> {
-        let moves = Moves::of(&session.env);
+        let moves = Moves::of(|name| session.env.get(name));
         if moves != Moves::Never && !options.if_missing {
             return self.make_prepare(session, options, PREPARE_TAG, push);
         }
@@ -115,7 +114,8 @@ impl Plan<'_> {
             self.tell_if_stale(session, docker, engine, &repository)?;
             return Ok(PREPARE_TAG.to_owned());
         }
-        let (tag, fit) = self.fitting(session, Moves::of(&session.env)).map_err(|error| self.or_without(docker, &repository, error))?;
+        let (tag, fit) =
+            self.fitting(session, Moves::of(|name| session.env.get(name))).map_err(|error| self.or_without(docker, &repository, error))?;
         let image = format!("{repository}:{tag}");
         match fit {
             Fit::Fits | Fit::Unknown if *engine != Engine::Docker => {}
@@ -186,7 +186,8 @@ impl Plan<'_> {
 
     /// The daemon's own, of what is here as far as it tells.
     fn is_on_daemon(&self, session: &Session, docker: &Docker<'_>, image: &str) -> Result<bool> {
-        Ok(docker.has_image(image)? && docker.label(image, PREPARED_FROM)?.is_none_or(|label| self.prepared_from(session).is_ok_and(|it| it == Some(label))))
+        Ok(docker.has_image(image)?
+            && docker.label(image, PREPARED_FROM)?.is_none_or(|label| self.prepared_from(session).is_ok_and(|it| it == Some(label))))
     }
 
     /// Any prepare image: a person decides when it is made anew.
@@ -271,7 +272,8 @@ fn named_files(dir: &Path, patterns: &[Text]) -> Result<Files> {
     let mut files = Files::new();
     for pattern in patterns {
         let wrong = |what: &str| {
-            Error::failed(format!("`build.prepare.files`: `{pattern}` {what}")).hint("files: [\"requirements/*.txt\"] # paths below the app's folder")
+            Error::failed(format!("`build.prepare.files`: `{pattern}` {what}"))
+                .hint("files: [\"requirements/*.txt\"] # paths below the app's folder")
         };
         if !is_below(Path::new(&**pattern)) {
             return Err(wrong("is not below the app's folder"));
@@ -353,7 +355,8 @@ mod tests {
 
     #[test]
     fn who_moves_it() {
-        let moves = |pairs: &[(&str, &str)]| Moves::of(&pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect());
+        let moves =
+            |pairs: &[(&str, &'static str)]| Moves::of(|name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| *value));
         assert_eq!(moves(&[]), Moves::ByItself);
         assert_eq!(moves(&[("CI_DEFAULT_BRANCH", "main"), ("CI_COMMIT_BRANCH", "main")]), Moves::ByItself);
         assert_eq!(moves(&[("CI_DEFAULT_BRANCH", "main"), ("CI_COMMIT_BRANCH", "feature")]), Moves::WhenAsked);
