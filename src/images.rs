@@ -4,14 +4,15 @@ pub(crate) mod context;
 mod engine;
 mod ignore;
 mod making;
+mod prepared;
 mod processors;
 pub(crate) mod publish;
 mod secrets;
 pub(crate) mod tags;
 
-pub(crate) use making::{Goal, Options};
+pub(crate) use making::Goal;
 
-use making::PREPARE_TAG;
+pub(crate) use prepared::PREPARE_TAG;
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -35,6 +36,27 @@ pub(crate) struct Plan<'a> {
     name: Option<&'a str>,
     build: &'a Build,
     release: Option<&'a Release>,
+}
+
+/// How to build.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// Ask the registry for the prepare image.
+    pub pull: bool,
+    /// Leave the Dockerfile in the app's folder.
+    pub keep_dockerfile: bool,
+    /// What the image is to run on, in place of `build.platforms`.
+    pub platforms: Vec<String>,
+    /// An image that is there already is not built again.
+    pub if_missing: bool,
+    /// Push it as `latest` too.
+    pub latest: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { pull: true, keep_dockerfile: false, platforms: vec![], if_missing: false, latest: true }
+    }
 }
 
 /// What a build or a push made.
@@ -162,11 +184,11 @@ impl<'a> Plan<'a> {
         Ok(format!("{}:{}", self.repository(session)?, session.image_tag()?))
     }
 
-    /// Renders a stage. `fallback` stands in for an unknown registry where the text is only shown.
+    /// Renders a stage. `fallback` stands in for an unknown registry where the text is only shown; `prepare` is the tag of the prepare image it may start from.
     ///
     /// # Errors
     /// The stage is not defined, or the registry is needed and not known.
-    pub(crate) fn dockerfile(&self, session: &Session, stage: Stage, fallback: Option<&str>) -> Result<Dockerfile> {
+    pub(crate) fn dockerfile(&self, session: &Session, stage: Stage, fallback: Option<&str>, prepare: &str) -> Result<Dockerfile> {
         let starts_here = stage != Stage::Prepare && !matches!(self.start(), Start::Base);
         let registry = match (session.registry(), fallback) {
             (Ok(registry), _) => registry,
@@ -182,11 +204,16 @@ impl<'a> Plan<'a> {
         let tag = session.image_tag()?;
         let start = match self.start() {
             Start::Base => None,
-            Start::Prepared => Some(format!("{}:{PREPARE_TAG}", self.repository_in(registry))),
-            Start::PreparedOf(other) => Some(format!("{}:{PREPARE_TAG}", Plan::of(self.app, other).repository_in(registry))),
+            Start::Prepared => Some(format!("{}:{prepare}", self.repository_in(registry))),
+            Start::PreparedOf(other) => Some(format!("{}:{prepare}", Plan::of(self.app, other).repository_in(registry))),
             Start::Made(other) => Some(format!("{}:{tag}", Plan::of(self.app, other).repository_in(registry))),
         };
-        let facts = Facts { start: start.as_deref(), copies_from_root: session.has_older_chart(), meta: tag };
+        let facts = Facts {
+            start: start.as_deref(),
+            mirrors: session.cluster()?.image_mirrors.as_ref(),
+            copies_from_root: session.has_older_chart(),
+            meta: tag,
+        };
         render(stage, self.build, self.release, facts)
     }
 
@@ -227,20 +254,20 @@ impl<'a> Plan<'a> {
         if !docker.has_image(&image)? {
             return Err(Error::failed(format!("{image} is not on this docker daemon")).hint("lain build --push"));
         }
-        self.push_built(session)
+        self.push_built(session, true)
     }
 
-    /// As [`Plan::push`], right after the build.
+    /// As [`Plan::push`], right after the build; as `latest` where that is wanted.
     ///
     /// # Errors
     /// The push fails.
-    pub(crate) fn push_built(&self, session: &Session) -> Result<ImageResult> {
+    pub(crate) fn push_built(&self, session: &Session, latest: bool) -> Result<ImageResult> {
         let docker = session.docker()?;
         let repository = self.repository(session)?;
         let tag = session.image_tag()?.to_owned();
         let image = format!("{repository}:{tag}");
         let digest = push_image(session, &docker, &image)?;
-        if tag != "latest" && !is_dirty_tag(&tag) {
+        if latest && tag != "latest" && !is_dirty_tag(&tag) {
             let latest = format!("{repository}:latest");
             docker.tag(&image, &latest)?;
             push_image(session, &docker, &latest)?;
@@ -264,8 +291,7 @@ pub(crate) fn push_image(session: &Session, docker: &Docker<'_>, image: &str) ->
 /// # Errors
 /// stdout is closed or full.
 pub(crate) fn print(session: &Session, results: &[ImageResult]) -> Result<()> {
-    let Some(first) = results.first() else { return Ok(()) };
-    session.ui.answer(&if results.len() == 1 { Images::One(first) } else { Images::Several { version: 1, images: results } })
+    if results.is_empty() { Ok(()) } else { session.ui.answer(&Images::of(results)) }
 }
 
 /// What [`print()`] prints.
@@ -295,6 +321,15 @@ impl Answer for Images<'_> {
     }
 }
 
+impl<'a> Images<'a> {
+    fn of(results: &'a [ImageResult]) -> Self {
+        match results {
+            [one] => Self::One(one),
+            several => Self::Several { version: 1, images: several },
+        }
+    }
+}
+
 impl Images<'_> {
     fn all(&self) -> &[ImageResult] {
         match self {
@@ -304,12 +339,44 @@ impl Images<'_> {
     }
 }
 
+/// The prepare images that were made, or that fit. As variables: `LAIN_PREPARE_IMAGE...`, so that a later job does not take one for the app's; where
+/// nothing is prepared, what the app is built from, for jobs that test in it.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct Prepared<'a> {
+    /// In the order of `builds`.
+    pub images: Images<'a>,
+}
+
+impl<'a> Prepared<'a> {
+    /// Of these results.
+    pub(crate) fn of(results: &'a [ImageResult]) -> Self {
+        Self { images: Images::of(results) }
+    }
+}
+
+impl Answer for Prepared<'_> {
+    const FORMATS: &'static [Format] = Images::FORMATS;
+
+    fn text(&self) -> String {
+        self.images.text()
+    }
+
+    fn dotenv(&self) -> Option<String> {
+        Some(variables_of("LAIN_PREPARE_IMAGE", self.images.all()))
+    }
+}
+
 /// `LAIN_IMAGE` and its like, one a line.
 pub(crate) fn variables(results: &[ImageResult]) -> String {
+    variables_of("LAIN_IMAGE", results)
+}
+
+fn variables_of(stem: &str, results: &[ImageResult]) -> String {
     let mut lines = IndexMap::new();
     let names = results.iter().map(|result| (result.build.as_deref().map(variable_part), result));
     for (name, result) in results.first().map(|first| (None, first)).into_iter().chain(names) {
-        let start = name.map_or_else(|| "LAIN_IMAGE".to_owned(), |name| format!("LAIN_IMAGE_{name}"));
+        let start = name.map_or_else(|| stem.to_owned(), |name| format!("{stem}_{name}"));
         let digest = result.digest.as_deref().unwrap_or_default();
         // The same image in other registries comes later, and does not count.
         for (key, value) in

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use crate::env::Env;
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, Folder};
 use crate::globals::Globals;
 use crate::http::api_server::Connection;
+use crate::http::credentials;
 use crate::http::gitlab::Gitlab;
 use crate::http::proxy::Proxies;
 use crate::http::registry::Registry;
@@ -59,6 +60,7 @@ pub(crate) struct Session {
     remote_url: OnceCell<String>,
     server: OnceCell<Version>,
     docker_answer: Answer,
+    docker_config: OnceCell<Option<Folder>>,
     connection: Connection,
     helm_version: Later,
     kubectl_version: Later,
@@ -122,6 +124,7 @@ impl Session {
             remote_url: OnceCell::new(),
             server: OnceCell::new(),
             docker_answer: Answer::new(),
+            docker_config: OnceCell::new(),
             connection: Connection::default(),
             helm_version: Later::default(),
             kubectl_version: Later::default(),
@@ -259,8 +262,9 @@ impl Session {
             return;
         }
         let kubeconfigs = self.env.names().filter(|name| name.starts_with("KUBECONFIG_")).map(str::to_owned);
-        let mut names: Vec<String> =
-            kubeconfigs.chain(["GITLAB_API_TOKEN", "DOCKER_AUTH_CONFIG"].into_iter().chain(decrypt::KEYS).map(str::to_owned)).collect();
+        let mut names: Vec<String> = kubeconfigs
+            .chain(["GITLAB_API_TOKEN", "DOCKER_AUTH_CONFIG", "CI_REGISTRY_PASSWORD"].into_iter().chain(decrypt::KEYS).map(str::to_owned))
+            .collect();
         // Values that cannot be read are told of by whoever needs them.
         if let Ok(authority) = self.authority() {
             names.extend(authority.secret_variables().map(str::to_owned));
@@ -411,14 +415,28 @@ impl Session {
     /// `--remote-docker` without `remote_docker` in the values, or as [`Env::patience`].
     pub(crate) fn docker(&self) -> Result<Docker<'_>> {
         self.withhold();
+        let config = get_or_try(&self.docker_config, || self.docker_config())?.as_ref().map(Folder::path);
         if !self.globals.remote_docker {
-            return Ok(Docker::new(&self.ui, None, &self.docker_answer).with(self.env.patience()?));
+            return Ok(Docker::new(&self.ui, None, &self.docker_answer).with(self.env.patience()?).with_config(config));
         }
         let host = self.authority()?.remote_docker.as_deref();
         let host = host
             .ok_or_else(|| Error::usage("--remote-docker, but the cluster values have no `remote_docker`").hint("remote_docker: HOST"))?;
         let host = if host.contains("://") { host.to_owned() } else { format!("tcp://{host}:2375") };
-        Ok(Docker::new(&self.ui, Some(&host), &self.docker_answer).with(self.env.patience()?))
+        Ok(Docker::new(&self.ui, Some(&host), &self.docker_answer).with(self.env.patience()?).with_config(config))
+    }
+
+    /// docker's folder with the logins of this run in it, where its environment brings some; gone with the run. All else in it is docker's own.
+    fn docker_config(&self) -> Result<Option<Folder>> {
+        let Some(config) = credentials::config_of_run(&self.ui, &self.env) else { return Ok(None) };
+        let folder = Folder::temporary("docker")?;
+        let own = credentials::docker_folder(&self.env).map(std::fs::read_dir).and_then(std::result::Result::ok);
+        for entry in own.into_iter().flatten().flatten().filter(|entry| entry.file_name() != credentials::CONFIG) {
+            let place = folder.path().join(entry.file_name());
+            std::os::unix::fs::symlink(entry.path(), &place).map_err(|error| Error::io("link", &place, &error))?;
+        }
+        files::write_new(&folder.path().join(credentials::CONFIG), config.as_bytes())?;
+        Ok(Some(folder))
     }
 
     /// GitLab, where the administrators' file or this pipeline says that it is.

@@ -34,7 +34,7 @@ fn a_builder_pushes_by_itself_and_keeps_its_cache_in_the_registry() {
     let values = shop.app.dir().join("chart/values.yaml");
     let text = std::fs::read_to_string(&values).expect("values");
     std::fs::write(&values, text.replace("echo slow", "echo slower")).expect("values");
-    let told = "was made from another `base`, `workdir`, or `prepare` than the values have now";
+    let told = "was made from another `base`, `workdir`, `prepare`, or other files of dependencies than there are now";
     shop.app.run(&["build", "--push"]).exits(0).says(told);
     std::fs::write(&values, text).expect("values");
     shop.app.run(&["build", "--push"]).exits(0).never_says(told);

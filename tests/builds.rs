@@ -246,7 +246,10 @@ fn the_prepare_image_is_pulled_pushed_or_built() {
     docker(&["pull", "--quiet", &here]).expect("it was pushed");
     // `prepare` tells what it made, and `--skip-push` has no digest to tell.
     let out = app.run(&["prepare", "-o", "dotenv"]).exits(0).stdout;
-    assert_eq!(variables(&out), [("LAIN_IMAGE", prepare.as_str()), ("LAIN_IMAGE_TAG", "prepare"), ("LAIN_IMAGE_DIGEST", &digest)]);
+    assert_eq!(
+        variables(&out),
+        [("LAIN_PREPARE_IMAGE", prepare.as_str()), ("LAIN_PREPARE_IMAGE_TAG", "prepare"), ("LAIN_PREPARE_IMAGE_DIGEST", &digest)]
+    );
     let json: Json = serde_json::from_str(&app.run(&["prepare", "--skip-push", "-o", "json"]).exits(0).stdout).expect("JSON");
     assert_eq!(json["image"], prepare.as_str());
     app.run(&["run", "--prepare", "--", "ls"]).exits(0).prints("treasure.txt");
@@ -255,7 +258,7 @@ fn the_prepare_image_is_pulled_pushed_or_built() {
 #[test]
 fn a_prepare_image_of_other_values_is_told() {
     let shop = Shop::new(PREPARED);
-    let (app, stale) = (&shop.app, "was made from another `base`, `workdir`, or `prepare` than the values have now");
+    let (app, stale) = (&shop.app, "was made from another `base`, `workdir`, `prepare`, or other files of dependencies than there are now");
     let values = fs::read_to_string(app.dir().join("chart/values.yaml")).expect("values");
     let write = |text: &str| fs::write(app.dir().join("chart/values.yaml"), text).expect("values");
     app.run(&["build"]).exits(0).never_says(stale);
@@ -321,4 +324,81 @@ fn other_images_come_along() {
     assert_eq!(json, serde_json::json!({"version": 1, "image": format!("{target}:7"), "tag": "7", "digest": digest}));
     let elsewhere = format!("{}/mirror", shop.registry.host());
     app.run(&["push", &given, "--registry", &elsewhere]).exits(0).prints(&format!("{elsewhere}/{}-redis:7", shop.name));
+}
+
+/// Who may move `:prepare`, which everybody's builds start from: a job of the default branch, and nobody's merge request.
+#[test]
+fn a_merge_request_never_moves_the_prepare_image() {
+    let shop = Shop::new(PREPARED);
+    let (app, repository) = (&shop.app, shop.repository());
+    let ci = |source: &str, branch: Option<&str>, args: &[&str]| {
+        let mut command = app.command(std::path::Path::new(env!("CARGO_BIN_EXE_lain")));
+        command.args(args).envs([("CI", "true"), ("CI_PIPELINE_SOURCE", source), ("CI_DEFAULT_BRANCH", "main")]);
+        command.envs(branch.map(|branch| ("CI_COMMIT_BRANCH", branch)));
+        app.run_command(command)
+    };
+    let on_main = |args: &[&str]| ci("push", Some("main"), args);
+    let merge_request = |args: &[&str]| ci("merge_request_event", None, args);
+    on_main(&["prepare", "--if-missing"]).exits(0);
+    let first = shop.digest(&repository, "prepare");
+    on_main(&["prepare", "--if-missing"])
+        .exits(0)
+        .says("prepare was made from what is here: nothing to prepare")
+        .never_says("docker build");
+    merge_request(&["prepare"]).exits(0).says("nothing to prepare");
+    // A merge request brings a dependency: its builds start from an image of its own, which is made once.
+    fs::write(app.dir().join("requirements.txt"), "requests\n").expect("a file");
+    app.git(&["add", "--all"]);
+    app.git(&["commit", "--quiet", "--message", "a dependency"]);
+    let own = format!("{repository}:prepare-");
+    let ran = merge_request(&["prepare", "-o", "dotenv"]).exits(0).says("a merge request leaves prepare as it is: prepare-");
+    assert!(ran.stdout.contains(&format!("LAIN_PREPARE_IMAGE={own}")), "{}", ran.stdout);
+    merge_request(&["prepare"]).exits(0).says("nothing to prepare").never_says("docker build");
+    let ran = merge_request(&["build", "--push", "--no-latest"]).exits(0).says(&format!("docker pull {own}"));
+    assert!(ran.stderr.contains("lain dockerfile --stage build --prepare-tag prepare-"), "{}", ran.stderr);
+    assert_eq!(shop.digest(&repository, "prepare"), first);
+    app.run(&["tags"]).exits(0).never_says("latest");
+    // So do a feature branch's; the default branch's makes it anew, by itself.
+    ci("push", Some("feature"), &["build"]).exits(0).says("a job of another branch than the default one leaves prepare as it is");
+    assert_eq!(shop.digest(&repository, "prepare"), first);
+    on_main(&["build"]).exits(0).says("it is made anew");
+    assert_ne!(shop.digest(&repository, "prepare"), first);
+    // What is there is not built again, in the registry or here.
+    on_main(&["build", "--push", "--if-missing"]).exits(0).says("is there already: not built again").never_says("docker build");
+    app.run(&["build", "--if-missing"]).exits(0).says("is there already: not built again").never_says("docker build");
+    fs::write(app.dir().join("hello.txt"), "changed\n").expect("a file");
+    app.run(&["build", "--if-missing"]).exits(0).says("docker build");
+}
+
+/// What GitLab hands to a job is a login, for docker as for lain; nothing of it stays, and what docker had of its own it keeps.
+#[test]
+fn a_job_is_logged_in_by_what_gitlab_gives_it() {
+    let shop = Registry::htpasswd();
+    let unique = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_nanos();
+    let app = App::empty()
+        .docker()
+        .values(&format!("appname: login-{unique}\nbuild: {{base: debian:trixie-slim, script: [echo {unique}]}}\n"))
+        .cluster("test", &format!("registry: {}/team\n", shop.host()))
+        .using("test")
+        .committed();
+    fs::create_dir_all(app.home().join(".docker/contexts")).expect("a folder");
+    let own = r#"{"auths": {"elsewhere.example.com": {"auth": "YTpi"}}}"#;
+    fs::write(app.home().join(".docker/config.json"), own).expect("a file");
+    let temporary = tempfile::tempdir().expect("a folder");
+    let job = |variables: &[(&str, &str)]| {
+        let mut command = app.command(std::path::Path::new(env!("CARGO_BIN_EXE_lain")));
+        command.args(["build", "--push"]).env("CI", "true").env("TMPDIR", temporary.path()).envs(variables.iter().copied());
+        app.run_command(command)
+    };
+    job(&[]).exits(1);
+    let host = shop.host();
+    let given = format!(r#"{{"auths": {{"{host}": {{"auth": "{}"}}}}}}"#, registry::basic());
+    let gitlab = [("CI_REGISTRY", host.as_str()), ("CI_REGISTRY_USER", registry::USER), ("CI_REGISTRY_PASSWORD", registry::PASSWORD)];
+    for variables in [&gitlab[..], &[("DOCKER_AUTH_CONFIG", given.as_str())]] {
+        let ran = job(variables).exits(0);
+        assert!(ran.stdout.contains(&format!("{host}/team/login-")), "{}", ran.stdout);
+        assert!(!ran.stderr.contains(registry::PASSWORD), "{}", ran.stderr);
+    }
+    assert_eq!(fs::read_to_string(app.home().join(".docker/config.json")).expect("a file"), own);
+    assert_eq!(fs::read_dir(temporary.path()).expect("a folder").count(), 0);
 }

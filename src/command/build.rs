@@ -37,6 +37,13 @@ pub struct Build {
     /// Use the prepare image of this docker daemon without asking the registry
     #[arg(long)]
     no_pull: bool,
+    /// Do nothing for an image that is there already: in the registry with --push or --publish, else on
+    /// the docker daemon; changes that are not committed are built all the same
+    #[arg(long)]
+    if_missing: bool,
+    /// With --push: leave `latest` as it is
+    #[arg(long)]
+    no_latest: bool,
     /// What it is to run on, in place of `build.platforms`: linux/amd64,linux/arm64
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
     platform: Vec<String>,
@@ -51,7 +58,13 @@ impl Command for Build {
             (false, true) => Goal::Push,
             (false, false) => Goal::Keep,
         };
-        let options = Options { pull: !self.no_pull, keep_dockerfile: self.keep_dockerfile, platforms: self.platform };
+        let options = Options {
+            pull: !self.no_pull,
+            keep_dockerfile: self.keep_dockerfile,
+            platforms: self.platform,
+            if_missing: self.if_missing,
+            latest: !self.no_latest,
+        };
         let mut results = Vec::new();
         for plan in images::plans_to_build(session, self.name.as_deref())? {
             results.extend(plan.make(session, &options, goal)?);

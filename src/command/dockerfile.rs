@@ -18,12 +18,15 @@ pub struct Dockerfile {
     /// One of `builds`
     #[arg(long, value_name = "BUILD")]
     name: Option<String>,
+    /// The tag of the prepare image to start from, as a merge request's build may use one of its own
+    #[arg(long, value_name = "TAG", default_value = images::PREPARE_TAG, hide_default_value = true)]
+    prepare_tag: String,
 }
 
 impl Command for Dockerfile {
     fn run(self, session: &Session) -> Result<()> {
         let plan = images::plan(session, self.name.as_deref())?;
-        let file = plan.dockerfile(session, self.stage.unwrap_or_else(|| plan.final_stage()), Some("REGISTRY"))?;
+        let file = plan.dockerfile(session, self.stage.unwrap_or_else(|| plan.final_stage()), Some("REGISTRY"), &self.prepare_tag)?;
         if !file.values.is_empty() {
             let args: Vec<&str> = file.values.iter().map(|(name, _)| name.as_str()).collect();
             session.ui.warn(&format!("values with line breaks are handed over by lain build as build arguments: {}", args.join(", ")));

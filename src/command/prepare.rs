@@ -1,10 +1,12 @@
 //! `lain prepare`: the slow part of the image, built once.
 
 use clap::Args;
+use indexmap::IndexMap;
 
 use super::Command;
 use crate::error::Result;
 use crate::images::{self, Images, Options};
+use crate::model::dotenv;
 use crate::session::Session;
 use crate::ui::{Answer, Format};
 
@@ -20,20 +22,36 @@ pub struct Prepare {
     /// What it is to run on, in place of `build.platforms`: linux/amd64,linux/arm64
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
     platform: Vec<String>,
+    /// Do nothing when the registry has one that was made from what is here now
+    #[arg(long, conflicts_with = "skip_push")]
+    if_missing: bool,
 }
 
 impl Command for Prepare {
     const FORMATS: &'static [Format] = Images::FORMATS;
 
     fn run(self, session: &Session) -> Result<()> {
-        let options = Options { pull: true, keep_dockerfile: self.keep_dockerfile, platforms: self.platform };
+        let (if_missing, platforms) = (self.if_missing, self.platform);
+        let options = Options { keep_dockerfile: self.keep_dockerfile, platforms, if_missing, ..Options::default() };
+        let plans = images::plans(session)?;
         let mut results = Vec::new();
-        for plan in images::plans(session)?.iter().filter(|plan| plan.has_prepare()) {
+        for plan in plans.iter().filter(|plan| plan.has_prepare()) {
             results.push(plan.prepare(session, &options, !self.skip_push)?);
         }
         if results.is_empty() {
             session.ui.say("the values have no `build.prepare`: nothing to prepare");
+            // Jobs that test in the prepare image test in what the app is built from.
+            let base = session
+                .app()?
+                .build
+                .as_ref()
+                .map(|build| build.base.rsplit(' ').next().unwrap_or_default().to_owned())
+                .filter(|base| !base.is_empty());
+            return match base.filter(|_| session.ui.format() == Format::Dotenv) {
+                Some(base) => session.ui.result(&dotenv::lines(&IndexMap::from([("LAIN_PREPARE_IMAGE".to_owned(), base)]))),
+                None => Ok(()),
+            };
         }
-        images::print(session, &results)
+        session.ui.answer(&images::Prepared::of(&results))
     }
 }

@@ -19,6 +19,8 @@ use crate::ui::{Ui, printable};
 const HUB_ENTRY: &str = "https://index.docker.io/v1/";
 /// What a helper calls a user when the secret is an identity token.
 const TOKEN_USER: &str = "<token>";
+/// The file in docker's folder.
+pub(crate) const CONFIG: &str = "config.json";
 /// The longest a helper may take; some ask a cloud.
 const HELPER: Duration = Duration::from_secs(20);
 
@@ -73,11 +75,10 @@ impl Credentials {
 
 /// What docker would use for `host` (`registry-1.docker.io` for Docker Hub); none means anonymous.
 ///
-/// As docker 28 does, `DOCKER_AUTH_CONFIG` (GitLab's way to hand logins over) is asked before the file.
+/// As docker 28 does, `DOCKER_AUTH_CONFIG` (GitLab's way to hand logins over) is asked before the file; for GitLab's own registry the job's login comes last.
 pub(crate) fn find(ui: &Ui, env: &Env, host: &str) -> Option<Credentials> {
     let given = env.get("DOCKER_AUTH_CONFIG").map(|text| (text.to_owned(), "DOCKER_AUTH_CONFIG".to_owned()));
-    let dir = env.get("DOCKER_CONFIG").map(PathBuf::from).or_else(|| env.home().map(|home| home.join(".docker")));
-    let path = dir.map(|dir| dir.join("config.json"));
+    let path = docker_folder(env).map(|dir| dir.join(CONFIG));
     let file = path.and_then(|path| match std::fs::read_to_string(&path) {
         Ok(text) => Some((text, path.display().to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
@@ -86,7 +87,7 @@ pub(crate) fn find(ui: &Ui, env: &Env, host: &str) -> Option<Credentials> {
             None
         }
     });
-    given.into_iter().chain(file).find_map(|(text, name)| {
+    let found = given.into_iter().chain(file).find_map(|(text, name)| {
         let config: Json = match serde_json::from_str(&text) {
             Ok(config) => config,
             Err(error) => {
@@ -96,7 +97,64 @@ pub(crate) fn find(ui: &Ui, env: &Env, host: &str) -> Option<Credentials> {
             }
         };
         in_config(ui, &config, host, &name)
+    });
+    found.or_else(|| {
+        let (own, user, password, from) = of_job(env)?;
+        is_same(own, host).then(|| Credentials::hidden(ui, Login::Password(user.to_owned(), password.to_owned()), from))
     })
+}
+
+/// Where docker's client keeps its settings.
+pub(crate) fn docker_folder(env: &Env) -> Option<PathBuf> {
+    env.get("DOCKER_CONFIG").map(PathBuf::from).or_else(|| env.home().map(|home| home.join(".docker")))
+}
+
+/// The login that GitLab gives a job for its own registry: host, user, password, and where they come from.
+/// <https://docs.gitlab.com/ci/variables/predefined_variables/>
+fn of_job(env: &Env) -> Option<(&str, &str, &str, &'static str)> {
+    let host = env.get("CI_REGISTRY").filter(|_| env.is_ci())?;
+    match (env.get("CI_REGISTRY_USER"), env.get("CI_REGISTRY_PASSWORD")) {
+        (Some(user), Some(password)) => Some((host, user, password, "CI_REGISTRY_USER and CI_REGISTRY_PASSWORD")),
+        _ => Some((host, "gitlab-ci-token", env.get("CI_JOB_TOKEN")?, "CI_JOB_TOKEN")),
+    }
+}
+
+/// docker's `config.json` with the logins that this run has by its environment: no docker reads GitLab's, and only from 28 on `DOCKER_AUTH_CONFIG`. None
+/// where there are none, and where docker's own file cannot be read: docker says so.
+pub(crate) fn config_of_run(ui: &Ui, env: &Env) -> Option<String> {
+    let given = env.get("DOCKER_AUTH_CONFIG");
+    let job = of_job(env);
+    if given.is_none() && job.is_none() {
+        return None;
+    }
+    let mut config = match std::fs::read_to_string(docker_folder(env)?.join(CONFIG)) {
+        Ok(text) => serde_json::from_str(&text).ok().filter(Json::is_object)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => serde_json::json!({}),
+        Err(_) => return None,
+    };
+    let given: Json = given.map(serde_json::from_str).and_then(Result::ok).unwrap_or_default();
+    for key in ["auths", "credHelpers"] {
+        for (host, entry) in given[key].as_object().into_iter().flatten() {
+            config[key][host] = entry.clone();
+            // A store that the machine has would be asked in place of the entry.
+            if key == "auths" && given["credHelpers"][host].is_null() && config.get("credsStore").is_some() {
+                config["credHelpers"][host] = "".into();
+            }
+        }
+    }
+    if let Some((host, user, password, _)) = job {
+        let has = |key: &str| config[key].as_object().is_some_and(|entries| entries.keys().any(|key| is_same(key, host)));
+        if !has("auths") && !has("credHelpers") {
+            let auth = STANDARD.encode(format!("{user}:{password}"));
+            ui.hide(password);
+            ui.hide(&auth);
+            config["auths"][host] = serde_json::json!({"auth": auth});
+            if config.get("credsStore").is_some() {
+                config["credHelpers"][host] = "".into();
+            }
+        }
+    }
+    Some(config.to_string())
 }
 
 /// docker's order: the registry's own helper, the store, the file itself.
@@ -195,6 +253,43 @@ mod tests {
             assert!(!is_same(key, "reg.example.com:5000"), "{key}");
         }
         assert!(is_same("https://index.docker.io/v1/", "registry-1.docker.io"));
+    }
+
+    #[test]
+    fn logins_of_a_job_stand_beside_dockers_own() {
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = home.path().join(".docker");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let env = |pairs: &[(&str, &str)]| -> Env {
+            let home = ("HOME".to_owned(), home.path().display().to_string());
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain([home]).collect()
+        };
+        let config = |pairs: &[(&str, &str)]| -> Option<Json> {
+            config_of_run(&Ui::default(), &env(pairs)).map(|text| serde_json::from_str(&text).expect("JSON"))
+        };
+        let token = [("CI", "true"), ("CI_REGISTRY", "reg.example.com:5000"), ("CI_JOB_TOKEN", "t0ken")];
+        assert_eq!(config(&[]), None);
+        assert_eq!(config(&token[1..]), None, "no job");
+        let auth = |user: &str, password: &str| serde_json::json!({"auth": STANDARD.encode(format!("{user}:{password}"))});
+        assert_eq!(config(&token), Some(serde_json::json!({"auths": {"reg.example.com:5000": auth("gitlab-ci-token", "t0ken")}})));
+        std::fs::write(folder.join(CONFIG), r#"{"credsStore": "desktop", "currentContext": "far"}"#).expect("written");
+        let given = [("DOCKER_AUTH_CONFIG", r#"{"auths": {"other.example.com": {"auth": "YTpi"}}}"#)];
+        let user = [("CI_REGISTRY_USER", "me"), ("CI_REGISTRY_PASSWORD", "secret")];
+        let whole = config(&[&token[..], &given, &user].concat()).expect("a config");
+        assert_eq!(
+            whole,
+            serde_json::json!({
+                "credsStore": "desktop",
+                "currentContext": "far",
+                "auths": {"other.example.com": {"auth": "YTpi"}, "reg.example.com:5000": auth("me", "secret")},
+                "credHelpers": {"other.example.com": "", "reg.example.com:5000": ""},
+            })
+        );
+        // What somebody logged in for on purpose stays, and what is no JSON is docker's to tell.
+        std::fs::write(folder.join(CONFIG), r#"{"auths": {"https://reg.example.com:5000": {"auth": "eDp5"}}}"#).expect("written");
+        assert_eq!(config(&token).expect("a config")["auths"].as_object().map(serde_json::Map::len), Some(1));
+        std::fs::write(folder.join(CONFIG), "{").expect("written");
+        assert_eq!(config(&token), None);
     }
 
     #[test]

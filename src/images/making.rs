@@ -1,29 +1,23 @@
 //! Building: prepare images and the app's own, by docker or by a builder.
 
 use serde_json::Value as Json;
-use sha2::{Digest, Sha256};
 
 use super::engine::{Destination, Engine};
-use super::{ImageResult, Plan, ignore, push_image, secrets};
+use super::prepared::{PREPARE_TAG, PREPARED_FROM};
+use super::{ImageResult, Options, Plan, ignore, push_image, secrets};
 use crate::error::{Error, Kind, Result};
 use crate::files::Folder;
 use crate::images::publish::{publish, targets};
 use crate::model::builds::Start;
-use crate::model::hex::hex;
-use crate::model::tag::is_dirty_tag;
-use crate::model::text::{EnvMap, Text, csv_field};
+use crate::model::tag::{NO_GIT_TAG, is_dirty_tag};
+use crate::model::text::csv_field;
 use crate::render::dockerfile::{Dockerfile, Stage};
 use crate::session::Session;
 use crate::tools::call::Call;
 use crate::tools::docker::{Docker, INSTALL_BUILDX};
 
-/// Tag of the prepare image.
-pub(super) const PREPARE_TAG: &str = "prepare";
 /// Tag of a builder's cache in the registry; the prepare stage has its own.
 const CACHE_TAG: &str = "buildcache";
-
-/// The label of a prepare image: what it was made from ([`Plan::prepared_from`]).
-const PREPARED_FROM: &str = "io.lain.prepare";
 
 /// What a build is to do with its image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,23 +28,6 @@ pub(crate) enum Goal {
     Push,
     /// Push it to the registry of every configured cluster.
     Publish,
-}
-
-/// How to build.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    /// Ask the registry for the prepare image.
-    pub pull: bool,
-    /// Leave the Dockerfile in the app's folder.
-    pub keep_dockerfile: bool,
-    /// What the image is to run on, in place of `build.platforms`.
-    pub platforms: Vec<String>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { pull: true, keep_dockerfile: false, platforms: vec![] }
-    }
 }
 
 /// What buildx says, before anything is built, of several outputs and a `BuildKit` older than 0.13 (buildx 0.13), or whenever there are several
@@ -64,6 +41,8 @@ struct Given {
     /// The variables that secrets are in.
     variables: Vec<String>,
     file: Dockerfile,
+    /// What a prepare image is made from, where this is one.
+    prepared_from: Option<String>,
 }
 
 /// One build.
@@ -72,6 +51,8 @@ struct Order<'o> {
     /// `REGISTRY/APP:TAG`, the first one is its own.
     images: &'o [String],
     to: Destination,
+    /// The tag of the prepare image that it starts from, where it does.
+    start: &'o str,
 }
 
 impl Order<'_> {
@@ -83,24 +64,24 @@ impl Order<'_> {
 }
 
 impl Plan<'_> {
-    /// Builds the prepare image and, unless told otherwise, pushes it.
+    /// Builds the prepare image under this tag and, unless told otherwise, pushes it.
     ///
     /// # Errors
     /// docker is missing, or the build or push fails.
-    pub(crate) fn prepare(&self, session: &Session, options: &Options, push: bool) -> Result<ImageResult> {
+    pub(super) fn make_prepare(&self, session: &Session, options: &Options, tag: &str, push: bool) -> Result<ImageResult> {
         let docker = session.docker()?;
         let engine = Engine::of(session)?;
         let repository = self.repository(session)?;
-        let image = format!("{repository}:{PREPARE_TAG}");
+        let image = format!("{repository}:{tag}");
         let by_builder = push && engine != Engine::Docker;
         let to = if by_builder { Destination::Registry } else { Destination::Daemon };
         engine.check_platforms(&self.platforms(options), to)?;
-        let mut digest =
-            self.run_build(session, &docker, &engine, options, &Order { stage: Stage::Prepare, images: std::slice::from_ref(&image), to })?;
+        let order = Order { stage: Stage::Prepare, images: std::slice::from_ref(&image), to, start: PREPARE_TAG };
+        let mut digest = self.run_build(session, &docker, &engine, options, &order)?;
         if push && !by_builder {
             digest = push_image(session, &docker, &image)?;
         }
-        Ok(self.result(image, PREPARE_TAG, digest))
+        Ok(self.result(image, tag, digest))
     }
 
     /// Builds the app's image, making sure of its prepare image first, and brings it where it is to go.
@@ -136,7 +117,12 @@ impl Plan<'_> {
             Goal::Publish if by_builder => targets(session, self)?.iter().map(|target| format!("{}:{tag}", target.repository)).collect(),
             _ => vec![image.clone()],
         };
-        self.ensure_start(session, docker, engine, options, to)?;
+        if options.if_missing
+            && let Some(there) = self.there(session, docker, &images, goal)?
+        {
+            return Ok(there);
+        }
+        let start = self.ensure_start(session, docker, engine, options, to)?;
         if self.name.is_none() && self.build.release.is_some() {
             session.ui.warn("`build.release` is not read: `release` stands beside `build`, at the left");
         }
@@ -145,10 +131,11 @@ impl Plan<'_> {
                 "the working tree has changes that are not committed: {tag} names a commit that differs from what is built"
             ));
         }
-        if by_builder && goal == Goal::Push && tag != "latest" && !is_dirty_tag(&tag) {
+        if by_builder && goal == Goal::Push && options.latest && tag != "latest" && !is_dirty_tag(&tag) {
             images.push(format!("{repository}:latest"));
         }
-        let digest = self.run_build(session, docker, engine, options, &Order { stage: self.final_stage(), images: &images, to })?;
+        let order = Order { stage: self.final_stage(), images: &images, to, start: &start };
+        let digest = self.run_build(session, docker, engine, options, &order)?;
         let made = |image: String| self.result(image, &tag, digest.clone());
         match goal {
             Goal::Publish if by_builder => {
@@ -156,7 +143,7 @@ impl Plan<'_> {
                 Ok(images.into_iter().map(made).collect())
             }
             Goal::Publish => publish(session, self),
-            Goal::Push if !by_builder => self.push_built(session).map(|pushed| vec![pushed]),
+            Goal::Push if !by_builder => self.push_built(session, options.latest).map(|pushed| vec![pushed]),
             Goal::Push | Goal::Keep => Ok(vec![made(image)]),
         }
     }
@@ -166,82 +153,43 @@ impl Plan<'_> {
         if options.platforms.is_empty() { own.collect() } else { options.platforms.clone() }
     }
 
-    /// Sees to the image of this app that the build starts from.
-    fn ensure_start(&self, session: &Session, docker: &Docker<'_>, engine: &Engine, options: &Options, to: Destination) -> Result<()> {
+    /// The images, where all are there already; none where one is to be built, and where it would be of what no commit has.
+    fn there(&self, session: &Session, docker: &Docker<'_>, images: &[String], goal: Goal) -> Result<Option<Vec<ImageResult>>> {
+        let tag = session.image_tag()?;
+        let all = match goal {
+            Goal::Publish => targets(session, self)?.iter().map(|target| format!("{}:{tag}", target.repository)).collect(),
+            Goal::Keep | Goal::Push => vec![images[0].clone()],
+        };
+        if tag == NO_GIT_TAG || session.git().is_dirty(session.result_file().as_deref())? {
+            return Ok(None);
+        }
+        let mut found = Vec::new();
+        for image in all {
+            let repository = image.trim_end_matches(tag).trim_end_matches(':');
+            let digest = if goal == Goal::Keep { None } else { session.registry_of(repository)?.digest(tag)? };
+            if digest.is_none() && (goal != Goal::Keep || !docker.has_image(&image)?) {
+                return Ok(None);
+            }
+            found.push(self.result(image, tag, digest));
+        }
+        found.iter().for_each(|result| session.ui.say(&format!("{} is there already: not built again", result.image)));
+        Ok(Some(found))
+    }
+
+    /// Sees to the image of this app that the build starts from; the tag of its prepare image.
+    fn ensure_start(&self, session: &Session, docker: &Docker<'_>, engine: &Engine, options: &Options, to: Destination) -> Result<String> {
         let prepared = match self.start() {
             Start::Made(_) if *engine != Engine::Docker && to == Destination::Daemon => {
                 return Err(
                     Error::failed("a builder takes the image that another build starts from out of the registry").hint("lain build --push")
                 );
             }
-            Start::Base | Start::Made(_) => return Ok(()), // the other one was built before
+            Start::Base | Start::Made(_) => return Ok(PREPARE_TAG.to_owned()), // not read; the other one was built before
             Start::Prepared => &Plan { ..*self },
             Start::PreparedOf(other) => &Plan::of(self.app, other),
         };
-        let repository = prepared.repository(session)?;
         engine.check(docker, to)?;
-        prepared.ensure_prepare(session, docker, engine, &repository, options)?;
-        prepared.tell_if_stale(session, docker, engine, &repository)
-    }
-
-    fn ensure_prepare(&self, session: &Session, docker: &Docker<'_>, engine: &Engine, repository: &str, options: &Options) -> Result<()> {
-        let image = format!("{repository}:{PREPARE_TAG}");
-        let options = Options { keep_dockerfile: false, ..options.clone() };
-        if *engine != Engine::Docker {
-            // A builder takes it from the registry, whatever this daemon has.
-            if options.pull && session.registry_of(repository)?.digest(PREPARE_TAG)?.is_none() {
-                session.ui.say("there is no prepare image yet: building it");
-                self.prepare(session, &options, true)?;
-            }
-            return Ok(());
-        }
-        if !options.pull && docker.has_image(&image)? {
-            return Ok(());
-        }
-        if options.pull {
-            let section = session.ui.section("pull_prepare", &format!("pull {image}"));
-            let found = docker.pull_if_there(&image).map_err(|error| match docker.has_image(&image) {
-                Ok(true) => error.hint("lain build --no-pull # with the prepare image of this docker daemon"),
-                _ => error,
-            })?;
-            drop(section);
-            if found {
-                return Ok(());
-            }
-        }
-        if docker.has_image(&image)? {
-            session.ui.say("the registry has no prepare image, but this docker daemon has: pushing it");
-            return push_image(session, docker, &image).map(|_| ());
-        }
-        session.ui.say("there is no prepare image yet: building it");
-        self.prepare(session, &options, true).map(|_| ())
-    }
-
-    /// What a prepare image is made from, as one word: another one where the values now say something else. Not the files that its script reads.
-    fn prepared_from(&self) -> Option<String> {
-        let prepare = self.build.own_prepare()?;
-        let env = |env: &Option<EnvMap>| env.iter().flatten().map(|(name, value)| format!("{name}={value:?}")).collect::<Vec<_>>();
-        let list = |list: &Option<Vec<Text>>| list.iter().flatten().map(ToString::to_string).collect::<Vec<_>>();
-        let workdir = self.build.workdir.as_deref().unwrap_or_default();
-        let parts = (&*self.build.base, workdir, env(&prepare.env), list(&prepare.script), list(&prepare.keep));
-        Some(hex(&Sha256::digest(format!("{parts:?}"))[..16]))
-    }
-
-    /// A prepare image stays as it is until it is made anew, and nothing else would say that it is not what the values describe. Images without the label
-    /// (an older tool's) are not judged.
-    fn tell_if_stale(&self, session: &Session, docker: &Docker<'_>, engine: &Engine, repository: &str) -> Result<()> {
-        let image = format!("{repository}:{PREPARE_TAG}");
-        let label = match engine {
-            Engine::Docker => docker.label(&image, PREPARED_FROM)?,
-            Engine::Builder(builder) => docker.label_in_registry(builder, &image, PREPARED_FROM)?,
-        };
-        if label.is_some() && label != self.prepared_from() {
-            session.ui.warn(&format!(
-                "{image} was made from another `base`, `workdir`, or `prepare` than the values have now, and this build starts from it as it is"
-            ));
-            session.ui.hint("lain prepare # makes it anew");
-        }
-        Ok(())
+        prepared.ensure_prepare(session, docker, engine, options)
     }
 
     /// Returns the digest where the registry has it by then.
@@ -259,7 +207,7 @@ impl Plan<'_> {
         if !secrets.words.is_empty() {
             engine.check_secrets(session, docker)?;
         }
-        let file = self.dockerfile(session, order.stage, None)?;
+        let file = self.dockerfile(session, order.stage, None, order.start)?;
         engine.check(docker, order.to)?;
         if options.keep_dockerfile {
             ignore::keep(session, &file)?;
@@ -279,14 +227,14 @@ impl Plan<'_> {
         for arg in file.args.iter().filter(|arg| session.env.get(arg).is_none()) {
             session.ui.warn(&format!("`${{{arg}}}` is used in a build env, but {arg} is not set in the environment"));
         }
-        let pipe = match self.name {
-            Some(build) => format!("lain dockerfile --stage {name} --name {build} |"),
-            None => format!("lain dockerfile --stage {name} |"),
-        };
+        let of_build = self.name.map_or_else(String::new, |build| format!(" --name {build}"));
+        let from = if order.start == PREPARE_TAG { String::new() } else { format!(" --prepare-tag {}", order.start) };
+        let pipe = format!("lain dockerfile --stage {name}{of_build}{from} |");
         // buildx leaves the Dockerfile it read from stdin in its temporary folder.
         let folder = Folder::temporary("build")?;
         let answer = folder.path().join("answer.json");
-        let given = Given { platforms, secrets: secrets.words, variables: secrets.variables, file };
+        let prepared_from = if order.stage == Stage::Prepare { self.prepared_from(session)? } else { None };
+        let given = Given { platforms, secrets: secrets.words, variables: secrets.variables, file, prepared_from };
         let start = |apart: bool| -> Result<(Call<'_>, i32, String)> {
             let mut call = self.build_command(session, docker, engine, &given, order, apart)?.env("TMPDIR", folder.path());
             if *engine != Engine::Docker {
@@ -344,7 +292,7 @@ impl Plan<'_> {
         if !given.platforms.is_empty() {
             call = call.option("--platform", given.platforms.join(","));
         }
-        if let Some(from) = self.prepared_from().filter(|_| order.stage == Stage::Prepare) {
+        if let Some(from) = given.prepared_from.as_ref() {
             call = call.option("--label", format!("{PREPARED_FROM}={from}"));
         }
         for secret in &given.secrets {

@@ -1,11 +1,12 @@
 //! The tags of an app's images, newest first.
 
+use super::prepared::{PREPARE_TAG, is_own_tag};
 use crate::error::Result;
 use crate::model::tag::{is_dirty_tag, time_of_tag};
 use crate::session::Session;
 
 /// The prepare stage's image and caches; a deploy has no use for them.
-const NO_APP: [&str; 3] = ["prepare", "buildcache", "buildcache-prepare"];
+const NO_APP: [&str; 3] = [PREPARE_TAG, "buildcache", "buildcache-prepare"];
 
 /// The newest tags that are commits and nothing else, newest first.
 ///
@@ -19,7 +20,7 @@ pub(crate) fn newest(session: &Session, repository: &str, count: usize) -> Resul
 /// Commits' tags, newest first; then the others by name.
 pub(crate) fn sorted(tags: Vec<String>) -> Vec<String> {
     let mut tags: Vec<(Option<i64>, String)> =
-        tags.into_iter().filter(|tag| !NO_APP.contains(&tag.as_str())).map(|tag| (time_of_tag(&tag), tag)).collect();
+        tags.into_iter().filter(|tag| !NO_APP.contains(&tag.as_str()) && !is_own_tag(tag)).map(|tag| (time_of_tag(&tag), tag)).collect();
     tags.sort_unstable_by(|(a_time, a), (b_time, b)| b_time.cmp(a_time).then_with(|| a.cmp(b)));
     tags.into_iter().map(|(_, tag)| tag).collect()
 }
@@ -36,6 +37,7 @@ mod tests {
             "latest",
             "prepare",
             "buildcache",
+            "prepare-0123456789ab",
             &commit(999, 'c'),
             &commit(1_700_000_000, 'a'),
             "1700000009-short",

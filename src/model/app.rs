@@ -242,6 +242,9 @@ pub struct Prepare {
     /// What survives of the working directory, relative to it.
     #[schemars(with = "Option<Vec<KeptPath>>")]
     pub keep: Option<Vec<Text>>,
+    /// Files of the app's folder that it is made from, as `requirements/*.txt`: where one changes, it is made anew. Without them, those that its script
+    /// names, and the usual ones of dependencies (`requirements*.txt`, `package-lock.json`, `go.sum` and their like).
+    pub files: Option<Vec<Text>>,
 }
 
 /// A path below the working directory, without `*`.

@@ -110,6 +110,8 @@ pub struct Cluster {
     /// Keep the builder's cache in the registry: `true`, or another registry for it. With `buildx_builder`.
     #[schemars(with = "Option<BuildCache>")]
     pub build_cache: Option<Text>,
+    /// Where base images come from in place of the registry they name, the longest name that fits first: `{docker.io: harbor.example.com/proxy}`.
+    pub image_mirrors: Option<IndexMap<String, Text>>,
     /// The rented machines that the older tool started and stopped; lain does neither.
     pub instance_ids: Option<Json>,
     /// The `JuiceFS` volume, as older clusters name it.

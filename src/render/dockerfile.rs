@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use indexmap::IndexMap;
+
 use crate::error::{Error, Result};
 use crate::model::app::{Build, Copy, Prepare, Release, WORKDIR};
 use crate::model::text::EnvMap;
@@ -40,10 +42,39 @@ pub(crate) struct Dockerfile {
 pub(crate) struct Facts<'a> {
     /// The image of this app that the build stage starts from in place of `build.base`: a prepare image, or another build's result.
     pub start: Option<&'a str>,
+    /// Where base images come from in place of the registry they name.
+    pub mirrors: Option<&'a IndexMap<String, Text>>,
     /// A relative source of `copy` counts from `/`, as docker and the older tool have it; else from the build stage's working directory.
     pub copies_from_root: bool,
     /// `COMMIT_TIME-SHA`, ends in the image as `LAIN_META`.
     pub meta: &'a str,
+}
+
+impl Facts<'_> {
+    /// An image to start from, as `FROM` takes it, by the mirror of its registry where there is one.
+    fn base(&self, text: &str, key: &str) -> Result<String> {
+        let base = base_image(text, key)?;
+        Ok(match base.rsplit_once(' ') {
+            Some((platform, image)) => format!("{platform} {}", self.mirrored(image)),
+            None => self.mirrored(&base),
+        })
+    }
+
+    fn mirrored(&self, image: &str) -> String {
+        let first = image.split('/').next().unwrap_or_default();
+        let names_host = first != image && (first.contains(['.', ':']) || first == "localhost");
+        let whole = match (names_host, image.contains('/')) {
+            (true, _) => image.to_owned(),
+            (false, true) => format!("docker.io/{image}"),
+            (false, false) => format!("docker.io/library/{image}"),
+        };
+        let rest = |name: &str| whole.strip_prefix(name.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
+        let fitting = self.mirrors.into_iter().flatten().filter_map(|(name, mirror)| Some((name.len(), mirror, rest(name)?)));
+        match fitting.max_by_key(|(length, _, _)| *length) {
+            Some((_, mirror, rest)) if image != "scratch" && !image.contains('$') => format!("{}/{rest}", mirror.trim_end_matches('/')),
+            _ => image.to_owned(),
+        }
+    }
 }
 
 /// Renders the Dockerfile of a stage. `release` includes the build stage it copies from.
@@ -56,7 +87,7 @@ pub(crate) fn render(stage: Stage, build: &Build, release: Option<&Release>, fac
         Stage::Prepare => {
             let prepare =
                 build.own_prepare().ok_or_else(|| Error::failed("`build.prepare` is not defined, so there is nothing to prepare"))?;
-            prepare_stage(&mut file, build, prepare)?;
+            prepare_stage(&mut file, build, prepare, facts)?;
         }
         Stage::Build => build_stage(&mut file, build, facts)?,
         Stage::Release => {
@@ -72,9 +103,9 @@ pub(crate) fn render(stage: Stage, build: &Build, release: Option<&Release>, fac
     Ok(file)
 }
 
-fn prepare_stage(file: &mut Dockerfile, build: &Build, prepare: &Prepare) -> Result<()> {
+fn prepare_stage(file: &mut Dockerfile, build: &Build, prepare: &Prepare, facts: Facts<'_>) -> Result<()> {
     let workdir = build.workdir.as_deref().unwrap_or(WORKDIR);
-    file.line(&format!("FROM {} AS prepare", base_image(&build.base, "build.base")?));
+    file.line(&format!("FROM {} AS prepare", facts.base(&build.base, "build.base")?));
     file.line(&format!("WORKDIR {}", path(workdir)?));
     file.env(prepare.env.as_ref(), "PREPARE")?;
     file.line(&format!("ADD --chown={OWNER} . {}", path(workdir)?));
@@ -87,7 +118,7 @@ fn build_stage(file: &mut Dockerfile, build: &Build, facts: Facts<'_>) -> Result
     let workdir = build.workdir.as_deref().unwrap_or(WORKDIR);
     match facts.start {
         Some(image) => file.line(&format!("FROM {image} AS build")),
-        None => file.line(&format!("FROM {} AS build", base_image(&build.base, "build.base")?)),
+        None => file.line(&format!("FROM {} AS build", facts.base(&build.base, "build.base")?)),
     }
     file.line(&format!("WORKDIR {}", path(workdir)?));
     file.env(build.env.as_ref(), "BUILD")?;
@@ -101,7 +132,7 @@ fn release_stage(file: &mut Dockerfile, build: &Build, release: &Release, facts:
     let build_dir = build.workdir.as_deref().unwrap_or(WORKDIR);
     let base = match (release.dest_base.as_deref(), facts.start) {
         (None, Some(start)) if build.base.is_empty() => start.to_owned(),
-        (base, _) => base_image(base.unwrap_or(&build.base), "release.dest_base")?,
+        (base, _) => facts.base(base.unwrap_or(&build.base), "release.dest_base")?,
     };
     file.line(&format!("FROM {base} AS release"));
     file.line(&format!("WORKDIR {}", path(release.workdir.as_deref().unwrap_or(WORKDIR))?));
@@ -408,11 +439,38 @@ pub(crate) fn path(text: &str) -> Result<&str> {
 mod tests {
     use super::*;
 
-    const FACTS: Facts<'_> = Facts { start: None, copies_from_root: false, meta: "1619925143-97f3d5f810a61823de72ea0a6f3fdd06f9f3cce9" };
+    const FACTS: Facts<'_> =
+        Facts { start: None, mirrors: None, copies_from_root: false, meta: "1619925143-97f3d5f810a61823de72ea0a6f3fdd06f9f3cce9" };
     const PREPARED: Facts<'_> = Facts { start: Some("ccr.ccs.tencentyun.com/yashi/dummy:prepare"), ..FACTS };
 
     fn build(json: serde_json::Value) -> Build {
         serde_json::from_value(json).expect("a build")
+    }
+
+    #[test]
+    fn base_images_come_by_the_mirror_of_their_registry() {
+        let mirrors: IndexMap<String, Text> = [
+            ("docker.io", "harbor.example.com/proxy/"),
+            ("docker.io/library", "harbor.example.com/official"),
+            ("ghcr.io/", "harbor.example.com/ghcr"),
+        ]
+        .map(|(name, mirror)| (name.to_owned(), Text(mirror.to_owned())))
+        .into();
+        let facts = Facts { mirrors: Some(&mirrors), ..FACTS };
+        for (image, expected) in [
+            ("python:3.13", "harbor.example.com/official/python:3.13"),
+            ("--platform=linux/amd64 python@sha256:00", "--platform=linux/amd64 harbor.example.com/official/python@sha256:00"),
+            ("bitnami/redis:7", "harbor.example.com/proxy/bitnami/redis:7"),
+            ("docker.io/bitnami/redis", "harbor.example.com/proxy/bitnami/redis"),
+            ("ghcr.io/a/b:1", "harbor.example.com/ghcr/a/b:1"),
+            ("ghcr.io.example.com/a", "ghcr.io.example.com/a"),
+            ("localhost:5000/a", "localhost:5000/a"),
+            ("scratch", "scratch"),
+            ("${BASE}", "${BASE}"),
+        ] {
+            assert_eq!(facts.base(image, "build.base").expect("an image"), expected);
+        }
+        assert_eq!(FACTS.base("python:3.13", "build.base").expect("an image"), "python:3.13");
     }
 
     fn seed() -> Build {

@@ -22,6 +22,7 @@ pub(crate) const INSTALL_BUILDX: &str = "apt-get install docker-buildx # or dock
 pub(crate) struct Docker<'a> {
     ui: &'a Ui,
     host: Option<String>,
+    config: Option<&'a Path>,
     answer: &'a Answer,
     pub(super) patience: Patience,
 }
@@ -32,7 +33,7 @@ pub(crate) type Answer = OnceLock<Result<()>>;
 impl<'a> Docker<'a> {
     /// The docker client; `host` overrides its own choice of daemon.
     pub(crate) fn new(ui: &'a Ui, host: Option<&str>, answer: &'a Answer) -> Self {
-        Self { ui, host: host.map(str::to_owned), answer, patience: Patience::default() }
+        Self { ui, host: host.map(str::to_owned), config: None, answer, patience: Patience::default() }
     }
 
     /// The same with another patience.
@@ -42,9 +43,21 @@ impl<'a> Docker<'a> {
         self
     }
 
+    /// The same with settings and logins from this folder in place of its own.
+    #[must_use]
+    pub(crate) fn with_config(mut self, folder: Option<&'a Path>) -> Self {
+        self.config = folder;
+        self
+    }
+
     /// A docker command.
     pub(super) fn call(&self) -> Call<'a> {
-        let call = Call::new(self.ui, "docker").needs("DOCKER_AUTH_CONFIG");
+        let call = Call::new(self.ui, "docker");
+        let call = match self.config {
+            // The folder has them, for docker before 28 too.
+            Some(folder) => call.env("DOCKER_CONFIG", folder),
+            None => call.needs("DOCKER_AUTH_CONFIG"),
+        };
         let call = call.install_hint("install docker: https://docs.docker.com/engine/install/");
         match &self.host {
             Some(host) => call.option("--host", host),

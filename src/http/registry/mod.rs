@@ -152,6 +152,34 @@ impl<'a> Registry<'a> {
         Ok(Some(digest_of(&reply.body)))
     }
 
+    /// The labels of an image, of its first platform where it has several; none when the registry has no such image.
+    ///
+    /// # Errors
+    /// The registry refuses, does not answer, or answers something else.
+    pub fn labels(&self, reference: &str) -> Result<Option<Json>> {
+        let Some(mut manifest) = self.json(&self.manifest(reference), MANIFESTS)? else { return Ok(None) };
+        if let Some(images) = manifest["manifests"].as_array() {
+            // An attestation stands beside the images, of a platform that nobody has.
+            let image = images.iter().find(|image| image["platform"]["os"] != "unknown").and_then(|image| image["digest"].as_str());
+            let Some(digest) = image.filter(|digest| is_digest(digest)) else { return Ok(Some(Json::Null)) };
+            let Some(inner) = self.json(&self.manifest(digest), MANIFESTS)? else { return Ok(None) };
+            manifest = inner;
+        }
+        let Some(config) = manifest["config"]["digest"].as_str().filter(|digest| is_digest(digest)) else { return Ok(Some(Json::Null)) };
+        let path = format!("/v2/{}/blobs/{}", self.place.repository, encode(config));
+        Ok(self.json(&path, "*/*")?.map(|mut config| config["config"]["Labels"].take()))
+    }
+
+    /// A document; none when the registry has no such thing.
+    fn json(&self, path: &str, accept: &str) -> Result<Option<Json>> {
+        let reply = self.ask(Method::Get, path, accept, Action::Pull)?;
+        if reply.status == StatusCode::NOT_FOUND && errors_of(&reply).is_some() {
+            return Ok(None);
+        }
+        self.expect_ok(&reply)?;
+        serde_json::from_slice(&reply.body).map(Some).map_err(|_| self.garbage(&reply, "image manifest"))
+    }
+
     /// Deletes the image with this digest, and with it all of its tags; false when there was none.
     ///
     /// # Errors
