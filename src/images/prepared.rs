@@ -115,7 +115,7 @@ impl Plan<'_> {
             return Ok(PREPARE_TAG.to_owned());
         }
         let (tag, fit) =
-            self.fitting(session, Moves::of(|name| session.env.get(name))).map_err(|error| self.or_without(docker, &repository, error))?;
+            self.fitting(session, Moves::of(|name| session.env.get(name))).map_err(|error| or_without(docker, &repository, error))?;
         let image = format!("{repository}:{tag}");
         match fit {
             Fit::Fits | Fit::Unknown if *engine != Engine::Docker => {}
@@ -176,14 +176,6 @@ impl Plan<'_> {
         "another `base`, `workdir`, `prepare`, or other files of dependencies than there are now"
     }
 
-    /// The registry does not answer, but this daemon has one.
-    fn or_without(&self, docker: &Docker<'_>, repository: &str, error: Error) -> Error {
-        match docker.has_image(&format!("{repository}:{PREPARE_TAG}")) {
-            Ok(true) => error.hint("lain build --no-pull # with the prepare image of this docker daemon"),
-            _ => error,
-        }
-    }
-
     /// The daemon's own, of what is here as far as it tells.
     fn is_on_daemon(&self, session: &Session, docker: &Docker<'_>, image: &str) -> Result<bool> {
         Ok(docker.has_image(image)?
@@ -206,7 +198,7 @@ impl Plan<'_> {
         }
         if options.pull {
             let section = session.ui.section("pull_prepare", &format!("pull {image}"));
-            let found = docker.pull_if_there(&image).map_err(|error| self.or_without(docker, repository, error))?;
+            let found = docker.pull_if_there(&image).map_err(|error| or_without(docker, repository, error))?;
             drop(section);
             if found {
                 return Ok(());
@@ -250,6 +242,14 @@ impl Plan<'_> {
         };
         let parts = (&*self.build.base, workdir, env(&prepare.env), list(&prepare.script), list(&prepare.keep), files);
         Ok(Some(hex(&Sha256::digest(format!("{parts:?}"))[..16])))
+    }
+}
+
+/// The registry does not answer, but this daemon has one.
+fn or_without(docker: &Docker<'_>, repository: &str, error: Error) -> Error {
+    match docker.has_image(&format!("{repository}:{PREPARE_TAG}")) {
+        Ok(true) => error.hint("lain build --no-pull # with the prepare image of this docker daemon"),
+        _ => error,
     }
 }
 
