@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use super::handle::Handle;
 use super::lease::Doing;
 use super::lock::{Busy, Lock, hold};
+use super::record::Record;
 use super::{backups, deadline, mend, pending};
 use crate::error::{Error, Kind, Result};
 use crate::model::manifest::{Object, objects};
@@ -59,7 +60,7 @@ pub(crate) fn take_away(handle: &Handle<'_>, secrets: &Secrets, force: bool) -> 
         handle.refuse_others(&Revision { revision, status, updated, description: String::new() })?;
     }
     if let Some(revision) = number {
-        mend::mend(&session.ui, kubectl, release, revision, None, &[], &[])?; // helm 3.17 would say no more than "failed to delete release"
+        mend::mend(&session.ui, kubectl, release, Record::fetch(kubectl, release, revision)?, None, &[], &[])?; // helm 3.17 would say no more than "failed to delete release"
     }
     let uninstalled = if found.is_some() { helm.uninstall(release, deadline::limits(session, USUAL, false)) } else { Ok(()) };
     uninstalled.map_err(|error| {

@@ -349,8 +349,8 @@ impl<'s> Run<'s> {
         let (session, app) = (self.session, self.app);
         let _phase = self.story.phase("preparation");
         helm.version()?; // before anything is changed
-        let history = self.history()?;
-        let history = if self.unstick(&history)? { self.handle.history()? } else { history };
+        let (history, records) = self.recorded()?;
+        let (history, records) = if self.unstick(&history)? { self.handle.recorded()? } else { (history, records) };
         let newest = history.last().map_or(0, |newest| newest.revision);
         if self.wanted.newest.is_some_and(|planned| planned != newest) {
             return Err(Error::refused(format!(
@@ -385,15 +385,16 @@ impl<'s> Run<'s> {
         let generations = self.generations()?;
         let ways = self.values.credentials();
         let current = mend::current(&history);
+        let record = match (current, records) {
+            (Some(current), Some(records)) => records.into_iter().find(|record| record.revision() == Some(current)),
+            (Some(current), None) => Record::fetch(kubectl, release, current)?,
+            (None, _) => None,
+        };
         if let Some(revision) = current.filter(|_| self.wanted.which == Which::Running) {
-            let record = for_words(Record::fetch(kubectl, release, revision))?.flatten();
             let words = rollback::known_of(session, record.as_ref(), &tag)?;
             session.ui.say(&format!("deploying revision {revision} again, with the chart, values and Secrets of now: {words}"));
         }
-        let known = match current {
-            Some(revision) => mend::mend(&session.ui, kubectl, release, revision, self.server, &left_to_hpas(session, app, release), ways)?,
-            None => mend::Known::default(),
-        };
+        let known = mend::mend(&session.ui, kubectl, release, record, self.server, &left_to_hpas(session, app, release), ways)?;
         let suspect = known.holds_credentials || history.last().is_some_and(|newest| Some(newest.revision) != current);
         mend::forget_credentials(&session.ui, kubectl, release, suspect, ways)?;
         let previous_tag = match known.image_tag.clone() {
@@ -408,15 +409,15 @@ impl<'s> Run<'s> {
         self.wanted.image.as_ref().or_else(|| self.running.as_ref()?.reference.as_ref())
     }
 
-    /// The release's revisions. An app whose canary is under way is not deployed over it, and no canary without its app.
-    fn history(&self) -> Result<Vec<Revision>> {
+    /// The release's revisions, and helm's records of them. An app whose canary is under way is not deployed over it, and no canary without its app.
+    fn recorded(&self) -> Result<(Vec<Revision>, Option<Vec<Record>>)> {
         let Handle { name: release, kubectl, .. } = &self.handle;
         let other = if self.wanted.canary { beside_canary(release).to_owned() } else { canary_of(release) };
         let (history, other_one) = std::thread::scope(|scope| {
             let other = scope.spawn(|| pending::newest(kubectl, &other));
-            (self.handle.history(), other.join().ok().flatten())
+            (self.handle.recorded(), other.join().ok().flatten())
         });
-        let history = history?;
+        let (history, records) = history?;
         if self.wanted.canary {
             if other_one.is_none() {
                 return Err(Error::refused(format!("a canary runs beside its app, and {other} is not deployed")).hint("lain deploy"));
@@ -431,7 +432,7 @@ impl<'s> Run<'s> {
                 .hint("lain set-canary-group --final # what it runs becomes the app")
                 .hint("lain set-canary-group --abort # takes it away"));
         }
-        Ok(history)
+        Ok((history, records))
     }
 
     /// With `--refuse-older`: a pipeline that comes late does not undo what a newer one did. By git's own order of the two commits where this clone has

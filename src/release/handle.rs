@@ -62,8 +62,19 @@ impl<'s> Handle<'s> {
     /// # Errors
     /// helm is missing, or the cluster does not answer.
     pub(crate) fn history(&self) -> Result<Vec<Revision>> {
-        let known = self.records()?.and_then(|records| records.iter().map(Record::told).collect());
-        known.map_or_else(|| self.helm.history(&self.name), Ok)
+        Ok(self.recorded()?.0)
+    }
+
+    /// As [`Handle::history`], with helm's records where they were read for it.
+    ///
+    /// # Errors
+    /// As [`Handle::history`].
+    pub(crate) fn recorded(&self) -> Result<(Vec<Revision>, Option<Vec<Record>>)> {
+        let records = self.records()?;
+        match records.as_ref().and_then(|records| records.iter().map(Record::told).collect()) {
+            Some(history) => Ok((history, records)),
+            None => Ok((self.helm.history(&self.name)?, None)),
+        }
     }
 
     /// The values a revision was deployed with, the newest where none is given; none where there is no such release.

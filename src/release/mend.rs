@@ -51,7 +51,7 @@ impl Known {
     }
 }
 
-/// Mends the record of a revision where it must be, saying so. `server` spares questions; `autoscaled` are the Deployments whose `replicas` the chart
+/// Mends the record of a revision where it must be, saying so; nothing where there is none. `server` spares questions; `autoscaled` are the Deployments whose `replicas` the chart
 /// leaves to an HPA from now on; `credentials` the ways to values that helm is not to have.
 ///
 /// # Errors
@@ -60,12 +60,12 @@ pub(crate) fn mend(
     ui: &Ui,
     kubectl: &Kubectl<'_>,
     release: &str,
-    revision: u32,
+    record: Option<Record>,
     server: Option<Version>,
     autoscaled: &[String],
     credentials: &[Vec<String>],
 ) -> Result<Known> {
-    let Some(record) = Record::fetch(kubectl, release, revision)? else { return Ok(Known::default()) };
+    let Some(record) = record else { return Ok(Known::default()) };
     let known =
         Known { image_tag: record.image_tag(), is_server_side: record.is_server_side(), holds_credentials: record.holds(credentials) };
     let autoscaled = if known.is_server_side {
@@ -93,6 +93,7 @@ pub(crate) fn mend(
         return Err(error);
     }
     if !mended.lines.is_empty() {
+        let revision = record.revision().unwrap_or_default();
         ui.warn(&format!("helm's record of release {release}, revision {revision}, is mended first; what runs is not touched"));
         mended.lines.iter().for_each(|line| ui.say(&format!("  {line}")));
         kubectl.send(&["replace"], &record.with_manifest(&mended.manifest, NOTE)?)?;

@@ -164,9 +164,9 @@ fn follow(handle: &Handle<'_>, app: &App) -> Result<()> {
 /// helm or the server refuses.
 pub(crate) fn back_to(handle: &Handle<'_>, from: u32, to: u32) -> Result<()> {
     let Handle { session, name: release, helm, kubectl, .. } = handle;
-    mend::mend(&session.ui, kubectl, release, from, None, &[], &[])?;
+    mend::mend(&session.ui, kubectl, release, Record::fetch(kubectl, release, from)?, None, &[], &[])?;
     // helm goes back the way that the revision was made.
-    let known = mend::mend(&session.ui, kubectl, release, to, None, &[], &[])?;
+    let known = mend::mend(&session.ui, kubectl, release, Record::fetch(kubectl, release, to)?, None, &[], &[])?;
     let call = helm.rollback(release, to, deadline::limits(session, USUAL, false))?.args(known.flags().iter().copied());
     let error = match call.capture() {
         Ok(out) if out.ok() => {
