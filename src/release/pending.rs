@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use super::lease::{Holder, shown};
 use super::record::{Record, secret_name};
 use crate::error::{Error, Kind, Result};
+use crate::model::name::canary_of;
 use crate::tools::helm::{MARGIN, Revision};
 use crate::tools::kubectl::Kubectl;
 use crate::tools::processes;
@@ -230,8 +231,15 @@ pub(crate) fn mark_cut_off(kubectl: &Kubectl<'_>, release: &str, revision: u32) 
     }
 }
 
-/// The same for a run whose lock was taken from it, or outlived it: of the newest revision, where that run may have made it.
+/// The same for a run whose lock was taken from it, or outlived it: of the newest revision, where that run may have made it; of the canary's too, which is
+/// changed under the lock of its app.
 pub(crate) fn cut_off_work_of(kubectl: &Kubectl<'_>, release: &str, holder: &Holder) {
+    for release in [release, &canary_of(release)] {
+        cut_off_in(kubectl, release, holder);
+    }
+}
+
+fn cut_off_in(kubectl: &Kubectl<'_>, release: &str, holder: &Holder) {
     if processes::runs("helm", &[release, kubectl.namespace()]) {
         return; // it outlived its lain on this machine: its time tells
     }
