@@ -17,7 +17,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20);
 pub(super) struct Retry {
     /// The most tries.
     pub tries: u32,
-    /// The wait before the second try; doubles.
+    /// The wait before the second try; doubles, but for what must arrive ([`persist`]).
     pub pause: Duration,
     /// No try starts later than this.
     pub total: Duration,
@@ -38,17 +38,6 @@ impl Retry {
         let wait = asked.unwrap_or_default().max(backoff + jitter(backoff));
         (asked.unwrap_or_default() <= LONGEST_WAIT && elapsed + wait < self.total).then_some(wait)
     }
-}
-
-/// How long something that must arrive is tried.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Persistence {
-    /// The most tries.
-    pub tries: u32,
-    /// The wait between two.
-    pub pause: Duration,
-    /// No try starts later than this.
-    pub total: Duration,
 }
 
 /// What stood in the way of one try.
@@ -83,14 +72,14 @@ impl Fault {
 ///
 /// # Errors
 /// Every try failed, one for good, there is no time for another, or Ctrl-C came.
-pub(super) fn persist<T>(persistence: Persistence, mut attempt: impl FnMut() -> Result<T, Fault>) -> crate::error::Result<T> {
+pub(super) fn persist<T>(retry: Retry, mut attempt: impl FnMut() -> Result<T, Fault>) -> crate::error::Result<T> {
     let started = Instant::now();
     for tried in 1.. {
         match attempt() {
             Ok(done) => return Ok(done),
             Err(fault) => {
-                let wait = fault.wait.unwrap_or_default().max(persistence.pause);
-                if !fault.passes || tried >= persistence.tries || started.elapsed() + wait > persistence.total {
+                let wait = fault.wait.unwrap_or_default().max(retry.pause);
+                if !fault.passes || tried >= retry.tries || started.elapsed() + wait > retry.total {
                     return Err(fault.error);
                 }
                 interrupt::sleep(wait)?;
@@ -170,8 +159,8 @@ mod tests {
                 let error = || Error::failed(format!("try {tries}"));
                 if tries == good { Ok(tries) } else { Err(Fault { error: error(), passes: tries != 5, wait: None }) }
             };
-            let persistence = Persistence { tries: most, pause: Duration::ZERO, total: Duration::from_secs(60) };
-            persist(persistence, attempt).map_err(|error| error.to_string())
+            let retry = Retry { tries: most, pause: Duration::ZERO, total: Duration::from_secs(60) };
+            persist(retry, attempt).map_err(|error| error.to_string())
         };
         assert_eq!([until(1, 3), until(3, 3), until(4, 3)], [Ok(1), Ok(3), Err("try 3".to_owned())]);
         assert_eq!(until(7, 9), Err("try 5".to_owned()), "what is for good is not tried again");
@@ -179,10 +168,10 @@ mod tests {
 
     #[test]
     fn what_must_arrive_is_not_waited_for_without_end() {
-        let persistence = Persistence { tries: 6, pause: Duration::ZERO, total: Duration::from_secs(40) };
+        let retry = Retry { tries: 6, pause: Duration::ZERO, total: Duration::from_secs(40) };
         let mut tries = 0;
         let asked = |wait: u64| Fault { error: Error::failed("later"), passes: true, wait: Some(Duration::from_secs(wait)) };
-        let outcome: crate::error::Result<()> = persist(persistence, || {
+        let outcome: crate::error::Result<()> = persist(retry, || {
             tries += 1;
             Err(asked(if tries < 3 { 0 } else { 3600 }))
         });

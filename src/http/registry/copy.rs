@@ -88,8 +88,4 @@ impl Registry<'_> {
         }
         Err(Error::failed(format!("registry {} answers {status} to a layer of {}", to.place.name(), to.place.repository)))
     }
-
-    fn blob(&self, digest: &str) -> String {
-        format!("/v2/{}/blobs/{}", self.place.repository, encode(digest))
-    }
 }

@@ -166,8 +166,7 @@ impl<'a> Registry<'a> {
             manifest = inner;
         }
         let Some(config) = manifest["config"]["digest"].as_str().filter(|digest| is_digest(digest)) else { return Ok(Some(Json::Null)) };
-        let path = format!("/v2/{}/blobs/{}", self.place.repository, encode(config));
-        Ok(self.json(&path, "*/*")?.map(|mut config| config["config"]["Labels"].take()))
+        Ok(self.json(&self.blob(config), "*/*")?.map(|mut config| config["config"]["Labels"].take()))
     }
 
     /// A document; none when the registry has no such thing.
@@ -196,6 +195,10 @@ impl<'a> Registry<'a> {
 
     fn manifest(&self, reference: &str) -> String {
         format!("/v2/{}/manifests/{}", self.place.repository, encode(reference))
+    }
+
+    fn blob(&self, digest: &str) -> String {
+        format!("/v2/{}/blobs/{}", self.place.repository, encode(digest))
     }
 
     /// The login, found out when a registry first asks for one.

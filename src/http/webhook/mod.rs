@@ -18,7 +18,7 @@ use sha2::Sha256;
 use super::client::{Client, Method};
 use super::proxy::Proxies;
 use super::reply::Reply;
-use super::retry::{self, Fault, Persistence, is_passing};
+use super::retry::{self, Fault, Retry, is_passing};
 use super::url::host_of;
 use crate::error::{Error, Kind, Result};
 use crate::model::card::{Card, labelled};
@@ -28,7 +28,7 @@ use crate::ui::printable;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
 /// How a message is sent; with the last try it is done before the minute is over that a deploy keeps of its job's time.
-const PERSISTENCE: Persistence = Persistence { tries: 6, pause: Duration::from_secs(2), total: Duration::from_secs(40) };
+const PERSISTENCE: Retry = Retry { tries: 6, pause: Duration::from_secs(2), total: Duration::from_secs(40) };
 /// Most bytes of an answer.
 const MAX_BODY: u64 = 1 << 20;
 /// What to do where an address is good no more.
