@@ -339,19 +339,15 @@ impl Images<'_> {
     }
 }
 
-/// The prepare images that were made, or that fit. As variables: `LAIN_PREPARE_IMAGE...`, so that a later job does not take one for the app's; where
-/// nothing is prepared, what the app is built from, for jobs that test in it.
+/// The prepare images that were made, or that fit. As variables: `LAIN_PREPARE_IMAGE...`, so that a later job does not take one for the app's.
 #[derive(Serialize)]
 #[serde(transparent)]
-pub(crate) struct Prepared<'a> {
-    /// In the order of `builds`.
-    pub images: Images<'a>,
-}
+pub(crate) struct Prepared<'a>(Images<'a>);
 
 impl<'a> Prepared<'a> {
     /// Of these results.
     pub(crate) fn of(results: &'a [ImageResult]) -> Self {
-        Self { images: Images::of(results) }
+        Self(Images::of(results))
     }
 }
 
@@ -359,11 +355,11 @@ impl Answer for Prepared<'_> {
     const FORMATS: &'static [Format] = Images::FORMATS;
 
     fn text(&self) -> String {
-        self.images.text()
+        self.0.text()
     }
 
     fn dotenv(&self) -> Option<String> {
-        Some(variables_of("LAIN_PREPARE_IMAGE", self.images.all()))
+        Some(variables_of("LAIN_PREPARE_IMAGE", self.0.all()))
     }
 }
 

@@ -17,6 +17,8 @@ use crate::tools::docker::Docker;
 pub(crate) const PREPARE_TAG: &str = "prepare";
 /// The label of a prepare image: what it was made from ([`Plan::prepared_from`]).
 pub(super) const PREPARED_FROM: &str = "io.lain.prepare";
+/// What a stale one was made from.
+const OTHER_THAN_HERE: &str = "another `base`, `workdir`, `prepare`, or other files of dependencies than there are now";
 /// Digits in a tag of its own.
 const OWN: usize = 12;
 /// Files that say what is to be installed, where the values name none.
@@ -93,10 +95,11 @@ impl Plan<'_> {
             return self.make_prepare(session, options, PREPARE_TAG, push);
         }
         let (tag, fit) = self.fitting(session, if moves == Moves::Never { moves } else { Moves::ByItself })?;
-        let image = format!("{}:{tag}", self.repository(session)?);
+        let repository = self.repository(session)?;
+        let image = format!("{repository}:{tag}");
         if fit == Fit::Fits || (fit == Fit::Unknown && moves == Moves::Never) {
             session.ui.say(&format!("{image} was made from what is here: nothing to prepare"));
-            let digest = session.registry_of(&self.repository(session)?)?.digest(&tag)?;
+            let digest = session.registry_of(&repository)?.digest(&tag)?;
             return Ok(self.result(image, &tag, digest));
         }
         self.make_prepare(session, options, &tag, push)
@@ -152,7 +155,7 @@ impl Plan<'_> {
         };
         let common = fit(PREPARE_TAG)?;
         if common == Fit::Stale {
-            session.ui.say(&format!("{repository}:{PREPARE_TAG} was made from {}", Self::other_than_here()));
+            session.ui.say(&format!("{repository}:{PREPARE_TAG} was made from {OTHER_THAN_HERE}"));
         }
         let is_own = match common {
             Fit::Fits | Fit::Unknown => false,
@@ -170,10 +173,6 @@ impl Plan<'_> {
         session.ui.say(&format!("{who} leaves {PREPARE_TAG} as it is: {tag} takes its place"));
         let fit = fit(&tag)?;
         Ok((tag, fit))
-    }
-
-    const fn other_than_here() -> &'static str {
-        "another `base`, `workdir`, `prepare`, or other files of dependencies than there are now"
     }
 
     /// The daemon's own, of what is here as far as it tells.
@@ -221,7 +220,7 @@ impl Plan<'_> {
             Engine::Builder(builder) => docker.label_in_registry(builder, &image, PREPARED_FROM)?,
         };
         if label.is_some() && label != self.prepared_from(session)? {
-            session.ui.warn(&format!("{image} was made from {}, and this build starts from it as it is", Self::other_than_here()));
+            session.ui.warn(&format!("{image} was made from {OTHER_THAN_HERE}, and this build starts from it as it is"));
             session.ui.hint("lain prepare # makes it anew");
         }
         Ok(())
