@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::announce::{self, DeployMessage};
+use super::beforehand::{delete_finished_jobs, label_nodes};
 use super::canary_owner;
 use super::handle::{Handle, for_words};
 use super::image::{Asked, changes_to_build, require_image};
@@ -27,7 +27,7 @@ use crate::model::cluster::Cluster;
 use crate::model::image::ImageReference;
 use crate::model::name::{beside_canary, canary_of};
 use crate::model::tag::{NO_GIT_TAG, sha_of_tag, time_of_tag};
-use crate::model::text::{Text, text_of};
+use crate::model::text::text_of;
 use crate::model::version::Version;
 use crate::resolved::Resolved;
 use crate::resolved::helm_values::HelmValues;
@@ -35,7 +35,6 @@ use crate::session::Session;
 use crate::tools::call::{Call, Captured, Stop};
 use crate::tools::helm::{Limits, Revision, USUAL};
 use crate::tools::kubectl::Kubectl;
-use crate::tools::server::is_forbidden;
 use crate::ui::Surface;
 
 /// Shortest time given to helm and to the rollout.
@@ -728,55 +727,6 @@ fn left_to_hpas(session: &Session, app: &App, release: &str) -> Vec<String> {
     }
     let autoscaled = app.deployments.iter().flatten().filter(|(_, proc)| proc.as_ref().is_some_and(|proc| proc.hpa.is_some()));
     autoscaled.map(|(name, _)| format!("{release}-{name}")).collect()
-}
-
-/// The nodes that a proc names get its label, and no others keep it. An account of one namespace may not: then that is an administrator's work.
-fn label_nodes(session: &Session, kubectl: &Kubectl<'_>, app: &App, release: &str) -> Result<()> {
-    for (_, name, proc) in app.procs() {
-        let Some(nodes) = proc.nodes.as_ref().filter(|nodes| !nodes.is_empty()) else { continue };
-        let label = format!("{release}-{name}");
-        match label_nodes_of(session, kubectl, name, &label, nodes) {
-            Err(error) if is_forbidden(&error) => {
-                let words: Vec<&str> = nodes.iter().map(|node| &**node).collect();
-                let words = words.join(" ");
-                session.ui.warn(&format!(
-                    "this account may not look at or label nodes (403): pods of {name} find no node until an administrator has done it"
-                ));
-                session
-                    .ui
-                    .hint(&format!("kubectl label --overwrite nodes {words} {label}=true # by an administrator, where it is not done"));
-            }
-            other => other?,
-        }
-    }
-    Ok(())
-}
-
-fn label_nodes_of(session: &Session, kubectl: &Kubectl<'_>, proc: &str, label: &str, nodes: &[Text]) -> Result<()> {
-    let have: List<Named> = kubectl.select("nodes", label)?;
-    for Named { metadata: Metadata { name: node, .. } } in
-        have.items.iter().filter(|node| nodes.iter().all(|named| **named != node.metadata.name))
-    {
-        session.ui.say(&format!("node {node} is not among `nodes` of {proc} any more: its label goes"));
-        kubectl.label_node(node, format!("{label}-"))?;
-    }
-    for node in nodes {
-        kubectl.label_node(node, format!("{label}=true"))?;
-    }
-    Ok(())
-}
-
-/// A Job cannot be changed in place; a finished one of the deploy before makes way. One that still runs is left to helm to refuse.
-fn delete_finished_jobs(kubectl: &Kubectl<'_>, app: &App, release: &str) -> Result<()> {
-    let jobs = app.procs().filter(|(kind, _, _)| *kind == ProcKind::Job);
-    let names: Vec<String> = jobs.map(|(_, name, _)| format!("{release}-{name}")).collect();
-    for job in kubectl.find_all("job", &names)? {
-        let job = Job::deserialize(job).map_err(|error| Error::failed(format!("a Job that lain cannot read: {error}")))?;
-        if job.is_finished() {
-            kubectl.delete("job", &job.metadata.name)?;
-        }
-    }
-    Ok(())
 }
 
 fn show_failed_jobs(session: &Session, kubectl: &Kubectl<'_>, selector: &str, story: &Story<'_>) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod announce;
 pub(crate) mod backups;
+mod beforehand;
 pub(crate) mod canary;
 mod canary_owner;
 pub(crate) mod deadline;
