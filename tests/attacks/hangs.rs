@@ -4,12 +4,11 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::gate::Gate;
-use crate::place::Place;
-use crate::races::{HOOK, SLEEPER};
+use crate::place::{HELM, Place, SLEEPER};
+use crate::races::HOOK;
 use crate::server::{Answer, Asked, Server};
 use crate::support::{App, VALUES};
 
-const HELM: &str = "3.17.3";
 const REGISTRY: &str = "registry: 127.0.0.1:1/team\nnamespace: default\n";
 
 /// A gate before the cluster of this place, which reaches it as `--cluster gate`.

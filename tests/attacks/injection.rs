@@ -8,8 +8,7 @@ use std::process::Stdio;
 use serde_json::{Value as Json, json};
 
 use crate::output::{harmless, on_terminal};
-use crate::place::{Place, Ran};
-use crate::races::SLEEPER;
+use crate::place::{Place, Ran, SLEEPER};
 use crate::server::{Answer, Server};
 
 /// For a shell, for helm's `--set`, for YAML, for HTML, for Markdown, for a terminal, for whoever reads flags.

@@ -3,10 +3,9 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use crate::place::Place;
+use crate::place::{HELM, Place};
 use crate::support::App;
 
-const HELM: &str = "3.17.3";
 const CLAIM: &str = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: {{ .Release.Name }}-data\nspec:\n  accessModes: [ReadWriteOnce]\n  resources: {requests: {storage: 1Mi}}\n";
 
 /// A release of one template, made by helm alone.

@@ -4,21 +4,8 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::place::Place;
+use crate::place::{Place, SLEEPER};
 
-/// One pod that sleeps, of an image that the node has; no image of its own.
-pub const SLEEPER: &str = "\
-deployments:
-  web:
-    image: python:3.13-slim
-    imagePullPolicy: IfNotPresent
-    command: [sleep, \"1000\"]
-    replicaCount: 1
-    terminationGracePeriodSeconds: 1
-    resources:
-      limits: {cpu: 1000m, memory: 64Mi}
-      requests: {cpu: 10m, memory: 32Mi}
-";
 /// A hook that takes a while.
 pub const HOOK: &str = "\
 jobs:

@@ -1,9 +1,6 @@
 //! A canary from its beginning to both of its ends.
 
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
-use crate::support::{Place, Ran};
+use crate::support::{HELM, Place, Ran};
 
 const VALUES: &str = "\
 deployments:
@@ -98,7 +95,7 @@ fn a_canary_goes_its_way_with_helm_4() {
 #[test]
 fn a_canary_that_was_killed_leads_on() {
     let hook = "jobs: {migrate: {image: python:3.13-slim, imagePullPolicy: IfNotPresent, command: [sleep, \"SECONDS\"], annotations: {helm.sh/hook: pre-install}}}\n";
-    let place = Place::new("3.17.3").with_values(&format!("{VALUES}{hook}"));
+    let place = Place::new(HELM).with_values(&format!("{VALUES}{hook}"));
     let canary = format!("{}-canary", place.appname);
     let begin = |seconds: &str| {
         ["deploy", "--canary", "--ignore-lint", "--auto-pilot", "--set"]
@@ -110,18 +107,7 @@ fn a_canary_that_was_killed_leads_on() {
     place.lain(&["deploy", "--ignore-lint", "--set", "jobs.migrate.command={true}"]).ok();
     let words = begin("100");
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut child = place.lain_command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("lain runs");
-    let end = Instant::now() + Duration::from_secs(60);
-    while !place.helm(&["status", &canary]).stdout.contains("pending-install") {
-        assert!(Instant::now() < end, "helm never began");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    let helms = Command::new("pgrep").args(["-P", &child.id().to_string(), "helm"]).output().expect("pgrep runs").stdout;
-    child.kill().expect("kill -9");
-    child.wait().expect("an end");
-    for helm in String::from_utf8_lossy(&helms).split_whitespace() {
-        Command::new("kill").args(["-9", helm]).status().expect("kill runs");
-    }
+    place.kill_in_install(&words, &canary);
     let words = begin("0");
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     place.lain(&words).ok().says("was left behind by tester").says(&format!("deployed {canary}"));

@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Place, Ran};
-
-const HELM: &str = "3.17.3";
+use crate::support::{HELM, Place, Ran};
 
 /// A workload that sleeps, called `name`: `spec` is its own, `more` its container's, `rest` its pod's; each ends with a comma.
 fn workload(kind: &str, name: &str, spec: &str, more: &str, rest: &str) -> String {

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Place, Ran};
+use crate::support::{HELM, Place, Ran};
 
-const HELM: &str = "3.17.3";
 /// Ready once somebody says so, and never by itself.
 const WAITS: &str = "\
 deployments:

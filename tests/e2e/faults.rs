@@ -4,19 +4,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::Place;
-
-const HELM: &str = "3.17.3";
-const SLEEPER: &str = "\
-deployments:
-  web:
-    image: python:3.13-slim
-    imagePullPolicy: IfNotPresent
-    command: [sleep, \"1000\"]
-    replicaCount: 1
-    terminationGracePeriodSeconds: 1
-    resources: {requests: {cpu: 1m, memory: 16Mi}, limits: {cpu: 1000m, memory: 64Mi}}
-";
+use crate::support::{HELM, Place, SLEEPER};
 
 /// Starts lain, waits until its stderr shows `words`, sends `signal`, and returns its end.
 fn interrupt(place: &Place, args: &[&str], words: &str, signal: &str) -> (i32, String) {
@@ -109,20 +97,7 @@ fn a_first_install_that_was_killed_leads_on() {
     });
     place.commit("a slow migration");
     place.lain(&["build", "--push"]).ok();
-    let mut child =
-        place.lain_command(&["deploy", "--timeout", "5s"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("lain runs");
-    let end = Instant::now() + Duration::from_secs(60);
-    while !place.helm(&["status", &app]).stdout.contains("pending-install") {
-        assert!(Instant::now() < end, "helm never began");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    // Both at once, as a runner that goes away takes them.
-    let helms = Command::new("pgrep").args(["-P", &child.id().to_string(), "helm"]).output().expect("pgrep runs").stdout;
-    child.kill().expect("kill -9");
-    child.wait().expect("an end");
-    for helm in String::from_utf8_lossy(&helms).split_whitespace() {
-        Command::new("kill").args(["-9", helm]).status().expect("kill runs");
-    }
+    place.kill_in_install(&["deploy", "--timeout", "5s"], &app);
     let end = Instant::now() + Duration::from_secs(90);
     let said = loop {
         let ran = place.lain(&["rollback"]);

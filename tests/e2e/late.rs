@@ -2,22 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::support::{Place, Ran};
-
-const HELM: &str = "3.17.3";
-const VALUES: &str = "\
-deployments:
-  web:
-    image: python:3.13-slim
-    imagePullPolicy: IfNotPresent
-    command: [sleep, \"1000\"]
-    replicaCount: 1
-    terminationGracePeriodSeconds: 1
-";
+use crate::support::{HELM, Place, Ran, SLEEPER};
 
 #[test]
 fn an_older_commit_does_not_undo_a_newer_one() {
-    let place = Place::new(HELM).with_values(VALUES);
+    let place = Place::new(HELM).with_values(SLEEPER);
     let args = ["deploy", "--ignore-lint", "--refuse-older"];
     place.lain(&args).ok();
     place.commit("the second");
@@ -35,7 +24,7 @@ fn an_older_commit_does_not_undo_a_newer_one() {
 
 #[test]
 fn it_ends_a_minute_before_its_job() {
-    let place = Place::new(HELM).with_values(VALUES);
+    let place = Place::new(HELM).with_values(SLEEPER);
     place.lain(&["deploy", "--ignore-lint"]).ok();
     place.edit("chart/values.yaml", |text| text + "    readinessProbe: {exec: {command: [\"false\"]}}\n");
     let job = |seconds: u64, args: &[&str]| {

@@ -5,9 +5,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Place, Ran};
+use crate::support::{HELM, Place, Ran};
 
-const HELM: &str = "3.17.3";
 const VALUES: &str = "\
 deployments:
   web: {image: python:3.13-slim, imagePullPolicy: IfNotPresent, command: [sleep, \"1000\"], replicaCount: 1, terminationGracePeriodSeconds: 1}

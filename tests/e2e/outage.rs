@@ -13,21 +13,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 
 use crate::gate::{Fault, Gate, is_watch};
-use crate::support::{Place, Ran};
+use crate::support::{HELM, Place, Ran, SLEEPER};
 
-const HELM: &str = "3.17.3";
 /// The longest that any run may take: a restart waits five minutes for a pod, and looks on where it cannot see.
 const LONGEST: Duration = Duration::from_secs(350);
-const VALUES: &str = "\
-deployments:
-  web:
-    image: python:3.13-slim
-    imagePullPolicy: IfNotPresent
-    command: [sleep, \"1000\"]
-    replicaCount: 1
-    terminationGracePeriodSeconds: 1
-    resources: {requests: {cpu: 1m, memory: 8Mi}, limits: {cpu: 1000m, memory: 64Mi}}
-";
 const HOOK: &str = "\
 jobs:
   migrate:
@@ -284,7 +273,7 @@ fn tell(verb: &str, fault: &str, at: usize, outcome: &Outcome) -> String {
 /// Some requests of each verb; a hang is short here.
 #[test]
 fn it_goes_on_or_says_so() {
-    let mut sweep = Sweep::new(VALUES);
+    let mut sweep = Sweep::new(SLEEPER);
     let hang = Fault::Hang(Duration::from_secs(2));
     for (verb, fault, at) in [
         (Verb::Deploy, Fault::TooMany(1), 3),
@@ -339,7 +328,7 @@ fn numbers(asked: &[String], fault: Fault, step: usize, offset: usize) -> Vec<us
 
 /// One verb, all faults, every `step`th request; another first one for each fault, so that together they meet them all.
 fn sweep_one(name: &str, verb: Verb, faults: &[(&str, Fault)], step: usize, folder: &Path) -> usize {
-    let mut sweep = Sweep::new(&if verb == Verb::Deploy { format!("{VALUES}{HOOK}") } else { VALUES.to_owned() });
+    let mut sweep = Sweep::new(&if verb == Verb::Deploy { format!("{SLEEPER}{HOOK}") } else { SLEEPER.to_owned() });
     let usual = sweep.run(verb, None, 0);
     assert!(usual.bad.is_empty() && usual.ran.code == 0, "{}", tell(name, "none", 0, &usual));
     println!("{name} asks {} times", usual.asked.len());

@@ -15,6 +15,21 @@ fn rig(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: tests/rig/rig up && eval \"$(tests/rig/rig env)\", or run tests/run"))
 }
 
+/// The helm that most tests run.
+pub const HELM: &str = "3.17.3";
+
+/// One pod that sleeps, of an image that the node has; more keys of it may follow.
+pub const SLEEPER: &str = "\
+deployments:
+  web:
+    image: python:3.13-slim
+    imagePullPolicy: IfNotPresent
+    command: [sleep, \"1000\"]
+    replicaCount: 1
+    terminationGracePeriodSeconds: 1
+    resources: {requests: {cpu: 1m, memory: 16Mi}, limits: {cpu: 1000m, memory: 64Mi}}
+";
+
 static NAMESPACES: AtomicU32 = AtomicU32::new(0);
 
 pub struct Place {
@@ -215,6 +230,22 @@ impl Place {
 
     pub fn docker(&self, args: &[&str]) -> Ran {
         Ran::of(&self.command("docker").args(args).output().expect("docker runs"))
+    }
+
+    /// A lain that is killed in a first install of `release`, and its helm with it: both at once, as a runner that goes away takes them.
+    pub fn kill_in_install(&self, args: &[&str], release: &str) {
+        let mut child = self.lain_command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("lain runs");
+        let end = Instant::now() + Duration::from_secs(60);
+        while !self.helm(&["status", release]).stdout.contains("pending-install") {
+            assert!(Instant::now() < end, "helm never began");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let helms = Command::new("pgrep").args(["-P", &child.id().to_string(), "helm"]).output().expect("pgrep runs").stdout;
+        child.kill().expect("kill -9");
+        child.wait().expect("an end");
+        for helm in String::from_utf8_lossy(&helms).split_whitespace() {
+            Command::new("kill").args(["-9", helm]).status().expect("kill runs");
+        }
     }
 
     /// A field of an object, by jsonpath.
