@@ -22,6 +22,9 @@ done
 kubectl delete secrets --namespace "$NAMESPACE" --selector "$SECRETS" --ignore-not-found
 kubectl delete job --namespace "$NAMESPACE" --wait=false "$JOB""#;
 
+/// What there is of it in the cluster, all by one name.
+const OBJECTS: &str = "jobs,rolebindings,serviceaccounts";
+
 /// Leaves the Job; one that was left before makes way. Returns its name and when it deletes.
 ///
 /// # Errors
@@ -40,7 +43,8 @@ pub(crate) fn leave(handle: &Handle<'_>, after: Duration) -> Result<(String, Tim
     let at = Timestamp::from_second(Timestamp::now().as_second().saturating_add(seconds))
         .map_err(|_| Error::usage("that is later than clocks go").hint("lain delete --after 2h"))?;
     let job = format!("{release}-delete-job"); // as the older tool called it
-    kubectl.delete("job", &job)?;
+    // All three, and waited for: an account left to the cluster to collect with its Job would go while the new one is written over it.
+    kubectl.delete(OBJECTS, &job)?;
     let made = kubectl.send(&["create", "--output", "json"], &object(handle, &job, &repository_in(registry, "lain"), at))?;
     let made: Json = made.json()?;
     // They go with the Job.
@@ -55,7 +59,7 @@ pub(crate) fn leave(handle: &Handle<'_>, after: Duration) -> Result<(String, Tim
     ]});
     let given = kubectl.send(&["apply"], &rights);
     if given.is_err() {
-        kubectl.delete("job", &job)?; // it could do nothing
+        kubectl.delete(OBJECTS, &job)?; // it could do nothing
     }
     given
         .map(drop)
