@@ -10,6 +10,7 @@
 //! - [`checks`]: lint's checks and helm's own, of this run's values and chart.
 //! - [`session`]: one run; loads values, the cluster and the tools when first needed.
 //! - [`lint`]: one check a file or a small group, each with its id.
+//! - [`pipeline`]: a `.gitlab-ci.yml` as GitLab reads it: what it is made of, which jobs each kind of pipeline has, what is wrong with it.
 //! - [`kubeconfig`]: which cluster.
 //! - [`cluster`]: what is in the cluster: typed objects, one query a look, one judge of how they stand, what was used.
 //! - [`http`]: the only place with sockets: registries, Prometheus, webhooks.
@@ -44,6 +45,7 @@ mod interrupt;
 mod kubeconfig;
 pub mod lint;
 pub mod model;
+pub mod pipeline;
 mod release;
 pub mod render;
 pub mod resolved;

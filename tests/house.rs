@@ -144,6 +144,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("checks", &["session", "lint", "resolved", "model", "error"]),
     ("session", &["kubeconfig", "http", "tools", "resolved", "globals", "env", "ui", "model", "files", "error"]),
     ("lint", &["cluster", "resolved", "render", "model", "values", "files", "interrupt", "error"]),
+    ("pipeline", &["model", "values", "files", "error"]),
     ("kubeconfig", &["resolved", "env", "ui", "model", "values", "files", "error"]),
     ("cluster", &["http", "tools", "model", "interrupt", "error"]),
     ("http", &["tools", "env", "ui", "model", "interrupt", "error"]),
