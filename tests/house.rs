@@ -120,6 +120,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "checks",
             "session",
             "lint",
+            "pipeline",
             "kubeconfig",
             "cluster",
             "http",

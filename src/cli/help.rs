@@ -7,7 +7,7 @@ use crate::ui::columns;
 
 /// The commands of `lain`, in the order of a working day.
 const GROUPS: [(&str, &[&str]); 8] = [
-    ("Write", &["init", "lint", "values", "template", "dockerfile", "dockerignore", "compose", "schema", "meta"]),
+    ("Write", &["init", "lint", "values", "template", "dockerfile", "dockerignore", "compose", "schema", "meta", "ci"]),
     ("Build", &["build", "prepare", "push", "run", "save", "image", "tags"]),
     ("Deploy", &["use", "diff", "deploy", "set-canary-group", "env", "secret", "wait"]),
     ("Look", &["status", "logs", "x", "version", "history", "cherry", "get-values"]),

@@ -62,6 +62,7 @@ commands! {
         Lint(command::lint::Lint),
         Schema(command::schema::Schema),
         Meta(command::meta::Meta),
+        Ci(command::ci::Ci),
     }
 }
 

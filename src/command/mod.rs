@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod assign_mr;
 pub(crate) mod build;
 pub(crate) mod cherry;
+pub(crate) mod ci;
 pub(crate) mod compose;
 pub(crate) mod create_job;
 pub(crate) mod delete;

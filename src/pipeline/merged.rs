@@ -28,7 +28,7 @@ pub(crate) struct Own {
 }
 
 /// What a pipeline of one kind is made of.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Merged {
     pub(crate) root: Map,
     pub(crate) unread: Vec<Unread>,

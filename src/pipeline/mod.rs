@@ -20,10 +20,11 @@ mod finding;
 mod inputs;
 mod job;
 mod kinds;
+pub mod lint;
 mod merged;
 mod read;
 mod rules;
-mod templates;
+pub mod templates;
 mod yaml;
 
 pub use finding::{Finding, Weight};

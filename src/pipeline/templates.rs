@@ -13,7 +13,7 @@ pub(crate) fn path_of(name: &str) -> String {
 }
 
 /// The text of a template: `deploy`, `lain`.
-pub(crate) fn text(name: &str) -> Option<&'static str> {
+pub fn text(name: &str) -> Option<&'static str> {
     TEMPLATES.get_file(format!("{name}{ENDING}"))?.contents_utf8()
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn named(target: &str) -> Option<&str> {
 }
 
 /// The names of all of them.
-pub(crate) fn all() -> Vec<&'static str> {
+pub fn all() -> Vec<&'static str> {
     TEMPLATES.files().filter_map(|file| file.path().to_str()?.strip_suffix(ENDING)).collect()
 }
 

@@ -83,6 +83,13 @@ impl Node {
         self.map()?.get(key).map(|entry| &entry.node)
     }
 
+    /// Puts a value under a key of a map.
+    pub(crate) fn set(&mut self, key: &str, node: Node) {
+        if let Value::Map(map) = &mut self.value {
+            map.insert(key.to_owned(), Entry { key: node.span.clone(), node });
+        }
+    }
+
     /// A scalar as Ruby's `to_s` writes it; none for lists and maps.
     pub(crate) fn scalar(&self) -> Option<String> {
         match &self.value {
