@@ -18,7 +18,7 @@ const HEADING: &str = "Options of every command";
 #[command(next_help_heading = HEADING)]
 pub struct Globals {
     /// As if started in this folder
-    #[arg(short = 'C', global = true, value_name = "DIR")]
+    #[arg(short = 'C', global = true, value_name = "DIR", env = "LAIN_APP_DIR", hide_env_values = true)]
     pub start: Option<PathBuf>,
     /// Act on this cluster, without touching the ~/.kube/config link
     #[arg(long, global = true, value_name = "NAME", env = "LAIN_CLUSTER", hide_env_values = true)]

@@ -6,6 +6,7 @@ mod ignore;
 mod making;
 mod prepared;
 mod processors;
+pub(crate) mod promote;
 pub(crate) mod publish;
 mod secrets;
 pub(crate) mod tags;
@@ -14,7 +15,6 @@ pub(crate) use making::Goal;
 
 pub(crate) use prepared::PREPARE_TAG;
 
-use indexmap::IndexMap;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -118,6 +118,14 @@ pub(crate) fn plans_to_build<'a>(session: &'a Session, name: Option<&str>) -> Re
     }
     let last = plan(session, name)?;
     Ok(builds::chain(app, (last.name, last.build)).into_iter().map(|build| Plan::of(app, build)).collect())
+}
+
+/// True for an app that has neither `build` nor `builds`.
+///
+/// # Errors
+/// The values cannot be read.
+pub(crate) fn builds_nothing(session: &Session) -> Result<bool> {
+    session.app().map(|app| builds::all(app).is_empty())
 }
 
 /// The app's image and every one of `builds`.
@@ -285,8 +293,8 @@ pub(crate) fn push_image(session: &Session, docker: &Docker<'_>, image: &str) ->
     docker.push(image)
 }
 
-/// Prints what was made, in the shape the user asked for. As variables: `LAIN_IMAGE`, `LAIN_IMAGE_TAG` and `LAIN_IMAGE_DIGEST` of the first,
-/// and `LAIN_IMAGE_NAME...` of each of `builds`.
+/// Prints what was made, in the shape the user asked for. As variables: `LAIN_IMAGE`, `LAIN_IMAGE_TAG` and `LAIN_IMAGE_DIGEST` of the first
+/// alone: a report of GitLab's holds 20 variables, and a deploy finds the others by the tag.
 ///
 /// # Errors
 /// stdout is closed or full.
@@ -369,22 +377,7 @@ pub(crate) fn variables(results: &[ImageResult]) -> String {
 }
 
 fn variables_of(stem: &str, results: &[ImageResult]) -> String {
-    let mut lines = IndexMap::new();
-    let names = results.iter().map(|result| (result.build.as_deref().map(variable_part), result));
-    for (name, result) in results.first().map(|first| (None, first)).into_iter().chain(names) {
-        let start = name.map_or_else(|| stem.to_owned(), |name| format!("{stem}_{name}"));
-        let digest = result.digest.as_deref().unwrap_or_default();
-        // The same image in other registries comes later, and does not count.
-        for (key, value) in
-            [(start.clone(), result.image.as_str()), (format!("{start}_TAG"), &result.tag), (format!("{start}_DIGEST"), digest)]
-        {
-            lines.entry(key).or_insert_with(|| value.to_owned());
-        }
-    }
-    dotenv::lines(&lines)
-}
-
-/// The name of one of `builds` as a part of a variable's name.
-fn variable_part(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+    let Some(first) = results.first() else { return String::new() };
+    let digest = first.digest.as_deref().unwrap_or_default();
+    dotenv::lines([(stem.to_owned(), first.image.as_str()), (format!("{stem}_TAG"), &first.tag), (format!("{stem}_DIGEST"), digest)])
 }

@@ -96,11 +96,9 @@ fn several_images_of_one_repo() {
     let images = [shop.image(), format!("{repository}-worker-v2:{tag}"), format!("{repository}-site:{tag}")];
     app.run(&["image"]).exits(0).prints(&images.join("\n"));
     let out = app.run(&["build", "--push", "-o", "dotenv"]).exits(0).stdout;
-    let mut expected = Vec::new();
-    for (start, image) in [("LAIN_IMAGE", &images[0]), ("LAIN_IMAGE_WORKER_V2", &images[1]), ("LAIN_IMAGE_SITE", &images[2])] {
-        let digest = shop.digest(image.rsplit_once(':').expect("a tag").0, tag);
-        expected.extend([(start.to_owned(), image.clone()), (format!("{start}_TAG"), tag.clone()), (format!("{start}_DIGEST"), digest)]);
-    }
+    // A report of GitLab's holds 20 variables.
+    let own = [("LAIN_IMAGE", images[0].clone()), ("LAIN_IMAGE_TAG", tag.clone()), ("LAIN_IMAGE_DIGEST", shop.digest(&repository, tag))];
+    let expected = own.map(|(name, value)| (name.to_owned(), value));
     let seen: Vec<(String, String)> = variables(&out).into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     assert_eq!(seen, expected);
     for (proc, word) in [("web", "app"), ("worker", "worker"), ("site", "site")] {
@@ -289,6 +287,21 @@ fn results_for_machines() {
     assert_eq!(pushed["digest"], shop.digest(&shop.repository(), "latest"));
     assert_eq!(json(&["tags", "-o", "json"])["tags"], serde_json::json!([tag, "latest"]));
     app.run(&["image", "-o", "dotenv"]).exits(0).prints(&format!("LAIN_IMAGE={image}\nLAIN_IMAGE_TAG={tag}\nLAIN_IMAGE_DIGEST="));
+
+    // What one cluster has tried goes to another as it is.
+    let other = format!("{}/other/{}", shop.registry.host(), shop.name);
+    let copied = json(&["push", "--from", "test", "--cluster", "other", "-o", "json"]);
+    assert_eq!((&copied["image"], &copied["digest"]), (&format!("{other}:{tag}").into(), &pushed["digest"]));
+    assert_eq!(shop.digest(&other, tag), shop.digest(&shop.repository(), tag));
+    app.run(&["push", "--from", "other"]).exits(0).says("copied");
+    app.run(&["push", "--from", "test"]).exits(0).says("is what cluster test has too: nothing to copy");
+    app.run(&["push", "--from", "nowhere"]).exits(2).reason("cluster nowhere has no values: there are other, test").next("lain use");
+    std::fs::write(app.dir().join("hello.txt"), "new\n").expect("a file");
+    app.git(&["commit", "-qam", "more"]);
+    app.run(&["push", "--from", "test", "--cluster", "other"])
+        .exits(1)
+        .reason("so cluster test cannot have tried it")
+        .next("lain build --push --cluster test");
 }
 
 #[test]

@@ -54,6 +54,9 @@ fn what_is_typed_counts_from_where_it_is_typed() {
     // As git does, with -C as if started there.
     seven(run_in(&app, "src", &[&["-C", "../deploy"], &with("more.yaml")[..]].concat()));
     seven(run_in(&app, "src", &[&with("more.yaml")[..], &["-C", "../deploy"]].concat()));
+    let mut lain = app.command(Path::new(env!("CARGO_BIN_EXE_lain")));
+    lain.current_dir(app.dir()).env("LAIN_APP_DIR", "deploy").args(with("more.yaml"));
+    seven(app.run_command(lain));
     run_in(&app, "src", &["-C", "nosuch", "values"]).exits(1).reason("cannot use nosuch");
     // helm reads the same file.
     let rendered = run_in(&app, "deploy", &["template", "-f", "more.yaml"]).exits(0).stdout;

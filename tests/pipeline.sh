@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The image and the pipelines, really: builds the image, then runs GitLab pipelines of examples/dummy in it with gitlab-ci-local,
-# from lint to a running release, and asks the app over HTTP.
+# lint, prepare, test in the prepare image, build, deploy, diff, review app, rollback, promotion to a second cluster, and asks the app over HTTP.
 #
 #     tests/pipeline.sh [FOLDER WITH THE FIVE BINARIES]
 #
@@ -34,7 +34,7 @@ work=$(mktemp -d)
 namespace=lain-pipeline-$$
 kubectl=(kubectl --kubeconfig "$LAIN_E2E_KUBECONFIG")
 clean() {
-  "${kubectl[@]}" delete namespace "$namespace" --ignore-not-found --wait=false >/dev/null || true
+  "${kubectl[@]}" delete namespace "$namespace" "$namespace-live" --ignore-not-found --wait=false >/dev/null || true
   rm -rf "$work"
 }
 trap clean EXIT
@@ -89,7 +89,13 @@ registry: $registry
 domain: rig.example.com
 namespace: $namespace
 YAML
+cat >"$LAIN_CLUSTER_VALUES_DIR/values-live.yaml" <<YAML
+registry: $registry-live
+domain: live.example.com
+namespace: $namespace-live
+YAML
 "${kubectl[@]}" create namespace "$namespace" >/dev/null
+"${kubectl[@]}" create namespace "$namespace-live" >/dev/null
 
 # The fetch address is only for show; pushes go to the bare folder beside the repo.
 new_repo() {
@@ -115,6 +121,7 @@ pipeline() {
   local repo=$1
   shift
   (cd "$repo" && "$gitlab_ci_local" --home "$work/home" --default-image lain:local --no-shell-executor-no-image \
+    --ignore-predefined-vars CI_PIPELINE_SOURCE,CI_COMMIT_BRANCH,CI_COMMIT_TAG,CI_COMMIT_REF_PROTECTED,CI_MERGE_REQUEST_IID,CI_MERGE_REQUEST_PROJECT_ID,CI_MERGE_REQUEST_SOURCE_PROJECT_ID \
     "${helper[@]}" --pull-policy if-not-present --network host --umask --no-artifacts-to-source \
     --volume "$socket:/var/run/docker.sock" --volume "$work/clusters:/usr/share/lain/cluster_values:ro" \
     --volume "$work/secrets:/secrets:ro" --variable KUBECONFIG=/secrets/kubeconfig "$@")
@@ -131,65 +138,113 @@ check_app() {
   die "the app at $address does not answer with image tag $tag: $body"
 }
 
+check_app_says() { curl --fail --silent --max-time 3 "http://$("${kubectl[@]}" --namespace "$namespace" get service dummy-web --output 'jsonpath={.spec.clusterIP}')/" 2>/dev/null | grep -q "$1"; }
+
 say "the template's jobs and inputs"
 repo=$work/inputs
 new_repo "$repo"
 cp -r "$ROOT/ci-templates" "$repo/ci"
 # with INPUTS: the include with these inputs; jobs: the names of the jobs a push of HEAD would run, and whether by itself.
-with() { printf 'stages: [prepare, build, deploy]\ninclude: [{local: ci/lain.gitlab-ci.yml, inputs: {%s}}]\n' "$1" >"$repo/.gitlab-ci.yml"; }
-jobs() { pipeline "$repo" --list-csv | sed 1d | cut --delimiter ';' --fields 1,3 | tr -d '"' | sort | paste -sd ' '; }
+with() { printf 'include: [{local: ci/lain.gitlab-ci.yml, inputs: {%s}}]\n' "$1" >"$repo/.gitlab-ci.yml"; }
+jobs() { pipeline "$repo" --list-csv "$@" 2>/dev/null | sed 1d | cut --delimiter ';' --fields 1,3 | tr -d '"' | sort | paste -sd ' '; }
 expect() { [[ $2 == "$3" ]] || die "$1: '$2', not '$3'"; }
 with 'cluster: test'
 save "$repo" "the pipeline"
-expect "no dependency changed" "$(jobs)" "build;on_success deploy;on_success lint;on_success"
-echo requests >>"$repo/requirements.txt"
-git -C "$repo" commit --quiet --all --message "a dependency"
-expect "a dependency changed" "$(jobs)" "build;on_success deploy;on_success lint;on_success prepare;on_success"
+expect "the default branch" "$(jobs)" "build;on_success deploy;on_success lint;on_success prepare;on_success rollback;manual"
+expect "a schedule" "$(jobs --variable CI_PIPELINE_SOURCE=schedule)" ""
 git -C "$repo" checkout --quiet -b feature
-expect "a branch" "$(jobs)" "lint;on_success"
+expect "a branch" "$(jobs)" "lint;on_success prepare;on_success"
 git -C "$repo" checkout --quiet main
-with 'cluster: test, prefix: "a-", prepare: manual, deploy: manual'
+with 'cluster: test, prefix: "a-", prepare-when: manual, deploy-when: manual, rollback: false'
 expect "by hand" "$(jobs)" "a-build;on_success a-deploy;manual a-lint;on_success a-prepare;manual"
 # shellcheck disable=SC2016
-for wrong in 'cluster: "a$(touch hacked)"' 'cluster: test, prepare: sometimes' 'cluster: test, deploy: 1' 'prefix: a'; do
+for wrong in 'cluster: "a$(touch hacked)"' 'cluster: test, prepare-when: sometimes' 'cluster: test, deploy: 1' 'prefix: a' 'cluster: test, image: "a b"' \
+  'cluster: test, app-dir: "-C"' 'cluster: test, environment-suffix: "/a/"'; do
   with "$wrong"
   ! told=$(pipeline "$repo" --list 2>&1) || die "the template takes $wrong"
   [[ $told == *invalid* ]] || die "the template refuses $wrong with: $told"
 done
 
-say "the template, run"
+say "the template, run: two clusters, lint to a release by tag"
 repo=$work/template
 new_repo "$repo"
-cp -r "$ROOT/ci-templates" "$repo/ci"
+"$binaries/lain" ci templates "$repo/ci" --image lain:local
 cat >"$repo/.gitlab-ci.yml" <<'YAML'
-stages: [prepare, test, build, deploy]
 include:
+  - local: ci/workflow.gitlab-ci.yml
   - local: ci/lain.gitlab-ci.yml
-    inputs: {cluster: test, image: "lain:local", prepare: always}
+    inputs: {cluster: test, merge-requests: true, test: true, test-script: [pytest tests], build-on: merge-request, review: true, review-app: dummy, diff: true, changelog: true}
   - local: ci/lain.gitlab-ci.yml
-    inputs: {cluster: test, image: "lain:local", prefix: "second-", deploy: manual, prepare: never}
+    inputs: {cluster: live, prefix: "live-", lint: false, prepare: false, build: false, deploy: false, rollback: false, release: true, release-from: test}
 YAML
 save "$repo" "the app and its pipeline"
 # What a person does once, before the first deploy.
 printf 'I\nAM\nBATMAN\n' >"$work/secrets/topsecret.txt"
-(cd "$repo" && CI=true KUBECONFIG=$work/secrets/kubeconfig "$binaries/lain" --cluster test secret add "$work/secrets/topsecret.txt")
+for cluster in test live; do
+  (cd "$repo" && CI=true KUBECONFIG=$work/secrets/kubeconfig "$binaries/lain" --cluster $cluster secret add "$work/secrets/topsecret.txt")
+done
 pipeline "$repo" --list >"$work/list"
 cat "$work/list"
-for job in lint prepare build deploy second-lint second-build second-deploy; do
-  grep -q "^$job " "$work/list" || die "the template has no job $job"
-done
-! grep -q '^second-prepare ' "$work/list" || die "prepare: never still makes a prepare job"
 pipeline "$repo" 2>&1 | tee "$work/log"
 check_app "$repo"
 image=$(cd "$repo" && "$binaries/lain" --cluster test image)
 grep -q -- "--set-string imageRef=$image " "$work/log" || die "deploy did not take the image of the build job"
 ! grep -q 'working tree has changes' "$work/log" || die "the jobs changed the working tree before the build"
+grep -qE '(1|2|3) passed' "$work/log" || die "the tests did not run in the prepare image"
 report() { cat "$repo/.gitlab-ci-local/artifacts/$1/.gitlab-ci-reports/dotenv/"*; }
 diff <(report build | cut -d = -f 1) <(printf '%s\n' LAIN_IMAGE LAIN_IMAGE_TAG LAIN_IMAGE_DIGEST) >&2 || die "the build job's report is wrong"
 diff <(report deploy | cut -d = -f 1) <(printf '%s\n' LAIN_RELEASE LAIN_IMAGE_TAG LAIN_URL) >&2 || die "the deploy job's report is wrong"
-pipeline "$repo" second-deploy
-check_app "$repo" >/dev/null
+jq -e '.outcome == "deployed"' "$repo/.gitlab-ci-local/artifacts/deploy/lain-deploy.json" >/dev/null || die "the deploy job's result is wrong"
 docker tag "$registry/dummy:prepare" dummy:prepare
+
+say "a merge request: what it would change, its review app, and that gone again"
+git -C "$repo" checkout --quiet -b feature
+sed -i 's/FOO: BAR/FOO: BAX/' "$repo/chart/values.yaml"
+save "$repo" "FOO is BAX"
+request=(--variable CI_PIPELINE_SOURCE=merge_request_event --variable CI_MERGE_REQUEST_IID=12 --variable CI_COMMIT_BRANCH= --variable CI_MERGE_REQUEST_PROJECT_ID=1)
+own=(--variable CI_MERGE_REQUEST_SOURCE_PROJECT_ID=1)
+fork=(--variable CI_MERGE_REQUEST_SOURCE_PROJECT_ID=2)
+expect "a merge request" "$(jobs "${request[@]}" "${own[@]}")" \
+  "build;on_success changelog;on_success diff;on_success lint;on_success prepare;on_success review-stop;manual review;on_success test;on_success"
+expect "a fork" "$(jobs "${request[@]}" "${fork[@]}")" "lint;on_success"
+request+=("${own[@]}")
+pipeline "$repo" "${request[@]}" 2>&1 | tee "$work/log"
+jq -e '.update > 0 and .delete == 0' "$repo/.gitlab-ci-local/artifacts/diff/lain-diff.tfplan.json" >/dev/null || die "the counts of the diff are wrong"
+grep -q 'FOO is BAX' "$work/log" || die "the changelog does not tell the commit"
+"${kubectl[@]}" --namespace "$namespace" get deployment dummy-mr-12-web >/dev/null || die "there is no review app"
+# As GitLab does it: without a checkout.
+empty=$work/empty
+mkdir "$empty"
+(cd "$empty" && git init --quiet && git remote add origin https://gitlab.example.com/pipeline/template.git && cp -r "$repo/ci" "$repo/.gitlab-ci.yml" . &&
+  git add --all && git commit --quiet --message empty && git update-ref refs/remotes/origin/main HEAD && git symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/main)
+pipeline "$empty" "${request[@]}" review-stop 2>&1 | tee "$work/log"
+! "${kubectl[@]}" --namespace "$namespace" get deployment dummy-mr-12-web 2>/dev/null || die "the review app is still there"
+"${kubectl[@]}" --namespace "$namespace" get deployment dummy-web >/dev/null || die "the app went with its review"
+
+say "rolled back by hand"
+git -C "$repo" checkout --quiet main
+git -C "$repo" merge --quiet --ff-only feature
+git -C "$repo" push --quiet
+pipeline "$repo" build deploy
+check_app "$repo" | grep -q BAX || die "the merged app does not run"
+pipeline "$repo" rollback
+for _ in $(seq 60); do ! check_app_says BAX || { sleep 0.5; continue; }; break; done
+! check_app_says BAX || die "the rollback left FOO as it was"
+
+say "a tag: the same digest in the second cluster"
+tag=(--variable CI_COMMIT_BRANCH=)
+version=(--variable CI_COMMIT_TAG=v1.2)
+try=(--variable CI_COMMIT_TAG=try)
+protected=(--variable CI_COMMIT_REF_PROTECTED=true)
+open=(--variable CI_COMMIT_REF_PROTECTED=false)
+expect "a tag" "$(jobs "${tag[@]}" "${version[@]}" "${protected[@]}")" "lint;on_success live-promote;on_success live-release;on_success"
+expect "another tag" "$(jobs "${tag[@]}" "${try[@]}" "${protected[@]}")" "lint;on_success"
+expect "a tag that anybody may push" "$(jobs "${tag[@]}" "${version[@]}" "${open[@]}")" "lint;on_success"
+pipeline "$repo" "${tag[@]}" "${version[@]}" "${protected[@]}" live-promote live-release 2>&1 | tee "$work/log"
+digest() { curl --fail --silent --head --header 'Accept: application/vnd.docker.distribution.manifest.v2+json' "http://${LAIN_E2E_REGISTRY%%/*}/v2/$(cut --delimiter / --fields 2- <<<"$LAIN_E2E_REGISTRY/$1")/dummy/manifests/$(cd "$repo" && "$binaries/lain" meta)" | tr -d '\r' | grep -i '^docker-content-digest'; }
+[[ $(digest pipeline) == "$(digest pipeline-live)" ]] || die "the digest changed on the way: $(digest pipeline), $(digest pipeline-live)"
+"${kubectl[@]}" --namespace "$namespace-live" get deployment dummy-web --output 'jsonpath={.spec.template.spec.containers[0].image}' | grep -q "/pipeline-live/dummy" ||
+  die "the release does not run the copy"
 
 say "three jobs written by hand (examples/dummy/.gitlab-ci.yml)"
 repo=$work/three

@@ -65,6 +65,10 @@ impl Command for Build {
             if_missing: self.if_missing,
             latest: !self.no_latest,
         };
+        if self.if_missing && !self.deploy && images::builds_nothing(session)? {
+            session.ui.say("the values have no `build`: nothing to build");
+            return Ok(());
+        }
         let mut results = Vec::new();
         for plan in images::plans_to_build(session, self.name.as_deref())? {
             results.extend(plan.make(session, &options, goal)?);

@@ -1,5 +1,6 @@
 //! `lain deploy`: the app, as its values say, running in the cluster.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -50,6 +51,9 @@ pub struct Deploy {
     /// As a review beside the app: a release APP-NAME with hosts and copies of the Secrets of its own; `lain delete --review` takes it away
     #[arg(long, value_name = "NAME", conflicts_with = "canary")]
     review: Option<String>,
+    /// With --review: the app it is to be of, when a job that takes it away will have no checkout to read its name from
+    #[arg(long, value_name = "APP", requires = "review")]
+    app: Option<String>,
     /// Leave a Job in the cluster that deletes the release after this time
     #[arg(long, value_name = "TIME", value_parser = globals::timeout, conflicts_with = "dry_run")]
     delete_after: Option<Duration>,
@@ -71,9 +75,10 @@ pub struct Deploy {
     /// Longest time for helm and for the rollout: 10m, 1h30m, or seconds; without it, that of the longest job, 5m at least
     #[arg(long, value_name = "TIME", value_parser = globals::timeout)]
     timeout: Option<Duration>,
-    /// Write what happened to an HTML page: phases, events, the ends of logs; also where the deploy fails
+    /// Write what happened to an HTML page: phases, events, the ends of logs; to a file `*.json` as `-o json` prints it; also where the deploy
+    /// fails; may be repeated
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
-    report: Option<PathBuf>,
+    report: Vec<PathBuf>,
 }
 
 impl Command for Deploy {
@@ -96,7 +101,7 @@ impl Deploy {
             return Err(Error::usage("--build and --ignore-lint do not go together: what is not checked is not built")
                 .hint("lain build --push && lain deploy --ignore-lint"));
         }
-        if let Some(folder) = self.report.as_deref().and_then(Path::parent).filter(|it| !it.as_os_str().is_empty() && !it.is_dir()) {
+        if let Some(folder) = self.report.iter().filter_map(|path| path.parent()).find(|it| !it.as_os_str().is_empty() && !it.is_dir()) {
             let folder = folder.display();
             return Err(Error::usage(format!("--report: there is no folder {folder}")).hint(format!("mkdir -p {folder}")));
         }
@@ -110,6 +115,7 @@ impl Deploy {
             set.push(format!("imageTag={}", escape_value(&plan.image_tag)));
         }
         session.resolve(Asked { set, canary: self.canary, review: self.review.clone() })?;
+        self.check_app(session)?;
         let image = plan.as_ref().map_or(self.image.as_deref(), |plan| plan.image.as_deref());
         let wanted = Wanted {
             which,
@@ -145,14 +151,24 @@ impl Deploy {
         self.deploy_now(session, &wanted)
     }
 
+    /// What is taken away by an app's name must have been made by it.
+    fn check_app(&self, session: &Session) -> Result<()> {
+        let (Some(app), Some(review)) = (&self.app, &self.review) else { return Ok(()) };
+        let named = &session.app()?.appname;
+        if named.0 == *app {
+            return Ok(());
+        }
+        let why = format!("the values call this app {named}, not {app}: who takes the review away by that name would not find it");
+        Err(Error::usage(why).hint(format!("lain deploy --review {review} --app {named} # in a pipeline the input `app` of `review`")))
+    }
+
     /// Deploys, and tells of it in every shape that was asked for.
     fn deploy_now(self, session: &Session, wanted: &Wanted) -> Result<()> {
         let story = Story::begin(&session.ui);
         let outcome = deploy::deploy(session, wanted, &story);
         let answer = DeployAnswer::of(session, &story, outcome.as_ref().err());
-        if let (Some(path), Some(answer)) = (&self.report, &answer) {
-            let written = report::page(answer).and_then(|page| files::write_new(path, printable(&page).as_bytes()));
-            match (written, &outcome) {
+        for (path, answer) in self.report.iter().filter_map(|path| answer.as_ref().map(|answer| (path, answer))) {
+            match (write_report(path, answer), &outcome) {
                 (Err(error), Ok(_)) => return Err(error),
                 (Err(error), Err(_)) => session.ui.warning(&error), // what failed matters more
                 (Ok(()), _) => session.ui.say(&format!("report: {}", path.display())),
@@ -180,6 +196,14 @@ impl Deploy {
         }
         Ok(())
     }
+}
+
+fn write_report(path: &Path, answer: &DeployAnswer) -> Result<()> {
+    let text = match path.extension().and_then(OsStr::to_str) {
+        Some("json") => serde_json::to_string_pretty(answer).map_err(|error| Error::failed(error.to_string()))?,
+        _ => printable(&report::page(answer)?),
+    };
+    files::write_new(path, text.as_bytes())
 }
 
 /// A plan as a file.

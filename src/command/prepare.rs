@@ -32,8 +32,8 @@ impl Command for Prepare {
 
     fn run(self, session: &Session) -> Result<()> {
         let (if_missing, platforms) = (self.if_missing, self.platform);
+        let plans = if if_missing && images::builds_nothing(session)? { vec![] } else { images::plans(session)? };
         let options = Options { keep_dockerfile: self.keep_dockerfile, platforms, if_missing, ..Options::default() };
-        let plans = images::plans(session)?;
         let mut results = Vec::new();
         for plan in plans.iter().filter(|plan| plan.has_prepare()) {
             results.push(plan.prepare(session, &options, !self.skip_push)?);

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::Command;
 use crate::error::{Error, Result};
+use crate::images::promote::promote;
 use crate::images::publish::publish;
 use crate::images::{self, ImageResult, Images, push_image};
 use crate::model::image::{ImageReference, repository_in};
@@ -17,7 +18,7 @@ use crate::ui::{Answer, Format};
 #[derive(Args, Debug)]
 #[command(
     after_help = "  lain push                     # this app's image, also as :latest\n  lain push redis:7 nginx:1.29  # as REGISTRY/redis:7, REGISTRY/nginx:1.29\n  \
-                  lain push shop_1.2.tar.gz     # what lain save or docker save made"
+                  lain push shop_1.2.tar.gz     # what lain save or docker save made\n  lain push --from test         # the image that cluster test has, to this one's registry"
 )]
 pub struct Push {
     /// Other images, or archives of docker save; without any, this app's
@@ -37,6 +38,9 @@ pub struct Push {
     /// This app's image to the registry of every configured cluster, side by side
     #[arg(long, conflicts_with_all = ["images", "registry", "overwrite_latest", "pull"])]
     publish: bool,
+    /// This app's image of HEAD from another cluster's registry, the same digest; needs no docker
+    #[arg(long, value_name = "CLUSTER", conflicts_with_all = ["images", "registry", "overwrite_latest", "pull", "publish"])]
+    from: Option<String>,
 }
 
 impl Command for Push {
@@ -44,6 +48,13 @@ impl Command for Push {
 
     fn run(self, session: &Session) -> Result<()> {
         let mut results = Vec::new();
+        if let Some(from) = &self.from {
+            session.require_cluster()?;
+            for plan in self.plans(session)? {
+                results.push(promote(session, &plan, from)?);
+            }
+            return images::print(session, &results);
+        }
         if self.publish {
             for plan in self.plans(session)? {
                 results.extend(publish(session, &plan)?);

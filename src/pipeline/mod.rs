@@ -17,6 +17,7 @@
 mod expression;
 mod extends;
 mod finding;
+pub mod forms;
 mod inputs;
 mod job;
 mod kinds;

@@ -49,11 +49,13 @@ fn a_deploy_is_told_later_as_it_was() {
     let schema = draft202012::new(&schema).expect("a schema");
     let report = place.root.path().join("report.html");
     let path = report.display().to_string();
-    let deploy = || place.lain(&["deploy", "--ignore-lint", "--wait", "-o", "json", "--report", &path]);
+    let json = place.root.path().join("report.json").display().to_string();
+    let deploy = || place.lain(&["deploy", "--ignore-lint", "--wait", "-o", "json", "--report", &path, "--report", &json]);
 
     let ran = deploy().ok().says(&format!("report: {path}"));
     let good = result(&ran);
     assert!(schema.is_valid(&good), "{good:#}");
+    assert_eq!(serde_json::from_str::<Json>(&fs::read_to_string(&json).expect("a report")).expect("JSON"), good);
     assert_eq!((&good["outcome"], &good["revision"], &good["namespace"]), (&"deployed".into(), &1.into(), &place.namespace.clone().into()));
     let names: Vec<&str> = good["phases"].as_array().expect("phases").iter().filter_map(|phase| phase["name"].as_str()).collect();
     assert_eq!(names, ["preparation", "image", "upgrade", "rollout", "message"]);

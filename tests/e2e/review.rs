@@ -27,7 +27,9 @@ fn a_review_comes_and_goes_beside_its_app() {
     place.lain(&["env", "add", "TOKEN=treasure"]).ok();
     place.lain(&["deploy", "--ignore-lint"]).ok();
 
-    let ran = place.lain(&["deploy", "--ignore-lint", "--review", "Feature/One"]).ok();
+    let wrong = place.lain(&["deploy", "--ignore-lint", "--review", "Feature/One", "--app", "shop"]);
+    wrong.exits(2).says(&format!("the values call this app {app}, not shop"));
+    let ran = place.lain(&["deploy", "--ignore-lint", "--review", "Feature/One", "--app", &app]).ok();
     ran.says(&format!("Secret {review}-env is a copy of {app}-env")).says(&format!("next: lain delete --review feature-one --app {app}"));
     assert_eq!(place.field(&format!("secret/{review}-env"), "{.data.TOKEN}"), place.field(&format!("secret/{app}-env"), "{.data.TOKEN}"));
     for proc in ["web", "worker"] {

@@ -1,6 +1,7 @@
 //! `lain ci`: what concerns a pipeline of GitLab's as a whole.
 
 mod lint;
+mod templates;
 
 use clap::{Args, Subcommand};
 
@@ -9,9 +10,12 @@ use crate::error::Result;
 use crate::session::Session;
 use crate::ui::Format;
 
-/// Check a GitLab pipeline without GitLab
+/// Check a GitLab pipeline without GitLab, or write the templates for one
 #[derive(Args, Debug)]
-#[command(arg_required_else_help = true, after_help = "  lain ci lint\n  lain ci lint --list")]
+#[command(
+    arg_required_else_help = true,
+    after_help = "  lain ci lint\n  lain ci lint --list\n  lain ci templates ci-templates --image registry.example.com/lain:5.0.0"
+)]
 pub struct Ci {
     #[command(subcommand)]
     verb: Verb,
@@ -20,6 +24,7 @@ pub struct Ci {
 #[derive(Subcommand, Debug)]
 enum Verb {
     Lint(lint::Lint),
+    Templates(templates::Templates),
 }
 
 impl Command for Ci {
@@ -30,12 +35,14 @@ impl Command for Ci {
     fn formats(&self) -> &'static [Format] {
         match &self.verb {
             Verb::Lint(lint) => lint.formats(),
+            Verb::Templates(_) => &[Format::Text],
         }
     }
 
     fn run(self, session: &Session) -> Result<()> {
         match self.verb {
             Verb::Lint(lint) => lint.run(session),
+            Verb::Templates(templates) => templates.run(session),
         }
     }
 }
