@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use lain::pipeline::forms::{self, ENDING, Template, WHOLE};
+use lain::pipeline::{JobIn, Kind, Project, When, jobs, kinds};
 
 fn check(path: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -42,7 +43,144 @@ fn the_page_lists_every_input() {
         page += &table(&template, |input| !COMMON.contains(&input));
     }
     let _ = write!(page, "\n## Inputs of every template\n{}", table(&Template::read("lint"), |input| COMMON.contains(&input)));
+    for (title, about, included) in TABLES {
+        let _ = write!(page, "\n## {title}\n\n{about}\n\n{}", kinds_by_jobs(&project(included)));
+    }
     check("docs/templates.md", &page);
+}
+
+/// What the tables of the page are of.
+const TABLES: &[(&str, &str, &str)] = &[
+    (
+        "Which jobs a pipeline has: `lain` as it is",
+        "`x` by itself, `hand` by hand, `failed` after a failure. GitLab makes no pipeline where a column is empty.",
+        "include: [{local: ci-templates/lain.gitlab-ci.yml, inputs: {cluster: test}}]",
+    ),
+    (
+        "Which jobs a pipeline has: everything, beside `workflow`",
+        "With `merge-requests: true` and `build-on: all`; the release is that of a second cluster.",
+        EVERYTHING,
+    ),
+];
+const EVERYTHING: &str = "\
+include:
+  - {local: ci-templates/workflow.gitlab-ci.yml}
+  - local: ci-templates/lain.gitlab-ci.yml
+    inputs:
+      {cluster: test, merge-requests: true, build-on: all, test: true, test-script: [pytest], canary: true, review: true, diff: true, changelog: true,
+       notify: true, notify-on-failure: false, release: true, release-from: other}";
+
+/// Of a text, with the templates of this checkout.
+fn project(text: &str) -> Project {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Project::of(top, Path::new(".gitlab-ci.yml"), text).expect("YAML")
+}
+
+fn of_kind(project: &Project, kind: &Kind, given: &[(&str, &str)]) -> Vec<JobIn> {
+    jobs(&project.merged(kind, given), kind, given)
+}
+
+fn word(job: &JobIn) -> &'static str {
+    match job.when {
+        When::Manual => "hand",
+        When::OnFailure => "failed",
+        _ => "x",
+    }
+}
+
+fn kinds_by_jobs(project: &Project) -> String {
+    let kinds = kinds();
+    let each: Vec<Vec<JobIn>> = kinds.iter().map(|kind| of_kind(project, kind, &[])).collect();
+    let mut names: Vec<&str> = vec![];
+    for job in each.iter().flatten() {
+        if !names.contains(&job.name.as_str()) {
+            names.push(&job.name);
+        }
+    }
+    let all = Template::read(WHOLE).jobs;
+    names.sort_by_key(|name| all.find(&format!("]]{}\":", name.split(':').next().unwrap_or(name))));
+    let mut out = format!("| pipeline | {} |\n| --- |{}\n", names.join(" | "), " --- |".repeat(names.len()));
+    for (kind, jobs) in kinds.iter().zip(&each) {
+        let cells: Vec<_> = names.iter().map(|name| jobs.iter().find(|job| job.name == *name).map_or("", word)).collect();
+        let _ = writeln!(out, "| {} | {} |", kind.title, cells.join(" | "));
+    }
+    out
+}
+
+/// So the tables hold for the files of single jobs too.
+#[test]
+fn a_template_alone_has_the_jobs_of_its_part() {
+    let flags = |on: &str, at: &str| format!("{on}, merge-requests: {at}");
+    for merge_requests in ["true", "false"] {
+        for (name, more) in [
+            ("lint", ""),
+            ("prepare", ""),
+            ("test", "script: [pytest]"),
+            ("build", "build-on: all"),
+            ("deploy", "deploy-on: protected"),
+            ("canary", ""),
+            ("rollback", ""),
+            ("release", "from: other"),
+            ("review", "when: label"),
+            ("diff", ""),
+            ("changelog", ""),
+            ("notify", "on-failure: false"),
+        ] {
+            let takes = Template::read(name).inputs.iter().any(|input| input.name == "merge-requests");
+            let own = if takes { flags(more, merge_requests) } else { more.to_owned() };
+            let alone = project(&format!(
+                "include: [{{local: ci-templates/{name}.gitlab-ci.yml, inputs: {{cluster: test, prefix: 'a-', {}}}}}]",
+                own.trim_start_matches(", ")
+            ));
+            let off: String = ["lint", "prepare", "build", "deploy", "rollback"]
+                .iter()
+                .filter(|other| **other != name)
+                .map(|other| format!("{other}: false, "))
+                .collect();
+            let own = match more.split_once(": ") {
+                Some((key, value)) if key.starts_with(name) => format!(", {key}: {value}"),
+                Some((key, value)) => format!(", {name}-{key}: {value}"),
+                None => String::new(),
+            };
+            let part = project(&format!(
+                "include: [{{local: ci-templates/lain.gitlab-ci.yml, inputs: {{cluster: test, prefix: 'a-', {off}{name}: true, merge-requests: {merge_requests}{own}}}}}]"
+            ));
+            for kind in kinds() {
+                for given in [
+                    &[][..],
+                    &[("CI_DEPLOY_FREEZE", "true")],
+                    &[("CI_MERGE_REQUEST_LABELS", "bug,review")],
+                    &[("LAIN_SKIP_DEPLOY", "1"), ("LAIN_SKIP_LINT", "1")],
+                ] {
+                    let seen = |project: &Project| {
+                        of_kind(project, &kind, given).iter().map(|job| format!("{} {}", job.name, word(job))).collect::<Vec<_>>()
+                    };
+                    assert_eq!(seen(&alone), seen(&part), "{name} in {} with {given:?}", kind.id);
+                }
+            }
+        }
+    }
+}
+
+/// What no table shows: what a variable does to it.
+#[test]
+fn the_ways_out_are_heard() {
+    let everything = project(EVERYTHING);
+    let names = |id: &str, given: &[(&str, &str)]| -> Vec<String> {
+        let kind = kinds().into_iter().find(|kind| kind.id == id).expect("a kind");
+        of_kind(&everything, &kind, given).into_iter().map(|job| job.name).collect()
+    };
+    let has = |id: &str, given: &[(&str, &str)], job: &str| names(id, given).iter().any(|name| name == job);
+    assert!(has("default", &[], "deploy") && has("default", &[], "lint") && has("mr", &[], "review"));
+    let freeze = ("CI_DEPLOY_FREEZE", "true");
+    assert!(!has("default", &[freeze], "deploy") && !has("tag-protected", &[freeze], "release") && has("default", &[freeze], "rollback"));
+    assert!(has("default", &[freeze, ("LAIN_FORCE", "1")], "deploy") && !has("default", &[freeze, ("LAIN_FORCE", "0")], "deploy"));
+    for (variable, id, job) in
+        [("LAIN_SKIP_LINT", "default", "lint"), ("LAIN_SKIP_DEPLOY", "default", "deploy"), ("LAIN_SKIP_REVIEW", "mr", "review")]
+    {
+        assert!(!has(id, &[(variable, "1")], job) && has(id, &[(variable, "false")], job), "{variable}");
+    }
+    assert!(!has("tag", &[], "promote") && has("tag-protected", &[], "promote"));
 }
 
 const COMMON: [&str; 8] = ["cluster", "prefix", "app-dir", "environment-suffix", "image", "stage", "timeout", "before-script"];

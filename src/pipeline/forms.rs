@@ -1,7 +1,8 @@
 //! The templates of `ci-templates/` in the forms that GitLab's `include` takes: flat files, each of which stands alone, and a component project.
 //!
 //! The files of single jobs are written by hand. The whole pipeline, `lain.gitlab-ci.yml`, is made of them: their common inputs once, an own input
-//! `X` of `NAME` as `NAME-X`, and a boolean `NAME` that its jobs ask first.
+//! `X` of `NAME` as `NAME-X`, and a boolean `NAME` that its jobs ask first. No input may be called `on`, `off`, `yes` or `no`: GitLab reads YAML 1.1,
+//! where such a key is a boolean.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -31,12 +32,10 @@ const PARTS: [(&str, bool); 12] = [
     ("notify", false),
 ];
 /// Inputs that mean the same in each part: one of the whole serves all.
-const COMMON: [&str; 9] =
-    ["cluster", "prefix", "app-dir", "environment-suffix", "image", "timeout", "before-script", "merge-requests", "freeze"];
+const COMMON: [&str; 10] =
+    ["cluster", "prefix", "app-dir", "environment-suffix", "image", "timeout", "before-script", "merge-requests", "freeze", "deploy-on"];
 /// What the whole says by itself: its build job is known.
 const KNOWN: &str = "build-jobs";
-/// The input that parts share where it says the same: deploy, canary and rollback are in the same pipelines.
-const SHARED: &str = "on";
 
 /// A file of a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,12 +193,10 @@ pub fn whole() -> String {
                 text = text.replace(&here, "[\"$[[ inputs.prefix ]]build\"]");
                 continue;
             }
-            let shared = own.iter().find(|known: &&Input| input.name == SHARED && known.text == input.text).map(|known| known.name.clone());
-            let called = shared.clone().unwrap_or_else(|| format!("{name}-{}", input.name));
+            let start = format!("{name}-");
+            let called = if input.name.starts_with(&start) { input.name.clone() } else { format!("{start}{}", input.name) };
             text = text.replace(&here, &format!("$[[ inputs.{called} ]]"));
-            if shared.is_none() {
-                own.push(Input { name: called, text: optional(&input.text) });
-            }
+            own.push(Input { name: called, text: optional(&input.text) });
         }
         let asked = format!("  rules:\n    - if: '\"$[[ inputs.{name} ]]\" == \"false\"'\n      when: never\n");
         jobs += &format!("{}\n", text.trim_end().replace("  rules:\n", &asked) + "\n");
@@ -261,6 +258,13 @@ mod tests {
                 part.inputs.iter().filter(|input| input.name == "image").map(|input| input.get("default")).next_back(),
                 Some(Some(IMAGE))
             );
+        }
+    }
+
+    #[test]
+    fn no_name_is_a_boolean_to_yaml() {
+        for input in names().into_iter().flat_map(|name| Template::read(name).inputs) {
+            assert!(!["on", "off", "yes", "no", "y", "n", "true", "false", "null"].contains(&input.name.as_str()), "{}", input.name);
         }
     }
 
