@@ -65,22 +65,22 @@ impl<'n> Rule<'n> {
     }
 
     /// Its patterns of files, of `changes` or `exists`.
-    pub(crate) fn globs(&self, key: &str) -> Option<Vec<String>> {
+    pub(crate) fn globs(self, key: &str) -> Option<Vec<String>> {
         let node = self.node.get(key)?;
         let list = node.get("paths").unwrap_or(node);
         Some(list.texts().iter().filter_map(|glob| glob.text().map(str::to_owned)).collect())
     }
 
-    pub(crate) fn when(&self) -> Option<&'n str> {
+    pub(crate) fn when(self) -> Option<&'n str> {
         self.node.get("when").and_then(Node::text)
     }
 
     /// Its condition; none when there is none or it cannot be read.
-    pub(crate) fn condition(&self) -> Option<Expression> {
+    pub(crate) fn condition(self) -> Option<Expression> {
         Expression::read(&self.node.get("if")?.scalar()?).ok()
     }
 
-    pub(crate) fn matches(&self, world: &World<'_>, variables: &Variables) -> bool {
+    pub(crate) fn matches(self, world: &World<'_>, variables: &Variables) -> bool {
         let holds = self.node.get("if").is_none_or(|_| self.condition().is_some_and(|condition| condition.holds(variables)));
         holds
             && self.globs("changes").is_none_or(|globs| is_changed(world, &globs))
