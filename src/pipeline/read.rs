@@ -14,7 +14,7 @@ use super::kinds::Kind;
 use super::merged::{Merged, Own, Unread};
 use super::rules::{Changed, Rule, World};
 use super::templates;
-use super::yaml::{self, Documents, Map, Node, deep_merge};
+use super::yaml::{self, Documents, Map, Node, Value, deep_merge};
 use crate::error::{Error, Result};
 use crate::model::name::nearest;
 use crate::values::node::Span;
@@ -73,7 +73,22 @@ impl Project {
         let is_whole = unread.is_empty();
         let mut uncertain = extend(&mut root, is_whole, &mut findings);
         refer(&mut root, is_whole, &mut uncertain, &mut findings);
+        flatten(&mut root);
         Merged { root, unread, uncertain, own, own_files, findings, dir: self.dir.clone(), file: self.file.clone() }
+    }
+}
+
+/// Scripts and rules in one list each, those of `default`, `workflow` and the top too.
+fn flatten(root: &mut Map) {
+    const LISTS: [&str; 4] = ["script", "before_script", "after_script", "rules"];
+    for (name, entry) in root.iter_mut() {
+        if LISTS.contains(&name.as_str()) {
+            entry.node.flatten();
+        }
+        if let Value::Map(map) = &mut entry.node.value {
+            let lists = map.iter_mut().filter(|(key, _)| LISTS.contains(&key.as_str()));
+            lists.for_each(|(_, entry)| entry.node.flatten());
+        }
     }
 }
 

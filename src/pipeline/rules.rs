@@ -382,6 +382,18 @@ mod tests {
         assert!(of("branch")["a"].get("script").is_none());
     }
 
+    /// What gitlab-ci-local 4.73 shows for the same file with `--preview`.
+    #[test]
+    fn everything_comes_together() {
+        let text = ".base: {script: [one, [two]], variables: {A: '1', B: '1'}, tags: [x]}\n.mid: {extends: .base, variables: {B: '2'}, tags: [z]}\n\
+                    job: {extends: [.mid], variables: {C: '3'}, script: [!reference [.base, script], three]}\n";
+        let project = Project::of(Path::new("/nowhere"), Path::new("x.yml"), text).expect("YAML");
+        let job = &project.merged(&kinds()[0], &[]).to_json()["job"];
+        assert_eq!(job["script"], serde_json::json!(["one", "two", "three"]));
+        assert_eq!(job["variables"], serde_json::json!({"A": "1", "B": "2", "C": "3"}));
+        assert_eq!(job["tags"], serde_json::json!(["z"]));
+    }
+
     #[test]
     fn variables_of_the_job_count_and_those_from_outside_win() {
         let project = Project::of(
