@@ -138,8 +138,14 @@ fn reports_name_tests_that_exist() {
 
 /// What users read first is there in Chinese too. With `true` paragraphs are paired as well; in the gallery the Chinese page explains messages, which the English
 /// one need not.
-const PAIRS: [(&str, bool); 5] =
-    [("README", true), ("docs/chart", true), ("docs/pipelines", true), ("docs/from-the-older-tool", true), ("docs/errors", false)];
+const PAIRS: [(&str, bool); 6] = [
+    ("README", true),
+    ("docs/chart", true),
+    ("docs/pipelines", true),
+    ("docs/ci-lint", true),
+    ("docs/from-the-older-tool", true),
+    ("docs/errors", false),
+];
 
 /// A piece of a page, and of it what is the same in every language.
 #[derive(Debug)]

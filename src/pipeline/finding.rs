@@ -19,7 +19,7 @@ pub enum Weight {
 /// One finding.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// `C012`, a line of [`super::catalogue`].
+    /// `C012`, a line of [`super::lint::catalogue`].
     pub id: &'static str,
     /// How bad.
     pub weight: Weight,

@@ -95,7 +95,14 @@ pub(crate) fn values(declared: &IndexMap<String, Input>, given: Option<&Map>, at
             None if declared.is_empty() => "take `inputs` out: the file declares none in its `spec`".to_owned(),
             None => format!("one of {}", declared.keys().cloned().collect::<Vec<_>>().join(", ")),
         };
-        faults.push(Fault { message: format!("unknown input arguments: {name}"), hint, at: entry.key.clone() });
+        let (message, hint) = match word_for(name, &entry.key) {
+            Some(word) => (
+                format!("unknown input arguments: {name} (to YAML 1.1, which GitLab reads, `{word}` without quotes is {name})"),
+                format!("\"{word}\": ..."),
+            ),
+            None => (format!("unknown input arguments: {name}"), hint),
+        };
+        faults.push(Fault { message, hint, at: entry.key.clone() });
     }
     for (name, input) in declared {
         let given = given.and_then(|given| given.get(name)).filter(|entry| !entry.node.is_null());
@@ -120,6 +127,15 @@ pub(crate) fn values(declared: &IndexMap<String, Input>, given: Option<&Map>, at
         }
     }
     (values, faults)
+}
+
+/// The word that was written for a key that YAML takes for a boolean: `on`, `yes`, `off`.
+fn word_for(name: &str, at: &Span) -> Option<String> {
+    if !matches!(name, "true" | "false") {
+        return None;
+    }
+    let word: String = at.source.line(at.line).chars().skip(at.column - 1).take_while(char::is_ascii_alphabetic).collect();
+    (!word.is_empty() && word != name).then_some(word)
 }
 
 impl Input {
@@ -360,6 +376,10 @@ mod tests {
     fn what_is_wrong_is_said_in_gitlabs_words() {
         let message = |given: &str| with("a: 1\n", given).1.join("; ");
         assert_eq!(message("other: 1\nname: x"), "unknown input arguments: other");
+        assert_eq!(
+            message("name: x\non: tag"),
+            "unknown input arguments: true (to YAML 1.1, which GitLab reads, `on` without quotes is true)"
+        );
         assert_eq!(message("{}"), "`name` input: required value has not been provided");
         assert_eq!(message("name: 5"), "`name` input: provided value is not a string");
         assert_eq!(message("name: x\ncount: '5'"), "`count` input: provided value is not a number");

@@ -101,6 +101,9 @@ const OF_OWN: &[(&str, &str)] = &[
     ("CI_COMMIT_REF_PROTECTED", "false"),
 ];
 
+/// A branch that was there before the push.
+const SEEN: (&str, &str) = ("CI_COMMIT_BEFORE_SHA", "9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b3a2f1e0d");
+
 /// All kinds, in the order in which tables show them; the default branch is `main`.
 pub fn kinds() -> Vec<Kind> {
     kinds_of("main")
@@ -140,7 +143,6 @@ pub fn kinds_of(default: &str) -> Vec<Kind> {
             variables,
         }
     };
-    const SEEN: (&str, &str) = ("CI_COMMIT_BEFORE_SHA", "9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b3a2f1e0d");
     let fork = [
         ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "2"),
         ("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH", "stranger/shop"),

@@ -1,6 +1,6 @@
 //! A `.gitlab-ci.yml` as GitLab reads it, without GitLab: what it is made of, which jobs each kind of pipeline has, and what is wrong with it.
 //!
-//! [`Project::read`] reads a file with what it includes; [`Project::merged`] is what GitLab makes of it for one of the [`kinds`] of pipeline; [`jobs`] are those that are in it:
+//! [`Project::read`] reads a file with what it includes; [`Project::merged`] is what GitLab makes of it for one of the [`kinds()`] of pipeline; [`jobs`] are those that are in it:
 //!
 //! ```
 //! # use std::path::Path;

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use super::expression::Variables;
 use super::extends::{extend, refer};
-use super::finding::Finding;
+use super::finding::{Finding, Weight};
 use super::inputs::{self, Fault, expand};
+use super::job::TOP;
 use super::kinds::Kind;
 use super::merged::{Merged, Own, Unread};
 use super::rules::{Changed, Rule, World};
 use super::templates;
-use super::yaml::{self, Documents, Map, Node, deep_merge};
+use super::yaml::{self, Documents, Map, Node, Value, deep_merge};
 use crate::error::{Error, Result};
 use crate::model::name::nearest;
 use crate::values::node::Span;
@@ -72,7 +73,22 @@ impl Project {
         let is_whole = unread.is_empty();
         let mut uncertain = extend(&mut root, is_whole, &mut findings);
         refer(&mut root, is_whole, &mut uncertain, &mut findings);
+        flatten(&mut root);
         Merged { root, unread, uncertain, own, own_files, findings, dir: self.dir.clone(), file: self.file.clone() }
+    }
+}
+
+/// Scripts and rules in one list each, those of `default`, `workflow` and the top too.
+fn flatten(root: &mut Map) {
+    const LISTS: [&str; 4] = ["script", "before_script", "after_script", "rules"];
+    for (name, entry) in root.iter_mut() {
+        if LISTS.contains(&name.as_str()) {
+            entry.node.flatten();
+        }
+        if let Value::Map(map) = &mut entry.node.value {
+            let lists = map.iter_mut().filter(|(key, _)| LISTS.contains(&key.as_str()));
+            lists.for_each(|(_, entry)| entry.node.flatten());
+        }
     }
 }
 
@@ -115,15 +131,15 @@ impl Reader<'_> {
     /// The content of one file: its inputs filled in, its includes below it.
     fn documents(&mut self, path: &Path, documents: &Documents, own: Option<&str>, at: &At<'_>) -> Map {
         for twice in &documents.twice {
-            let finding = Finding::error(
-                "C003",
-                &twice.second,
-                format!(
-                    "`{}` stands here a second time; GitLab drops the first one, in line {}, without a word",
-                    twice.key, twice.first.line
-                ),
-                "give one of them another name, or make one of both",
+            // A whole job that is gone is worse than a key of one.
+            let is_job = twice.second.column == 1 && !TOP.contains(&twice.key.as_str());
+            let weight = if is_job { Weight::Error } else { Weight::Warning };
+            let message = format!(
+                "`{}` stands here a second time; GitLab drops the first one, in line {}, without a word",
+                twice.key, twice.first.line
             );
+            let hint = "give one of them another name, or make one of both";
+            let finding = Finding::new("C003", weight, &twice.second, message, hint);
             self.findings.push(finding);
         }
         let (header, body) = match documents.all.as_slice() {
@@ -275,13 +291,7 @@ impl Reader<'_> {
     fn unreadable(&mut self, path: &Path, item: &Node, error: &Error) {
         if let Some(at) = error.location() {
             let hint = error.hints().first().cloned().unwrap_or_default();
-            self.findings.push(Finding {
-                id: "C001",
-                weight: super::finding::Weight::Error,
-                message: error.message().to_owned(),
-                hint,
-                at: at.clone(),
-            });
+            self.findings.push(Finding { id: "C001", weight: Weight::Error, message: error.message().to_owned(), hint, at: at.clone() });
             return;
         }
         let folder = path.parent().unwrap_or(Path::new(""));

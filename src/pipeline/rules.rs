@@ -65,22 +65,22 @@ impl<'n> Rule<'n> {
     }
 
     /// Its patterns of files, of `changes` or `exists`.
-    pub(crate) fn globs(&self, key: &str) -> Option<Vec<String>> {
+    pub(crate) fn globs(self, key: &str) -> Option<Vec<String>> {
         let node = self.node.get(key)?;
         let list = node.get("paths").unwrap_or(node);
         Some(list.texts().iter().filter_map(|glob| glob.text().map(str::to_owned)).collect())
     }
 
-    pub(crate) fn when(&self) -> Option<&'n str> {
+    pub(crate) fn when(self) -> Option<&'n str> {
         self.node.get("when").and_then(Node::text)
     }
 
     /// Its condition; none when there is none or it cannot be read.
-    pub(crate) fn condition(&self) -> Option<Expression> {
+    pub(crate) fn condition(self) -> Option<Expression> {
         Expression::read(&self.node.get("if")?.scalar()?).ok()
     }
 
-    pub(crate) fn matches(&self, world: &World<'_>, variables: &Variables) -> bool {
+    pub(crate) fn matches(self, world: &World<'_>, variables: &Variables) -> bool {
         let holds = self.node.get("if").is_none_or(|_| self.condition().is_some_and(|condition| condition.holds(variables)));
         holds
             && self.globs("changes").is_none_or(|globs| is_changed(world, &globs))
@@ -380,6 +380,18 @@ mod tests {
         assert_eq!(of("tag")["a"], serde_json::json!({"script": "x", "variables": {"A": "1", "B": "2"}, "tags": ["three"]}));
         assert_eq!(of("tag")["made"]["script"], "y");
         assert!(of("branch")["a"].get("script").is_none());
+    }
+
+    /// What gitlab-ci-local 4.73 shows for the same file with `--preview`.
+    #[test]
+    fn everything_comes_together() {
+        let text = ".base: {script: [one, [two]], variables: {A: '1', B: '1'}, tags: [x]}\n.mid: {extends: .base, variables: {B: '2'}, tags: [z]}\n\
+                    job: {extends: [.mid], variables: {C: '3'}, script: [!reference [.base, script], three]}\n";
+        let project = Project::of(Path::new("/nowhere"), Path::new("x.yml"), text).expect("YAML");
+        let job = &project.merged(&kinds()[0], &[]).to_json()["job"];
+        assert_eq!(job["script"], serde_json::json!(["one", "two", "three"]));
+        assert_eq!(job["variables"], serde_json::json!({"A": "1", "B": "2", "C": "3"}));
+        assert_eq!(job["tags"], serde_json::json!(["z"]));
     }
 
     #[test]

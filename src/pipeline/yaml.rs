@@ -124,6 +124,16 @@ impl Node {
         }
     }
 
+    /// Lists within a list written out, as GitLab does with scripts and rules.
+    pub(crate) fn flatten(&mut self) {
+        fn items(list: &[Node]) -> Vec<Node> {
+            list.iter().flat_map(|item| item.list().map_or_else(|| vec![item.clone()], items)).collect()
+        }
+        if let Value::List(list) = &mut self.value {
+            *list = items(list);
+        }
+    }
+
     /// What a person calls this kind of value.
     pub(crate) fn kind(&self) -> &'static str {
         match self.value {

@@ -1,6 +1,6 @@
 //! `lain ci lint`: what defeats a project's pipeline or will not work, and which jobs each kind of pipeline has.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -133,7 +133,7 @@ fn tell(session: &Session, findings: &[Finding]) {
             Weight::Error => session.ui.error(&problem(finding).to_error()),
             Weight::Warning => session.ui.warning(&problem(finding).to_error()),
             Weight::Note => {
-                session.ui.say(&format!("note: {}: {} [{}]\n  instead: {}", finding.at, finding.message, finding.id, finding.hint))
+                session.ui.say(&format!("note: {}: {} [{}]\n  instead: {}", finding.at, finding.message, finding.id, finding.hint));
             }
         }
     }
@@ -156,13 +156,18 @@ fn verdict(session: &Session, judged: &Judged, file: &Path, is_listed: bool, has
             .hint("mend them, or put `# lain:ignore ID` at the end of the line")
             .hint("lain ci lint --explain ID # what a check is about"));
     }
-    let jobs: BTreeMap<&str, ()> = judged.table.iter().flat_map(|(_, jobs)| jobs).map(|job| (job.name.as_str(), ())).collect();
+    let in_some = judged.table.iter().flat_map(|(_, jobs)| jobs).map(|job| job.name.as_str());
+    let jobs: BTreeSet<&str> = in_some.chain(judged.elsewhere.iter().map(String::as_str)).collect();
     let pipelines = judged.table.iter().filter(|(_, jobs)| !jobs.is_empty()).count();
     let verdict = if warnings == 0 { "fine".to_owned() } else { format!("no error, {}", worded(warnings, "warning")) };
     let size = format!("{} in {} of {} kinds of pipeline", worded(jobs.len(), "job"), pipelines, judged.table.len());
     session.ui.done(&format!("ci lint: {} is {verdict}: {size}", file.display()).replace(" is no error", ": no error"));
     if !is_listed && session.ui.format() == Format::Text {
         session.ui.say(&summary(&judged.table));
+        if !judged.elsewhere.is_empty() {
+            session.ui.say("for other branches, tags or variables:");
+            session.ui.say(&wrapped(&judged.elsewhere.join(", "), "    ", WIDTH));
+        }
     }
     if notes > 0 && !has_notes {
         session.ui.say(&format!("{}: lain ci lint --notes", worded(notes, "note")));

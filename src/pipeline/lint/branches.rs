@@ -11,11 +11,13 @@ const SWITCH: &str = "workflow: {rules: [{if: $CI_PIPELINE_SOURCE == \"merge_req
 
 pub(super) fn check(views: &[View], findings: &mut Vec<Finding>) {
     let of = |id: &str| views.iter().find(|view| view.kind.id == id);
-    if let (Some(branch), Some(request)) = (of("branch-mr"), of("mr")) {
-        if is_workflow_certain(&branch.merged) && !request.jobs.is_empty() && !branch.jobs.is_empty() {
-            hidden(branch, request, findings);
-            twice(branch, request, findings);
-        }
+    if let (Some(branch), Some(request)) = (of("branch-mr"), of("mr"))
+        && is_workflow_certain(&branch.merged)
+        && !request.jobs.is_empty()
+        && !branch.jobs.is_empty()
+    {
+        hidden(branch, request, findings);
+        twice(branch, request, findings);
     }
     if let Some(view) = of("schedule") {
         scheduled(view, findings);

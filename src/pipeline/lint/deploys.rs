@@ -102,7 +102,7 @@ fn on_stop(job: &Job<'_>, jobs: &[Job<'_>], merged: &Merged, findings: &mut Vec<
             );
         }
         Some((_, action)) if action != "stop" => {
-            push(format!("`{name}` is to stop `{environment}`, and its action is `{action}`"), "action: stop".to_owned())
+            push(format!("`{name}` is to stop `{environment}`, and its action is `{action}`"), "action: stop".to_owned());
         }
         Some(_) => {}
     }
@@ -196,11 +196,11 @@ fn expiry(views: &[View], findings: &mut Vec<Finding>) {
     for view in views {
         let jobs = Job::all(&view.merged);
         for job in jobs.iter().filter(|job| job.is_deploy() && view.job(job.name).is_some_and(|found| found.when == When::Manual)) {
-            let named = ["needs", "dependencies"].iter().filter_map(|key| job.node.get(key)).flat_map(|node| match node.list() {
+            let listed = ["needs", "dependencies"].iter().filter_map(|key| job.node.get(key)).flat_map(|node| match node.list() {
                 Some(items) => items.iter().collect(),
                 None => vec![node],
             });
-            let names: Vec<String> = named
+            let names: Vec<String> = listed
                 .filter(|item| item.get("artifacts").and_then(Node::bool) != Some(false))
                 .filter_map(|item| item.text().or_else(|| item.get("job")?.text()).map(str::to_owned))
                 .collect();

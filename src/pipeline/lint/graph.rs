@@ -131,17 +131,17 @@ fn needed(job: &Job<'_>, jobs: &[Job<'_>], stages: &[String], merged: &Merged, f
     for need in own_needs.iter().chain(&dependencies) {
         match find(jobs, &need.name) {
             Some(other) => {
-                if let (Some(here), Some(there)) = (index(job), index(other)) {
-                    if there > here {
-                        let message = format!(
-                            "`{}` needs `{}`, which is in a later stage: `{}` after `{}`",
-                            job.name,
-                            need.name,
-                            other.stage(),
-                            job.stage()
-                        );
-                        findings.push(Finding::error("C006", &need.node.span, message, format!("stage: {}", other.stage())));
-                    }
+                if let (Some(here), Some(there)) = (index(job), index(other))
+                    && there > here
+                {
+                    let message = format!(
+                        "`{}` needs `{}`, which is in a later stage: `{}` after `{}`",
+                        job.name,
+                        need.name,
+                        other.stage(),
+                        job.stage()
+                    );
+                    findings.push(Finding::error("C006", &need.node.span, message, format!("stage: {}", other.stage())));
                 }
             }
             None if merged.is_whole() && !need.optional => {
@@ -159,6 +159,9 @@ fn needed(job: &Job<'_>, jobs: &[Job<'_>], stages: &[String], merged: &Merged, f
     }
 }
 
+/// Kinds that every project has; the others are there for who uses them.
+const USUAL: &[&str] = &["default", "branch", "first", "branch-mr", "mr", "fork", "tag"];
+
 /// A job that is in a pipeline without one that it needs.
 pub(super) fn check_kinds(views: &[View], findings: &mut Vec<Finding>) {
     let mut broken: Vec<(Finding, Vec<&str>)> = Vec::new();
@@ -173,7 +176,6 @@ pub(super) fn check_kinds(views: &[View], findings: &mut Vec<Finding>) {
             }
         }
     }
-    const USUAL: &[&str] = &["default", "branch", "first", "branch-mr", "mr", "fork", "tag"];
     for (mut finding, kinds) in broken {
         let is_usual = views.iter().any(|view| kinds.contains(&view.kind.title) && USUAL.contains(&view.kind.id));
         finding.weight = if is_usual { Weight::Error } else { Weight::Warning };

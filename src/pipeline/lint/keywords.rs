@@ -56,16 +56,16 @@ const RULE: &[&str] =
     &["if", "changes", "exists", "when", "start_in", "allow_failure", "variables", "needs", "interruptible", "auto_cancel"];
 const ARTIFACTS: &[&str] = &["name", "paths", "exclude", "untracked", "expose_as", "public", "access", "reports", "when", "expire_in"];
 const ENVIRONMENT: &[&str] = &["name", "url", "on_stop", "action", "auto_stop_in", "kubernetes", "deployment_tier"];
+/// Keys that no word of the top has below it.
+const OF_JOBS_ALONE: &[&str] = &["stage", "tags", "needs", "environment", "only", "except", "resource_group", "dependencies"];
 const WHEN: &[&str] = &["on_success", "on_failure", "always", "manual", "delayed", "never"];
 
 pub(super) fn check(merged: &Merged, findings: &mut Vec<Finding>) {
     top(merged, findings);
     let jobs = Job::all(merged);
-    if jobs.is_empty() && merged.is_whole() {
-        if let Some((_, entry)) = merged.root.first() {
-            let message = "no job: GitLab wants one at least whose name does not begin with a dot";
-            findings.push(Finding::error("C026", &entry.key, message, "test: {script: [make test]}"));
-        }
+    if let Some((_, entry)) = merged.root.first().filter(|_| jobs.is_empty() && merged.is_whole()) {
+        let message = "no job: GitLab wants one at least whose name does not begin with a dot";
+        findings.push(Finding::error("C026", &entry.key, message, "test: {script: [make test]}"));
     }
     for job in &jobs {
         keys(&format!("job `{}`", job.name), job.node, JOB, findings);
@@ -104,8 +104,8 @@ fn top(merged: &Merged, findings: &mut Vec<Finding>) {
         if node.map().is_some() && !merged.is_whole() {
             continue;
         }
-        let near =
-            nearest(name, TOP.iter().copied()).filter(|_| node.map().is_none_or(|map| !map.keys().any(|key| JOB.contains(&key.as_str()))));
+        let is_meant_as_job = node.map().is_some_and(|map| map.keys().any(|key| OF_JOBS_ALONE.contains(&key.as_str())));
+        let near = nearest(name, TOP.iter().copied()).filter(|_| !is_meant_as_job);
         let finding = match near {
             Some(near) => {
                 Finding::error("C002", key, format!("GitLab knows no `{name}`, and a job would have a script"), format!("{near}:"))
@@ -134,20 +134,13 @@ fn is_job_complete(node: &Node) -> bool {
 
 fn keys(whose: &str, node: &Node, known: &[&str], findings: &mut Vec<Finding>) {
     for (name, entry) in node.map().into_iter().flatten().filter(|(name, _)| !known.contains(&name.as_str())) {
-        match nearest(name, known.iter().copied()) {
-            Some(near) => {
-                findings.push(Finding::error("C002", &entry.key, format!("{whose}: GitLab knows no `{name}`"), format!("{near}:")))
-            }
-            None => {
-                let hint = format!("take `{name}` out; https://docs.gitlab.com/ci/yaml/ lists the words");
-                findings.push(Finding::warning(
-                    "C002",
-                    &entry.key,
-                    format!("{whose}: `{name}` is no word of GitLab's that is known here"),
-                    hint,
-                ));
-            }
-        }
+        let finding = if let Some(near) = nearest(name, known.iter().copied()) {
+            Finding::error("C002", &entry.key, format!("{whose}: GitLab knows no `{name}`"), format!("{near}:"))
+        } else {
+            let hint = format!("take `{name}` out; https://docs.gitlab.com/ci/yaml/ lists the words");
+            Finding::warning("C002", &entry.key, format!("{whose}: `{name}` is no word of GitLab's that is known here"), hint)
+        };
+        findings.push(finding);
     }
 }
 

@@ -12,6 +12,7 @@ mod secrets;
 use std::collections::HashSet;
 
 use super::finding::Finding;
+use super::job::Job;
 use super::kinds::{Kind, kinds_of};
 use super::merged::Merged;
 use super::read::Project;
@@ -40,6 +41,8 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// Every kind of pipeline with its jobs; none where GitLab makes no pipeline.
     pub table: Vec<(Kind, Vec<JobIn>)>,
+    /// Jobs that none of these kinds has: their rules ask for another branch, tag or variable.
+    pub elsewhere: Vec<String>,
     /// Includes that are somewhere else.
     pub unread: Vec<String>,
 }
@@ -79,7 +82,13 @@ pub fn judge(project: &Project, default_branch: &str) -> Judged {
     findings.sort_by(Finding::order);
     let mut known = HashSet::new();
     unread.retain(|what| known.insert(what.clone()));
-    Judged { findings, table: views.into_iter().map(|view| (view.kind, view.jobs)).collect(), unread }
+    let mut elsewhere: Vec<String> = Vec::new();
+    for job in views.iter().flat_map(|view| Job::all(&view.merged)) {
+        if !views.iter().any(|view| view.has(job.name)) && !elsewhere.iter().any(|name| name == job.name) {
+            elsewhere.push(job.name.to_owned());
+        }
+    }
+    Judged { findings, elsewhere, table: views.into_iter().map(|view| (view.kind, view.jobs)).collect(), unread }
 }
 
 fn is_refused(id: &str) -> bool {

@@ -33,7 +33,7 @@ pub(super) fn check(merged: &Merged, findings: &mut Vec<Finding>) {
         // Neither the line nor a report of it repeats the value.
         let (shown, rest) = finding.at.text.split_at(finding.at.text.find(name.as_str()).map_or(0, |at| at + name.len()));
         let ignored = rest.find("# lain:ignore").map_or("", |at| &rest[at..]);
-        finding.at.text = format!("{shown}: *** {ignored}").trim_end().to_owned();
+        format!("{shown}: *** {ignored}").trim_end().clone_into(&mut finding.at.text);
         findings.push(finding);
     }
 }
