@@ -539,7 +539,7 @@ impl<'s> Run<'s> {
         let Handle { session, name: release, kubectl, .. } = &self.handle;
         let selector = self.handle.selector(self.app);
         let story = self.story;
-        let mut follower = rollout::follower_of_change(&session.ui, kubectl, &selector, |event, line| story.saw(event, line));
+        let mut follower = rollout::follower_of_change(session, kubectl, &selector, |event, line| story.saw(event, line))?;
         follower.start_from_now()?;
         {
             let _phase = story.phase("upgrade");
