@@ -25,4 +25,5 @@ pub(crate) mod server;
 mod standstill;
 pub(crate) mod target;
 pub(crate) mod tied;
+mod usage;
 mod way;
