@@ -19,6 +19,7 @@ pub(crate) mod line;
 pub(crate) mod private;
 pub(crate) mod processes;
 pub(crate) mod proxy;
+pub(crate) mod pulse;
 pub(crate) mod quote;
 pub(crate) mod raw;
 pub(crate) mod server;
