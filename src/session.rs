@@ -296,6 +296,14 @@ impl Session {
         self.resolved()?.cluster()
     }
 
+    /// How long a rollout bears what may pass, where the cluster's values say so.
+    ///
+    /// # Errors
+    /// As [`Session::app`].
+    pub(crate) fn progress_budget(&self) -> Result<Option<Duration>> {
+        Ok(if self.has_app() { self.cluster()? } else { self.authority()? }.progress_budget)
+    }
+
     /// The registry images go to.
     ///
     /// # Errors

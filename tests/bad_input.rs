@@ -583,4 +583,10 @@ fn a_time_that_is_none() {
     for (typed, why) in [("soon", "is no duration"), ("0", "no time"), ("-1", "unexpected argument"), ("10 m", "`10 m`")] {
         app.run(&["wait", "--timeout", typed]).exits(2).says(why).changed_nothing();
     }
+    let app = |budget: &str| App::new().cluster("test", &format!("registry: r.example.com\nprogress_budget: {budget}\n")).using("test");
+    app("1h30m").run(&["lint"]).never_says("progress_budget");
+    for (typed, why) in [("soon", "`soon` is no duration"), ("300", "300 of what? write 300s")] {
+        let ran = app(typed).run(&["lint"]).exits(3).says("values-test.yaml:2:18").says(why);
+        ran.next("progress_budget: ").changed_nothing();
+    }
 }

@@ -1,5 +1,7 @@
 //! Resource advice from a real Prometheus that holds known usage, and from everything that may stand in its place.
 
+#[path = "support/server.rs"]
+mod server;
 mod support;
 
 use std::fmt::Write as _;
@@ -9,6 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use server::{Answer, Asked};
 use support::{App, Ran};
 
 const MI: f64 = 1024.0 * 1024.0;
@@ -582,4 +585,71 @@ fn what_never_ends_is_given_up() {
             assert!(asked.elapsed() < Duration::from_secs(12), "it waited for the answer all the same");
         });
     });
+}
+
+/// An API server with metrics, which the rig's has not.
+fn with_metrics(asked: &Asked) -> Answer {
+    let resources = |group: &str, kind: &str| {
+        format!(
+            "{{\"kind\": \"APIResourceList\", \"groupVersion\": \"{group}\", \"resources\": [{{\"name\": \"pods\", \"namespaced\": true, \"kind\": \"{kind}\", \"verbs\": [\"get\", \"list\"]}}]}}"
+        )
+    };
+    let version = "{\"groupVersion\": \"metrics.k8s.io/v1beta1\", \"version\": \"v1beta1\"}";
+    let used = |cpu: &str, memory: &str| format!("{{\"name\": \"main\", \"usage\": {{\"cpu\": \"{cpu}\", \"memory\": \"{memory}\"}}}}");
+    let pod = |name: &str, containers: &[String]| {
+        format!(
+            "{{\"metadata\": {{\"name\": \"{name}\", \"namespace\": \"team\"}}, \"timestamp\": \"2026-11-26T17:20:05Z\", \"window\": \"30s\", \"containers\": [{}]}}",
+            containers.join(", ")
+        )
+    };
+    let body = match asked.target.split('?').next().unwrap_or_default() {
+        "/api" => "{\"kind\": \"APIVersions\", \"versions\": [\"v1\"]}".to_owned(),
+        "/apis" => format!(
+            "{{\"kind\": \"APIGroupList\", \"apiVersion\": \"v1\", \"groups\": [{{\"name\": \"metrics.k8s.io\", \"versions\": [{version}], \"preferredVersion\": {version}}}]}}"
+        ),
+        "/api/v1" => resources("v1", "Pod"),
+        "/apis/metrics.k8s.io/v1beta1" => resources("metrics.k8s.io/v1beta1", "PodMetrics"),
+        "/api/v1/namespaces/team/pods" => "{\"kind\": \"PodList\", \"apiVersion\": \"v1\", \"metadata\": {}, \"items\": []}".to_owned(),
+        "/apis/metrics.k8s.io/v1beta1/namespaces/team/pods" => {
+            let web = pod("shop-web-b", &[used("400001n", "1048575"), used("1u", "1048577"), used("0", "0")]);
+            let pods = [web, pod("shop-web-a-longer-name", &[used("1500m", "3Gi")]), pod("shop-a", &[used("12", "700Ki")])];
+            format!(
+                "{{\"kind\": \"PodMetricsList\", \"apiVersion\": \"metrics.k8s.io/v1beta1\", \"metadata\": {{}}, \"items\": [{}]}}",
+                pods.join(", ")
+            )
+        }
+        _ => {
+            return Answer::json(
+                404,
+                "{\"kind\": \"Status\", \"apiVersion\": \"v1\", \"status\": \"Failure\", \"reason\": \"NotFound\", \"code\": 404}",
+            );
+        }
+    };
+    Answer::json(200, &body)
+}
+
+#[test]
+fn what_pods_use_now_is_kubectls_own_table() {
+    let server = server::Server::new(with_metrics);
+    let app = App::new().cluster("test", "registry: r.example.com\nnamespace: team\n");
+    let app = app.kubeconfig("test", &format!("http://{}", server.host())).using("test").tools(&["kubectl"]);
+    let kubectl = program_of_rig("kubectl-1.31.9/kubectl");
+    let mut top = app.command(&kubectl);
+    let top = top.args(["top", "pod", "--no-headers", "--namespace", "team"]).output().expect("kubectl runs");
+    let table: Vec<String> = String::from_utf8_lossy(&top.stdout).lines().map(|line| line.trim_end().to_owned()).collect();
+    assert_eq!(table.len(), 3, "{top:?}");
+    let usage = |ran: &Ran| -> Vec<String> {
+        let lines = ran.stdout.lines().skip_while(|line| *line != "usage").skip(1);
+        lines.take_while(|line| !line.is_empty()).map(|line| line.trim_end().to_owned()).collect()
+    };
+    let ran = app.run(&["-v", "status", "-s"]).exits(0).never_says("kubectl top").says("kubectl get --raw '/apis/metrics.k8s.io/v1beta1/");
+    assert_eq!(usage(&ran), table);
+    assert!(server.asked().iter().any(|asked| asked.field("labelSelector").is_some_and(|it| it.contains("name=shop"))), "the app's own");
+    // Where no proxy can be, by kubectl itself.
+    let app = app.fake("kubectl", &format!("[ \"$1\" != proxy ] || exit 1\nexec {} \"$@\"", kubectl.display()));
+    assert_eq!(usage(&app.run(&["-v", "status", "-s"]).exits(0).says("kubectl top pod")), table);
+}
+
+fn program_of_rig(path: &str) -> std::path::PathBuf {
+    std::path::Path::new(&support::rig("LAIN_RIG_TOOLS")).join(path)
 }

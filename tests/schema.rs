@@ -126,9 +126,15 @@ fn clusters_fit() {
     let (_, validator) = schema("cluster");
     let text = "registry: registry.example.com/dev\ninternalRegistry: registry:5000/dev\ndomain: example.com\nsecrets_env:\n  harbor_token: HARBOR\n  access_key_id: {env_name: \
                 KEY, hint: ask, required: false}\nclusterHostAliases: [{ip: 10.0.0.1, hostnames: [a]}]\npql_template: {cpu: x, memory_quantile: \
-                z}\nregistry_endpoint_use_https: true\njfs: whatever\npypi_index: ''\nunknown: 1\ningress_external_port: 443\n";
+                z}\nregistry_endpoint_use_https: true\njfs: whatever\npypi_index: ''\nunknown: 1\ningress_external_port: 443\nprogress_budget: 5m\n";
     fits(&validator, "cluster", text);
-    for wrong in ["registry: 1\n", "ingress_external_port: 0\n", "supportsIngressClassName: maybe\n", "secrets_env: {a: {hint: b}}\n"] {
+    for wrong in [
+        "registry: 1\n",
+        "ingress_external_port: 0\n",
+        "supportsIngressClassName: maybe\n",
+        "progress_budget: [5m]\n",
+        "secrets_env: {a: {hint: b}}\n",
+    ] {
         assert!(!validator.is_valid(&data("cluster", wrong)), "{wrong}");
     }
 }

@@ -70,6 +70,8 @@ pub(crate) struct Follower<'a> {
     before: Option<Before>,
     /// Given up by their controllers at the first look: that was about something before.
     given_up: Option<BTreeSet<String>>,
+    /// How long what may pass may go on; each trouble's own time where none.
+    budget: Option<Duration>,
     /// Since when the server does not answer, and what it said.
     silent: Option<(Instant, Error)>,
     has_seen: bool,
@@ -101,9 +103,15 @@ impl<'a> Follower<'a> {
             since: BTreeMap::new(),
             before: None,
             given_up: None,
+            budget: None,
             silent: None,
             has_seen: false,
         }
+    }
+
+    /// What may pass may go on for so long.
+    pub(crate) fn bearing(self, budget: Option<Duration>) -> Self {
+        Self { budget, ..self }
     }
 
     /// Follows a change that is about to be made: takes what is there now as known, and only what changes from here on is told. Troubles are told in
@@ -172,11 +180,13 @@ impl<'a> Follower<'a> {
                 }
             }
         }
-        self.since.retain(|key, _| view.troubles.iter().any(|trouble| key_of(trouble) == *key));
+        // Between two crashes a container runs: that is no end of its crash loop.
+        let goes_on = |key: &(String, Class)| key.1 == Class::Crash && !view.is_done();
+        self.since.retain(|key, _| goes_on(key) || view.troubles.iter().any(|trouble| key_of(trouble) == *key));
         let now = self.clock.now();
         let mut lasting: Option<Trouble> = None;
         for trouble in &view.troubles {
-            let Some(grace) = trouble.grace.filter(|_| self.counts(trouble)) else {
+            let Some(grace) = trouble.bearable(self.budget).filter(|_| self.counts(trouble)) else {
                 self.since.remove(&key_of(trouble));
                 continue;
             };
@@ -461,6 +471,35 @@ mod tests {
         looks.push(Ok(view(2, &[])));
         assert!(matches!(follow(looks, 60).0, Ok(End::Ready(_))));
         assert!(matches!(follow(vec![Ok(view(2, &[trouble("ErrImagePull", 0)]))], 60).0, Ok(End::Ready(_))), "what is ready is ready");
+    }
+
+    #[test]
+    fn a_budget_is_counted_from_the_first_crash_through_the_runs_between() {
+        let crash =
+            |grace: Option<u64>| Trouble { class: Class::Crash, grace: grace.map(Duration::from_secs), ..trouble("CrashLoopBackOff", 0) };
+        // It waits for 7 s and runs for 7 s, again and again.
+        let looks = |grace: Option<u64>| -> Vec<Result<View>> {
+            let waits = std::iter::repeat_n(Ok(view(0, &[crash(grace)])), 10);
+            let runs = std::iter::repeat_n(Ok(view(0, &[])), 10);
+            waits.chain(runs).cycle().take(200).collect()
+        };
+        let end = |budget: Option<u64>, looks: Vec<Result<View>>| {
+            let clock = Still::new();
+            let mut follower = Follower::new(Script::new(looks), &clock, |_| {}).bearing(budget.map(Duration::from_secs));
+            (follower.until_the_end(Duration::from_secs(120)).expect("an end"), clock.passed.get().as_secs())
+        };
+        let (stuck, seconds) = end(Some(30), looks(None));
+        assert!(matches!(stuck, End::Stuck { .. }) && (30..33).contains(&seconds), "{stuck:?} after {seconds} s");
+        let (stuck, seconds) = end(Some(50), looks(Some(0)));
+        assert!(
+            matches!(stuck, End::Stuck { .. }) && (55..58).contains(&seconds),
+            "the run at 50 s may be the good one: {stuck:?}, {seconds} s"
+        );
+        assert!(matches!(end(None, looks(Some(0))), (End::Stuck { .. }, 0)), "after too many restarts it lasts");
+        assert!(matches!(end(None, looks(None)).0, End::Late { .. }), "first crashes are borne");
+        // What comes right in time is right.
+        let recovers = || looks(None).into_iter().take(30).chain([Ok(view(2, &[]))]).collect();
+        assert!(matches!(end(Some(30), recovers()).0, End::Ready(_)));
     }
 
     #[test]

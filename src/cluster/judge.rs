@@ -371,6 +371,7 @@ mod tests {
     use super::super::objects::List;
     use super::*;
     use serde_json::{Value as Json, json};
+    use std::time::Duration;
 
     fn see(items: &[Json]) -> View {
         let list: List<Object> = serde_json::from_value(json!({"items": items})).expect("objects");
@@ -663,7 +664,8 @@ mod tests {
         assert!(troubles(2, pod("bbb", &waiting, 0)).is_empty());
         assert!(troubles(1, pod("aaa", &waiting, 0)).is_empty(), "the newest template has no pods yet");
         let crash = json!({"reason": "CrashLoopBackOff"});
-        assert!(troubles(2, pod("aaa", &crash, 1)).is_empty(), "one crash may pass");
+        let first = &troubles(2, pod("aaa", &crash, 1))[0];
+        assert_eq!((first.grace, first.bearable(None)), (None, None), "one crash may pass");
         assert!(troubles(2, pod("aaa", &crash, 3))[0].log.as_ref().is_some_and(|log| log.is_previous));
         let mut leaving = pod("aaa", &crash, 3);
         leaving["metadata"]["deletionTimestamp"] = json!("2026-11-26T17:20:05Z");
@@ -693,6 +695,41 @@ mod tests {
             json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]);
         let trouble = see(&[replica_set("a", "1"), unplaced]).troubles.remove(0);
         assert_eq!((trouble.reason.as_str(), trouble.grace.map(|grace| grace.as_secs()), trouble.log), ("Unschedulable", Some(90), None));
+    }
+
+    #[test]
+    fn a_budget_is_for_what_may_pass() {
+        let budget = |reason: &str, restarts: u64, seconds: u64| {
+            let pod = pod("a", &json!({"reason": reason}), restarts);
+            let trouble = see(&[deployment(0, 1, 1, 2), replica_set("a", "1"), pod]).troubles.remove(0);
+            trouble.bearable(Some(Duration::from_secs(seconds))).map(|time| time.as_secs())
+        };
+        for (reason, restarts, bears) in [
+            ("CrashLoopBackOff", 1, Some(300)),
+            ("CrashLoopBackOff", 9, Some(300)),
+            ("ImagePullBackOff", 0, Some(15)),
+            ("CreateContainerConfigError", 0, Some(10)),
+        ] {
+            assert_eq!(budget(reason, restarts, 300), bears, "{reason} after {restarts} restarts");
+        }
+        assert_eq!((budget("CrashLoopBackOff", 1, 0), budget("ErrImagePull", 0, 1)), (Some(0), Some(15)));
+        let mut unplaced = pod("a", &Json::Null, 0);
+        unplaced["status"]["conditions"] = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]);
+        let trouble = see(&[replica_set("a", "1"), unplaced]).troubles.remove(0);
+        assert_eq!(trouble.bearable(Some(Duration::from_secs(600))), Some(Duration::from_secs(600)), "a cluster that adds nodes slowly");
+    }
+
+    #[test]
+    fn a_first_crash_hides_nothing_that_lasts() {
+        let of = |own: u64| {
+            let status = |name: &str, reason: &str, restarts: u64| json!({"name": name, "restartCount": restarts, "state": {"waiting": {"reason": reason}}});
+            let mut pod = pod("a", &Json::Null, 0);
+            pod["status"]["containerStatuses"] = json!([status("web", "CrashLoopBackOff", own), status("mesh", "ErrImagePull", 0)]);
+            let mut deployment = deployment(0, 1, 1, 2);
+            deployment["spec"]["template"] = json!({"spec": {"containers": [{"name": "web"}]}});
+            see(&[deployment, replica_set("a", "1"), pod]).troubles.remove(0).reason
+        };
+        assert_eq!((of(1), of(3)), ("ErrImagePull".to_owned(), "CrashLoopBackOff".to_owned()));
     }
 
     #[test]

@@ -57,6 +57,18 @@ pub(crate) struct Trouble {
     pub template: Option<String>,
 }
 
+impl Trouble {
+    /// How long it may go on where a cluster sets a budget for what may pass; none for what is borne as long as the rollout. An image that does not come
+    /// and what is missing do not get better by waiting, and room that other pods make does not depend on how long.
+    pub(super) fn bearable(&self, budget: Option<Duration>) -> Option<Duration> {
+        match self.class {
+            Class::Crash => budget.or(self.grace),
+            Class::Place | Class::Create => self.grace.map(|grace| budget.unwrap_or(grace)),
+            Class::Pull | Class::Start | Class::Mount | Class::Deadline | Class::Job => self.grace,
+        }
+    }
+}
+
 /// A container's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogAt {
@@ -100,7 +112,7 @@ impl<'a> Warnings<'a> {
 pub(super) fn of_pod(pod: &Pod, own: &[&str], warnings: &Warnings<'_>) -> Option<Trouble> {
     let statuses = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
     let found = statuses.filter_map(|status| Some((is_injected(own, status), of_container(pod, status, warnings)?)));
-    let worst = found.min_by_key(|(is_injected, trouble)| (*is_injected, trouble.class == Class::Crash));
+    let worst = found.min_by_key(|(is_injected, trouble)| (trouble.grace.is_none(), *is_injected, trouble.class == Class::Crash));
     worst.map(|(_, trouble)| trouble).or_else(|| unplaced(pod)).or_else(|| unmounted(pod, warnings))
 }
 
@@ -121,7 +133,7 @@ fn of_container(pod: &Pod, status: &ContainerStatus, warnings: &Warnings<'_>) ->
         "InvalidImageName" | "ErrImageNeverPull" | "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
             (Class::Start, START)
         }
-        "CrashLoopBackOff" if status.restart_count >= CRASHES => (Class::Crash, Duration::ZERO),
+        "CrashLoopBackOff" => (Class::Crash, Duration::ZERO),
         _ => return None,
     };
     let message = match class {
@@ -134,7 +146,8 @@ fn of_container(pod: &Pod, status: &ContainerStatus, warnings: &Warnings<'_>) ->
         _ => waiting.message.clone(),
     };
     let log = LogAt { pod: pod.metadata.name.clone(), container: status.name.clone(), is_previous: class == Class::Crash };
-    Some(Trouble { log: Some(log), ..bare(pod, class, reason, &message, Some(grace)) })
+    let may_pass = class == Class::Crash && status.restart_count < CRASHES;
+    Some(Trouble { log: Some(log), ..bare(pod, class, reason, &message, (!may_pass).then_some(grace)) })
 }
 
 /// A message that only says that something will be tried again.

@@ -21,6 +21,7 @@ use crate::release::handle::Handle;
 use crate::release::links;
 use crate::release::plan::{self, Plan};
 use crate::release::story::Story;
+use crate::release::trial;
 use crate::render::{changes, report};
 use crate::resolved::{Asked, check_tag};
 use crate::session::Session;
@@ -144,7 +145,7 @@ impl Deploy {
             return Ok(());
         }
         if self.dry_run {
-            session.ui.result(&deploy::preview(session, &wanted)?)?;
+            session.ui.result(&trial::preview(session, &wanted)?)?;
             session.ui.say("nothing was changed; lain deploy without --dry-run does it");
             return Ok(());
         }

@@ -1,31 +1,18 @@
 //! `lain logs`: what the app says.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
 use clap::Args;
 
 use super::Command;
 use crate::cluster::look;
 use crate::cluster::objects::Pod;
 use crate::error::{Error, Result};
-use crate::interrupt;
 use crate::model::app::ProcKind;
 use crate::model::name::nearest;
 use crate::release::links;
 use crate::session::Session;
 use crate::tools::call::Call;
 use crate::tools::kubectl::Kubectl;
-
-/// Between two questions to the API server while a log is read.
-const BETWEEN: Duration = Duration::from_secs(5);
-/// How long it may take to answer one.
-const PROBE: Duration = Duration::from_secs(8);
-/// How long it may be silent before that is said.
-const SILENCE: Duration = Duration::from_secs(20);
-/// How long it may be silent before the log is ended.
-const LONGEST: Duration = Duration::from_secs(60);
+use crate::tools::pulse::Pulse;
 
 /// Follow the log of a proc, or of all
 #[derive(Args, Debug)]
@@ -126,47 +113,21 @@ impl Logs {
 
 /// Runs what reads logs, and asks the API server on the side whether it is still there: a log that says nothing looks like one whose server hangs.
 fn watched(session: &Session, kubectl: &Kubectl<'_>, call: &Call<'_>) -> Result<i32> {
-    let over = AtomicBool::new(false);
-    let silent: Mutex<Option<Instant>> = Mutex::new(None);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut asked = Instant::now();
-            while !over.load(Ordering::SeqCst) && !interrupt::received() {
-                if asked.elapsed() < BETWEEN {
-                    std::thread::sleep(Duration::from_millis(100));
-                    continue;
-                }
-                asked = Instant::now();
-                let answers = kubectl.answers(PROBE);
-                let mut silent = silent.lock().unwrap_or_else(PoisonError::into_inner);
-                *silent = if answers { None } else { Some(silent.unwrap_or(asked)) };
-                asked = Instant::now();
-            }
-        });
-        let mut said = false;
-        let code = call.show_while(|| {
-            let since = silent.lock().unwrap_or_else(PoisonError::into_inner).map(|since| since.elapsed());
-            match since {
-                Some(since) if since > LONGEST => {
-                    return Err(Error::failed(format!("the API server has not answered for {} s; the log was ended", since.as_secs()))
+    Pulse::beside(
+        &session.ui,
+        kubectl,
+        || (),
+        |pulse| {
+            call.show_while(|| match pulse.is_gone() {
+                Some(silent) => {
+                    Err(Error::failed(format!("the API server has not answered for {} s; the log was ended", silent.as_secs()))
                         .hint("lain logs # once it is back")
-                        .hint("kubectl get --raw /readyz # is it well?"));
+                        .hint("kubectl get --raw /readyz # is it well?"))
                 }
-                Some(since) if since > SILENCE && !said => {
-                    said = true;
-                    session.ui.warn(&format!("the API server has not answered for {} s; still waiting for it", since.as_secs()));
-                }
-                None if said => {
-                    said = false;
-                    session.ui.say("the API server answers again");
-                }
-                _ => {}
-            }
-            Ok(())
-        });
-        over.store(true, Ordering::SeqCst);
-        code
-    })
+                None => Ok(()),
+            })
+        },
+    )
 }
 
 fn finish(code: i32) -> Result<()> {

@@ -37,7 +37,8 @@ impl Command for Status {
         let _ = self.simple; // the one shape there is so far
         let app = session.app()?;
         let release = app.release();
-        let kubectl = session.kubectl()?.alone(); // two questions at a time: a connection would come no sooner
+        let kubectl = session.kubectl()?;
+        kubectl.begin(); // one process for both questions: two kubectls would want a processor each
         let cluster = session.cluster()?;
         let selector = look::selector(&app.appname, release);
         let urls = links::urls(app, cluster);

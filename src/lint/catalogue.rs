@@ -45,7 +45,7 @@ pub const CHECKS: &[Check] = &[
     check("L021", "requests above limits", "Kubernetes refuses it"),
     check("L022", "very little memory", "`80m` is 0.08 bytes: the container would be killed before it starts"),
     check("L023", "quantity", "Kubernetes refuses what it cannot read as an amount"),
-    check("L024", "duration", "Prometheus refuses what it cannot read as a duration"),
+    check("L024", "duration", "Neither Prometheus nor a rollout knows how long something is that is no duration"),
     check("L025", "port", "ports are whole numbers from 1 to 65535"),
     check("L026", "canary annotations", "nginx ingress knows five canary annotations; others do nothing"),
     check("L027", "keep", "what prepare keeps is looked for below the working directory, by its exact name"),

@@ -103,6 +103,10 @@ impl<'a> Walker<'a> {
             Value::Number(number) if allows(&types, "number") => self.number_text(schema, *number, node),
             Value::Number(number) if allows(&types, "integer") && number.fract() == 0.0 => self.range(schema, *number, node),
             Value::Bool(_) if allows(&types, "boolean") => {}
+            // Quotes would not help: a unit is missing.
+            Value::Number(_) if types == ["string"] && schema.get("format").is_some_and(|format| format == "duration") => {
+                self.text(schema, &written(node), node);
+            }
             Value::Bool(_) | Value::Number(_) if types == ["string"] => self.not_the_text(node),
             _ if types.is_empty() => {}
             _ => self.wrong(node, &expected(&types), String::new()),
@@ -151,7 +155,9 @@ impl<'a> Walker<'a> {
         }
         let wrong = match schema.get("format").and_then(Json::as_str) {
             Some("quantity") => quantity::Quantity::parse(text).err().map(|why| ("L023", why, "500m, 2, 64Mi, 1Gi".to_owned())),
-            Some("duration") => duration::parse(text).err().map(|why| ("L024", why, format!("{}: 7d", self.key()))),
+            Some("duration") => {
+                duration::parse(text).err().map(|why| ("L024", why, format!("{}: {}", self.key(), example(schema).unwrap_or("7d"))))
+            }
             Some("schedule") => schedule::check(text).err().map(|why| ("L019", why, "schedule: \"0 17 * * *\"".to_owned())),
             // The app's own name and the procs' are the business of names.rs.
             Some("label") if self.path.len() > 1 && !is_label(text) => {
@@ -397,6 +403,11 @@ fn written(node: &Node) -> String {
     }
     let text: String = line.chars().skip(node.span.column.saturating_sub(1)).take(node.span.length).collect();
     text.trim().to_owned()
+}
+
+/// What the schema gives as an example.
+fn example(schema: &Json) -> Option<&str> {
+    schema.get("examples")?.get(0)?.as_str()
 }
 
 fn is_word(text: &str) -> bool {

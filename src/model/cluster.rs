@@ -1,10 +1,13 @@
 //! The cluster, as administrators describe it in `values-CLUSTER.yaml`.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::duration;
 use super::kubernetes::HostAlias;
 use super::text::{Text, whole};
 
@@ -146,6 +149,10 @@ pub struct Cluster {
     pub kube_context: Option<Text>,
     /// Return to the last good release when a deploy fails.
     pub rollback_on_failure: Option<bool>,
+    /// How long a rollout bears what may pass (a crash loop, a pod that no node takes, pods that the server refuses) before it counts as failed: `5m`.
+    #[serde(default, deserialize_with = "duration::optional")]
+    #[schemars(with = "Option<Text>", extend("format" = "duration", "examples" = ["5m"]))]
+    pub progress_budget: Option<Duration>,
     /// Accepted, unused.
     pub pypi_index: Option<Json>,
 }

@@ -5,6 +5,11 @@
 
 use std::time::Duration;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use super::text::Text;
+
 /// The units in the order they must come, and their milliseconds. A day has 24 hours, a week 7 days, a year 365.
 const UNITS: [(&str, u64); 7] = [
     ("y", 365 * 24 * 3_600_000),
@@ -64,6 +69,14 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         return no("it is too long");
     }
     Ok(Duration::from_millis(total))
+}
+
+/// For a duration in values; none for null.
+///
+/// # Errors
+/// As [`parse`].
+pub fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    Option::<Text>::deserialize(deserializer)?.map(|text| parse(&text).map_err(D::Error::custom)).transpose()
 }
 
 #[cfg(test)]

@@ -119,6 +119,12 @@ impl Quantity {
     }
 }
 
+impl std::iter::Sum for Quantity {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        Self { nanos: all.fold(0, |sum, one| sum.saturating_add(one.nanos)) }
+    }
+}
+
 /// In the largest binary unit that needs no fraction, else in ones, thousandths, millionths or billionths.
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,5 @@
 //! The app, as its values say, running in the cluster: `deploy`, `redeploy`, `build --deploy`.
 
-use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use super::lease::{Doing, shown};
 use super::lock::{Busy, Lock, hold};
 use super::record::Record;
 use super::story::Story;
-use super::{deadline, history, mend, pending, record, review, rollback, rollout, secrets};
+use super::{deadline, history, mend, pending, review, rollback, rollout, secrets};
 use crate::checks;
 use crate::cluster::follow::{End, Follower, PAUSE};
 use crate::cluster::objects::{Job, List, Metadata, Named};
@@ -39,8 +38,6 @@ use crate::ui::Surface;
 
 /// Shortest time given to helm and to the rollout.
 const MIN_TIMEOUT: Duration = Duration::from_secs(300);
-/// Times that a chart writes have another second after this.
-const SECOND: Duration = Duration::from_millis(1100);
 /// How often it is seen whether helm came to its end.
 const PACE: Duration = Duration::from_millis(25);
 /// How long helm may take to write down that it was stopped.
@@ -172,103 +169,18 @@ pub(super) fn deploy_locked(
     Ok(Deployed { release, tag: ready.tag })
 }
 
-/// What would be sent, from the same values; nothing is created, built or mended on the way.
-///
-/// # Errors
-/// Lint forbids it, or helm or the server refuses.
-pub(crate) fn preview(session: &Session, wanted: &Wanted) -> Result<String> {
-    let story = Story::begin(&session.ui);
-    let uncommitted = asked(session, wanted)?;
-    checked(session, wanted, &story)?;
-    let run = Run::begin(session, wanted, uncommitted, &story)?;
-    run.warn_of_skew()?;
-    let (_, values) = run.values(&secrets::current_checksum(&run.handle.kubectl, run.app)?)?;
-    let out = run.upgrade(&values)?.arg("--dry-run").read().map_err(|error| {
-        let unreadable = error.tool().is_some_and(|tool| tool.says("current release manifest"));
-        if unreadable { error.hint("lain deploy # mends helm's record of the release first, then upgrades") } else { error }
-    })?;
-    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
-}
-
-/// What helm would make of a deploy.
-pub(crate) struct Trial {
-    /// The image tag.
-    pub tag: String,
-    /// The whole image, where there is one.
-    pub image: Option<ImageReference>,
-    /// All objects, hooks among them.
-    pub manifest: String,
-    /// The same made once more, a second later; none where the chart asks for nothing that is another each time.
-    pub again: Option<String>,
-    /// Why helm could not go on.
-    pub refused: Option<Error>,
-}
-
-/// Renders a deploy and changes nothing. What differs from deploy to deploy by design is as in the record of the one before, so that it is no change.
-///
-/// # Errors
-/// Lint forbids it where it is asked, the chart cannot be rendered, or the server does not answer.
-pub(crate) fn trial(session: &Session, wanted: &Wanted, before: Option<&Record>) -> Result<Trial> {
-    let story = Story::begin(&session.ui);
-    let uncommitted = asked(session, wanted)?;
-    checked(session, wanted, &story)?;
-    let run = Run::begin(session, wanted, uncommitted, &story)?;
-    let Handle { name: release, helm, kubectl, .. } = &run.handle;
-    let (tag, mut values) = run.values(&secrets::current_checksum(kubectl, run.app)?)?;
-    for key in record::OF_A_RUN.into_iter().filter(|key| *key != "secretsChecksum") {
-        match before.and_then(|record| record.value(key)) {
-            Some(value) => values.add(key, value),
-            None if matches!(key, pending::ID | pending::TIMEOUT) => values.add(key, "0".to_owned()),
-            None => {}
-        }
-    }
-    let (manifest, refused) = match helm.try_upgrade(release, &values) {
-        Ok(manifest) => (manifest, None),
-        Err(error) if error.kind() == Kind::Interrupted => return Err(error),
-        // A chart that is broken fails once more; what helm only stumbles over in the cluster is shown, and said.
-        Err(error) => match helm.render_upgrade(release, &values, run.server) {
-            Ok(manifest) => (manifest, Some(error)),
-            Err(_) => return Err(error),
-        },
-    };
-    let again = if is_volatile(&session.dir.join("chart")) {
-        interrupt::sleep(SECOND)?;
-        Some(if refused.is_none() { helm.try_upgrade(release, &values) } else { helm.render_upgrade(release, &values, run.server) }?)
-    } else {
-        None
-    };
-    Ok(Trial { tag, image: run.image().cloned(), manifest, again, refused })
-}
-
-/// True when a template of the chart asks for the time or for chance, as far as its text tells; a comment may too.
-fn is_volatile(chart: &Path) -> bool {
-    const WORDS: [&str; 9] = ["rand", "uuidv4", "genCA", "genSelfSigned", "genSigned", "genPrivateKey", "htpasswd", "bcrypt", "shuffle"];
-    let asks = |text: &str| {
-        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
-        words.any(|word| word == "now" || WORDS.iter().any(|known| word.starts_with(known)))
-    };
-    let mut todo = vec![chart.join("templates"), chart.join("charts")];
-    while let Some(folder) = todo.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => todo.push(entry.path()),
-                _ if std::fs::read(entry.path()).is_ok_and(|bytes| asks(&String::from_utf8_lossy(&bytes))) => return true,
-                _ => {}
-            }
-        }
-    }
-    false
-}
-
 /// A deploy under way.
-struct Run<'s> {
+pub(super) struct Run<'s> {
     session: &'s Session,
-    handle: Handle<'s>,
+    /// The release.
+    pub(super) handle: Handle<'s>,
     values: &'s Resolved,
-    app: &'s App,
+    /// The app.
+    pub(super) app: &'s App,
     wanted: &'s Wanted,
     story: &'s Story<'s>,
-    server: Option<Version>,
+    /// The server's version, where it says one.
+    pub(super) server: Option<Version>,
     /// What runs, where that is wanted.
     running: Option<Running>,
     /// What HEAD's image is without, in words, where it may be built.
@@ -316,7 +228,10 @@ impl Running {
 
 impl<'s> Run<'s> {
     /// What is known of the release before anything is done to it.
-    fn begin(session: &'s Session, wanted: &'s Wanted, uncommitted: Option<String>, story: &'s Story<'s>) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Values cannot be read, what runs is not known where it is wanted, or the server does not answer.
+    pub(super) fn begin(session: &'s Session, wanted: &'s Wanted, uncommitted: Option<String>, story: &'s Story<'s>) -> Result<Self> {
         let values = session.resolved()?;
         let app = values.app()?;
         values.cluster()?; // links at the end read it
@@ -404,7 +319,7 @@ impl<'s> Run<'s> {
     }
 
     /// The whole image, where it is one: the one that is asked for, else the one that runs.
-    fn image(&self) -> Option<&ImageReference> {
+    pub(super) fn image(&self) -> Option<&ImageReference> {
         self.wanted.image.as_ref().or_else(|| self.running.as_ref()?.reference.as_ref())
     }
 
@@ -479,7 +394,10 @@ impl<'s> Run<'s> {
     }
 
     /// The helm values, and the tag in them.
-    fn values(&self, checksum: &str) -> Result<(String, HelmValues)> {
+    ///
+    /// # Errors
+    /// git does not tell the tag, or values cannot be read.
+    pub(super) fn values(&self, checksum: &str) -> Result<(String, HelmValues)> {
         let reference = self.image();
         let tag = self.tag()?;
         let mut values = self.session.helm_values(Some(&tag))?;
@@ -516,7 +434,11 @@ impl<'s> Run<'s> {
         Ok(true)
     }
 
-    fn upgrade(&self, values: &HelmValues) -> Result<Call<'s>> {
+    /// The call that upgrades.
+    ///
+    /// # Errors
+    /// helm is missing, or values cannot be read.
+    pub(super) fn upgrade(&self, values: &HelmValues) -> Result<Call<'s>> {
         let helm = &self.handle.helm;
         let call = helm.upgrade(&self.handle.name, values, self.limits()?)?;
         Ok(if self.goes_back()? { call.arg(helm.rollback_flag()?) } else { call })
@@ -539,7 +461,7 @@ impl<'s> Run<'s> {
         let Handle { session, name: release, kubectl, .. } = &self.handle;
         let selector = self.handle.selector(self.app);
         let story = self.story;
-        let mut follower = rollout::follower_of_change(&session.ui, kubectl, &selector, |event, line| story.saw(event, line));
+        let mut follower = rollout::follower_of_change(session, kubectl, &selector, |event, line| story.saw(event, line))?;
         follower.start_from_now()?;
         {
             let _phase = story.phase("upgrade");
@@ -593,7 +515,10 @@ impl<'s> Run<'s> {
     }
 
     /// kubectl works within one minor version of the server; more is said, not refused.
-    fn warn_of_skew(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// kubectl is missing or does not say its version.
+    pub(super) fn warn_of_skew(&self) -> Result<()> {
         let Some(server) = self.server else { return Ok(()) };
         let client = self.handle.kubectl.client()?;
         if client.major == server.major && client.minor.abs_diff(server.minor) > 1 {
@@ -636,16 +561,18 @@ impl<'s> Run<'s> {
         let Handle { session, name: release, helm, .. } = &self.handle;
         let _section = session.ui.section("helm_test", &format!("helm test {release}"));
         let _phase = self.story.phase("tests");
-        let timeout = self.limits()?.timeout;
+        let usual = limits(self.app, self.values.cluster()?, self.wanted).timeout;
         let tests = self.app.tests.as_ref().map_or(1, |tests| tests.len().max(1));
-        let out = helm.test(release, Limits { timeout, most: deadline::within(session, timeout * u32::try_from(tests).unwrap_or(1)) })?;
-        session.ui.raw(&out.stdout);
-        if out.ok() {
-            return Ok(());
-        }
-        self.story.log("tests".into(), &String::from_utf8_lossy(&out.stdout));
-        session.ui.raw(out.stderr.as_bytes());
-        Err(Error::failed(format!("release {release} is deployed, but its tests fail")).hint("lain logs"))
+        deadline::wait(session, usual * u32::try_from(tests).unwrap_or(1), |most| {
+            let out = helm.test(release, Limits { timeout: usual.min(most), most })?;
+            session.ui.raw(&out.stdout);
+            if out.ok() {
+                return Ok(());
+            }
+            self.story.log("tests".into(), &String::from_utf8_lossy(&out.stdout));
+            session.ui.raw(out.stderr.as_bytes());
+            Err(Error::failed(format!("release {release} is deployed, but its tests fail")).hint("lain logs"))
+        })
     }
 
     /// Which templates the workloads have now: changes when pods will be replaced. For words alone.
@@ -657,7 +584,10 @@ impl<'s> Run<'s> {
 }
 
 /// What forbids a deploy at once. Returns what HEAD's image is without, in words, where it may be built.
-fn asked(session: &Session, wanted: &Wanted) -> Result<Option<String>> {
+///
+/// # Errors
+/// Something does.
+pub(super) fn asked(session: &Session, wanted: &Wanted) -> Result<Option<String>> {
     session.require_cluster()?;
     let values = session.resolved()?;
     session.begin_to_connect();
@@ -675,7 +605,10 @@ fn asked(session: &Session, wanted: &Wanted) -> Result<Option<String>> {
 }
 
 /// What forbids a deploy of these values.
-fn checked(session: &Session, wanted: &Wanted, story: &Story<'_>) -> Result<()> {
+///
+/// # Errors
+/// Lint does.
+pub(super) fn checked(session: &Session, wanted: &Wanted, story: &Story<'_>) -> Result<()> {
     if session.globals.ignore_lint || wanted.unchecked || wanted.which == Which::Running {
         return Ok(());
     }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use super::deploy::{self, Wanted};
+use super::deploy::Wanted;
 use super::handle::Handle;
-use super::history;
 use super::record::Record;
+use super::{history, trial};
 use crate::error::{Error, Kind, Result};
 use crate::model::changes::{self, Action, Change, Diff, Found, Live, Sides};
 use crate::model::diff::{Difference, States, fields, merged};
@@ -65,7 +65,7 @@ impl Before {
 /// The chart cannot be rendered, a manifest cannot be read, or the server does not answer.
 pub(crate) fn of_deploy(handle: &Handle<'_>, wanted: &Wanted) -> Result<Compared> {
     let before = Before::of(handle)?;
-    let trial = deploy::trial(handle.session, wanted, before.record.as_ref())?;
+    let trial = trial::trial(handle.session, wanted, before.record.as_ref())?;
     let (recorded, planned) = (read(&before.manifest)?, read(&trial.manifest)?);
     let look = Look::at(&handle.kubectl, planned.iter().chain(&recorded))?;
     let found = compared(handle, &before, &recorded, &planned, &look, changes::compare)?;

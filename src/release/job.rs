@@ -267,7 +267,7 @@ impl<'a> Started<'a> {
     fn run(&self, object: &Json, follow: bool) -> Result<()> {
         deadline::require(self.session, Duration::ZERO)?;
         let selector = self.selector();
-        let mut follower = rollout::plain_follower(&self.session.ui, self.kubectl, &selector);
+        let mut follower = rollout::plain_follower(self.session, self.kubectl, &selector)?;
         follower.start_from_now()?;
         self.create(object)?;
         let outcome = deadline::wait(self.session, self.timeout + LATE, |time| self.follow(&mut follower, follow, Instant::now() + time));
@@ -383,7 +383,7 @@ impl<'a> Started<'a> {
     fn by_hand(self, object: &Json, is_no_app: bool, wanted: &Wanted) -> Result<()> {
         let ui = &self.session.ui;
         let selector = self.selector();
-        let mut follower = rollout::plain_follower(ui, self.kubectl, &selector);
+        let mut follower = rollout::plain_follower(self.session, self.kubectl, &selector)?;
         follower.start_from_now()?;
         let removal = Removal(&self);
         if let Err(error) = self.create(object) {

@@ -34,5 +34,6 @@ pub(crate) mod secret_data;
 pub(crate) mod secret_text;
 pub(crate) mod secrets;
 pub(crate) mod story;
+pub(crate) mod trial;
 pub(crate) mod update_image;
 pub(crate) mod versions;

@@ -1,5 +1,7 @@
 //! One good release back.
 
+use std::time::Duration;
+
 use super::announce::{self, DeployMessage};
 use super::handle::{Handle, for_words};
 use super::lease::{Doing, shown};
@@ -10,8 +12,13 @@ use crate::error::{Error, Kind, Result};
 use crate::model::app::App;
 use crate::model::tag::sha_of_tag;
 use crate::session::Session;
+use crate::tools::call::Stop;
 use crate::tools::helm::{Revision, USUAL};
+use crate::tools::pulse::Pulse;
 use crate::ui::printable;
+
+/// How long helm may take to end once the server is silent.
+const WINDS_UP: Duration = Duration::from_secs(10);
 
 /// What a rollback came to.
 #[derive(Clone, Debug)]
@@ -168,14 +175,25 @@ pub(crate) fn back_to(handle: &Handle<'_>, from: u32, to: u32) -> Result<()> {
     // helm goes back the way that the revision was made.
     let known = mend::mend(&session.ui, kubectl, release, Record::fetch(kubectl, release, to)?, None, &[], &[])?;
     let call = helm.rollback(release, to, deadline::limits(session, USUAL, false))?.args(known.flags().iter().copied());
-    let error = match call.capture() {
+    // helm waits at a silent server for all of its time.
+    let stop = Stop::within(WINDS_UP);
+    let (outcome, silent) = Pulse::beside(&session.ui, kubectl, || stop.ask(), |pulse| (call.capture_until(&stop), pulse.is_gone()));
+    let error = match outcome {
         Ok(out) if out.ok() => {
             session.ui.raw(&out.stdout);
             history::sign_rollback(handle, from + 1);
             return Ok(());
         }
-        Ok(out) => call.failure(out.code, &out.stderr),
-        Err(error) => error,
+        Err(error) if error.kind() == Kind::Interrupted => error,
+        other => match (silent, other) {
+            (Some(silent), _) => Error::failed(format!(
+                "the API server has not answered for {} s, so `helm rollback` was ended: the release may be half-way",
+                silent.as_secs()
+            ))
+            .hint("kubectl get --raw /readyz # is it well?"),
+            (None, Ok(out)) => call.failure(out.code, &out.stderr),
+            (None, Err(error)) => error,
+        },
     };
     let left = pending::left_by_rollback(kubectl, release, from, &error.to_string());
     if error.kind() == Kind::Interrupted {

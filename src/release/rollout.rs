@@ -16,34 +16,47 @@ use crate::tools::kubectl::Kubectl;
 use crate::ui::{Board, Row, Stand, Ui, printable};
 
 /// Follows what `selector` selects, and tells whatever changes.
-pub(crate) fn follower<'a>(ui: &'a Ui, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Follower<'a> {
-    let mut teller = Teller::new(ui, ui.board(), JobLogs::new(ui, kubectl, false));
-    Follower::new(Selected::new(kubectl, selector), &Wall, move |event| drop(teller.tell(event)))
+///
+/// # Errors
+/// The cluster's values cannot be read.
+pub(crate) fn follower<'a>(session: &'a Session, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Result<Follower<'a>> {
+    let mut teller = Teller::new(&session.ui, JobLogs::new(&session.ui, kubectl, false));
+    begin(session, kubectl, selector, move |event| drop(teller.tell(event)))
 }
 
 /// The same of what somebody looks at in another way meanwhile: a line for whatever changes, nothing in place.
-pub(crate) fn plain_follower<'a>(ui: &'a Ui, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Follower<'a> {
-    let begun = Instant::now();
+///
+/// # Errors
+/// As [`follower`].
+pub(crate) fn plain_follower<'a>(session: &'a Session, kubectl: &'a Kubectl<'a>, selector: &'a str) -> Result<Follower<'a>> {
+    let (ui, begun) = (&session.ui, Instant::now());
     let mut told: BTreeMap<String, &'static str> = BTreeMap::new();
-    Follower::new(Selected::new(kubectl, selector), &Wall, move |event| match event {
+    begin(session, kubectl, selector, move |event| match event {
         Event::Job(job) if told.insert(job.name.clone(), job.state) == Some(job.state) => {}
         event => ui.say(&line(event, begun.elapsed())),
     })
 }
 
 /// Follows a change: also the logs of Jobs that are over at once; each thing seen, and its line, goes to `also` as well.
+///
+/// # Errors
+/// As [`follower`].
 pub(crate) fn follower_of_change<'a>(
-    ui: &'a Ui,
+    session: &'a Session,
     kubectl: &'a Kubectl<'a>,
     selector: &'a str,
     mut also: impl FnMut(&Event, &str) + 'a,
-) -> Follower<'a> {
-    let mut teller = Teller::new(ui, ui.board(), JobLogs::new(ui, kubectl, true));
-    Follower::new(Selected::new(kubectl, selector), &Wall, move |event| {
+) -> Result<Follower<'a>> {
+    let mut teller = Teller::new(&session.ui, JobLogs::new(&session.ui, kubectl, true));
+    begin(session, kubectl, selector, move |event| {
         if let Some(line) = teller.tell(event) {
             also(event, &line);
         }
     })
+}
+
+fn begin<'a>(session: &'a Session, kubectl: &'a Kubectl<'a>, selector: &'a str, sink: impl FnMut(&Event) + 'a) -> Result<Follower<'a>> {
+    Ok(Follower::new(Selected::new(kubectl, selector), &Wall, sink).bearing(session.progress_budget()?))
 }
 
 /// Tells what is seen: in place where there is a board, in lines elsewhere.
@@ -55,8 +68,8 @@ struct Teller<'a> {
 }
 
 impl<'a> Teller<'a> {
-    fn new(ui: &'a Ui, board: Board<'a>, logs: JobLogs<'a>) -> Self {
-        Self { ui, board, logs, begun: Instant::now() }
+    fn new(ui: &'a Ui, logs: JobLogs<'a>) -> Self {
+        Self { ui, board: ui.board(), logs, begun: Instant::now() }
     }
 
     /// Returns the line of what was seen; none where nothing is new for people.
@@ -120,9 +133,9 @@ fn draw(board: &Board<'_>, event: &Event) -> bool {
 /// Follows until everything is ready, something cannot become ready, or time is up: `most`, or the pipeline's job ends. Returns what there was at the end.
 ///
 /// # Errors
-/// As [`verdict`], or the server does not answer.
+/// As [`verdict`], the server does not answer, or the cluster's values cannot be read.
 pub(crate) fn follow(session: &Session, kubectl: &Kubectl<'_>, selector: &str, most: Duration) -> Result<View> {
-    until_ready(session, &mut follower(&session.ui, kubectl, selector), most)
+    until_ready(session, &mut follower(session, kubectl, selector)?, most)
 }
 
 /// Follows on until everything is ready.

@@ -89,7 +89,7 @@ fn update_locked(handle: &Handle<'_>, wanted: &Wanted, kinds: &[ProcKind]) -> Re
         let object = found.iter().find(is_it).ok_or_else(missing)?;
         goals.push(goal(session, object, &format!("{}/{full}", kind.resource()), &pushed, &tag)?);
     }
-    let mut follower = rollout::follower(ui, &handle.kubectl, &selector);
+    let mut follower = rollout::follower(session, &handle.kubectl, &selector)?;
     follower.start_from_now()?;
     let mut changed = false;
     for goal in &goals {

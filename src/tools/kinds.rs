@@ -37,6 +37,9 @@ const KINDS: [Kind; 11] = [
     Kind { is_namespaced: false, ..kind("namespace", "namespaces", "Namespace", &["/api/v1"]) },
 ];
 
+/// What pods use, where the cluster has metrics.
+pub(super) const USAGE: Kind = kind("podmetrics", "pods", "PodMetrics", &["/apis/metrics.k8s.io/v1beta1"]);
+
 /// The kinds of `deployments,pods`; none where one of them is not known here.
 pub(super) fn kinds(words: &str) -> Option<Vec<Kind>> {
     words.split(',').map(|word| KINDS.into_iter().find(|kind| kind.one == word || kind.many == word)).collect()

@@ -11,6 +11,7 @@ use super::later::Later;
 use super::line::{Line, Method};
 use super::server::{ask, explain, explain_change};
 use super::target::Target;
+use super::usage;
 use super::way::{self, Way};
 pub(crate) use super::way::{Listed, News};
 use crate::error::{Error, Result};
@@ -510,6 +511,9 @@ impl<'a> Kubectl<'a> {
 
     /// `kubectl top pod`, as it prints it; none when the cluster has no metrics.
     pub(crate) fn top_pods(&self, selector: &str) -> Option<String> {
+        if let Some(pods) = self.way.as_ref().and_then(|way| way.usage(selector).transpose()) {
+            return pods.ok().map(|pods| usage::table(&pods));
+        }
         let out = self.question(["top", "pod", "--no-headers"]).option("--selector", selector).capture().ok()?;
         out.ok().then(|| out.text())
     }

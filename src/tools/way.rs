@@ -168,6 +168,16 @@ impl<'a> Way<'a> {
         self.list_one(kind, namespace, &kinds::query(&[("labelSelector", selector)]))
     }
 
+    /// What the pods that a selector selects use now; none where kubectl is to be asked.
+    ///
+    /// # Errors
+    /// The cluster has no metrics, as [`Way::list`].
+    pub(super) fn usage(&self, selector: &str) -> Result<Option<Vec<Json>>> {
+        let Some(namespace) = self.namespace() else { return Ok(None) };
+        let found = self.list_one(&kinds::USAGE, namespace, &kinds::query(&[("labelSelector", selector)]))?;
+        Ok(found.map(|(items, _)| items))
+    }
+
     /// Hears what becomes of the objects of one kind since a state of the server. False where there is no connection.
     pub(super) fn watch(&self, word: &str, selector: &str, since: &str, mut tell: impl FnMut(News) -> bool + Send + 'static) -> bool {
         let Some(((kinds, namespace), base)) = kinds::kinds(word).zip(self.namespace()).zip(self.target.base.as_ref()) else {

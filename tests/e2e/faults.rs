@@ -217,6 +217,16 @@ fn a_crash_loop_shows_its_log() {
         .says("CrashLoopBackOff")
         .says("no release before this one")
         .never_says("lain rollback");
+    // The cluster's budget says how long a crash loop is borne.
+    let cluster = place.root.path().join("clusters/values-test.yaml");
+    let plain = fs::read_to_string(&cluster).expect("the cluster's values");
+    let budget = |budget: &str| fs::write(&cluster, format!("{plain}progress_budget: {budget}\n")).expect("a budget");
+    budget("20m");
+    place.lain(&["wait", "--timeout", "5s"]).exits(1).says("not ready after 5 s");
+    budget("1s");
+    place.lain(&["wait"]).exits(1).says("cannot become ready: CrashLoopBackOff").says("no database here");
+    budget("soon");
+    place.lain(&["wait"]).exits(1).says("values-test.yaml:5:18").says("`soon` is no duration");
 }
 
 #[test]

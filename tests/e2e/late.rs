@@ -22,20 +22,34 @@ fn an_older_commit_does_not_undo_a_newer_one() {
     place.lain(&[&args[..], &["--set", "imageTag=v1"]].concat()).ok().says("do not both name a commit, so nothing is compared");
 }
 
+/// lain in a job that the runner ends so many seconds from now on.
+fn in_job(place: &Place, seconds: u64, args: &[&str]) -> Ran {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
+    // Begun long ago.
+    let started = jiff::Timestamp::from_second(i64::try_from(now).expect("a time") - 3600 + i64::try_from(seconds).expect("a time"));
+    let started = started.expect("a time").strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let mut command = place.lain_command(args);
+    command.env("CI", "true").env("CI_JOB_STARTED_AT", started).env("CI_JOB_TIMEOUT", "3600");
+    Ran::of(&command.output().expect("lain runs"))
+}
+
+#[test]
+fn helms_tests_end_a_minute_before_their_job() {
+    let test = SLEEPER.replace("deployments:", "tests:").replace("web:", "smoke:").replace("    replicaCount: 1\n", "");
+    let place = Place::new(HELM).with_values(&test);
+    let ran = in_job(&place, 85, &["deploy", "--ignore-lint"]).exits(1).says("is deployed, but its tests fail");
+    ran.says("(CI_JOB_TIMEOUT), and lain a minute before").says("next: timeout: 1h").says("next: lain logs");
+    assert!(!place.field(&format!("pod/{}-smoke", place.appname), "{.metadata.uid}").is_empty(), "it ran");
+}
+
 #[test]
 fn it_ends_a_minute_before_its_job() {
-    let place = Place::new(HELM).with_values(SLEEPER);
+    let nightly = "cronjobs:\n  nightly: {schedule: \"0 3 1 1 *\", image: \"python:3.13-slim\", imagePullPolicy: IfNotPresent, command: [sleep, \"200\"]}\n";
+    let place = Place::new(HELM).with_values(&format!("{nightly}{SLEEPER}"));
     place.lain(&["deploy", "--ignore-lint"]).ok();
-    place.edit("chart/values.yaml", |text| text + "    readinessProbe: {exec: {command: [\"false\"]}}\n");
-    let job = |seconds: u64, args: &[&str]| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
-        // Begun long ago, it ends so many seconds from now on.
-        let started = jiff::Timestamp::from_second(i64::try_from(now).expect("a time") - 3600 + i64::try_from(seconds).expect("a time"));
-        let started = started.expect("a time").strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let mut command = place.lain_command(args);
-        command.env("CI", "true").env("CI_JOB_STARTED_AT", started).env("CI_JOB_TIMEOUT", "3600");
-        Ran::of(&command.output().expect("lain runs"))
-    };
+    let probe = "    readinessProbe: {exec: {command: [\"false\"]}}\n";
+    place.edit("chart/values.yaml", |text| text + probe);
+    let job = |seconds: u64, args: &[&str]| in_job(&place, seconds, args);
     let args = ["deploy", "--ignore-lint", "--rollback-on-failure"];
     job(65, &args).exits(3).says("(CI_JOB_TIMEOUT), too soon to begin: nothing was changed").says("next: timeout: 1h");
     let ran = job(140, &args).exits(1).says(" s are left for this, which ends a minute before").says("helm went back to revision 1");
@@ -49,9 +63,23 @@ fn it_ends_a_minute_before_its_job() {
     assert_eq!(ran.stderr.matches("next: timeout: 1h").count(), 1, "{}", ran.stderr);
     job(65, &["restart", "--graceful"]).exits(3).says("too soon to begin: nothing was changed");
     // What was begun in the cluster is not undone: it runs on, as after Ctrl-C.
-    let ran =
-        job(80, &["job", "--wait", "--", "sleep", "200"]).exits(1).says(" is not done after ").says(bound).says("goes on without lain");
-    ran.says("next: kubectl logs --follow job/").says("next: kubectl delete job ");
+    let runs = [&["job", "--wait", "--", "sleep", "200"][..], &["create-job", "nightly"]];
+    std::thread::scope(|scope| {
+        for args in runs {
+            scope.spawn(|| {
+                let ran = in_job(&place, 80, args).exits(1).says(" is not done after ").says(bound).says("goes on without lain");
+                ran.says("next: kubectl logs --follow job/").says("next: kubectl delete job ");
+            });
+        }
+    });
     assert!(!place.kubectl(&["get", "jobs", "--selector", "lain.dev/run", "-o", "name"]).ok().stdout.is_empty());
-    job(65, &["job", "--wait", "--", "sleep", "201"]).exits(3).says("too soon to begin: nothing was changed");
+    for args in [&["job", "--wait", "--", "sleep", "201"][..], &["create-job", "nightly"]] {
+        job(65, args).exits(3).says("too soon to begin: nothing was changed");
+    }
+    // The pods of the revision before never become ready.
+    place.edit("chart/values.yaml", |text| text.replace(probe, ""));
+    place.lain(&["deploy", "--ignore-lint", "--wait"]).ok();
+    job(65, &["rollback"]).exits(3).says("too soon to begin: nothing was changed");
+    let ran = job(80, &["rollback", "--wait"]).exits(1).says(" s are left for this, which ends a minute before").says("not ready after");
+    ran.says(bound).says("next: timeout: 1h");
 }

@@ -362,6 +362,7 @@ fn page(folder: &Path) -> String {
     for (scenario, seen) in &seen {
         let _ = writeln!(page, "{}", row(scenario, seen));
     }
+    page += BUDGETS;
     page += "\n## What is said at the end\n\nThe last ten lines of each, of a shop whose process is `web`.\n";
     for (scenario, seen) in &seen {
         let lines = last_lines(seen["lain"]["said"].as_str().unwrap_or_default(), LINES).join("\n");
@@ -387,6 +388,21 @@ alone, which a busy node sends late.
 
 | scenario | `lain deploy --wait` | `helm upgrade --install --wait` |
 | --- | --- | --- |
+";
+
+const BUDGETS: &str = "
+## How long it may go on
+
+An image that does not come (15 s) and what is missing (10 s) fail fast. What may well pass has more time, and `progress_budget` in the cluster's values says how much (`90s`, `5m`, `1h30m`; an app
+may say otherwise in its `chart/values-CLUSTER.yaml`):
+
+| what may pass | without `progress_budget` | `progress_budget: 5m` |
+| --- | --- | --- |
+| a crash loop | three restarts | five minutes from its first `CrashLoopBackOff`, runs in between included |
+| no node takes a pod (a cluster may be adding some) | 90 s | five minutes |
+| the server refuses pods, by a quota or a webhook, while no other pod comes or goes | 15 s | five minutes |
+
+It holds for all that follows a rollout: `deploy`, `wait`, `restart`, `rollback --wait`, `update-image --wait`, `job`. Their `--timeout` bounds it: where it is shorter, it ends first.
 ";
 
 fn main() {
