@@ -1,10 +1,13 @@
 //! The pipeline templates: the whole is made of its parts, and the table that people read of the templates themselves.
 //!
-//! UPDATE_DOCS=1 writes `ci-templates/lain.gitlab-ci.yml` and `docs/templates.md` anew.
+//! `UPDATE_DOCS=1` writes `ci-templates/lain.gitlab-ci.yml` and `docs/templates.md` anew.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use lain::pipeline::forms::{self, ENDING, Template, WHOLE};
 use lain::pipeline::{JobIn, Kind, Project, When, jobs, kinds};
@@ -132,11 +135,8 @@ fn a_template_alone_has_the_jobs_of_its_part() {
                 "include: [{{local: ci-templates/{name}.gitlab-ci.yml, inputs: {{cluster: test, prefix: 'a-', {}}}}}]",
                 own.trim_start_matches(", ")
             ));
-            let off: String = ["lint", "prepare", "build", "deploy", "rollback"]
-                .iter()
-                .filter(|other| **other != name)
-                .map(|other| format!("{other}: false, "))
-                .collect();
+            let others = ["lint", "prepare", "build", "deploy", "rollback"].into_iter().filter(|other| *other != name);
+            let off = others.fold(String::new(), |off, other| format!("{off}{other}: false, "));
             let own = match more.split_once(": ") {
                 Some((key, value)) if key.starts_with(name) => format!(", {key}: {value}"),
                 Some((key, value)) => format!(", {name}-{key}: {value}"),
@@ -162,6 +162,95 @@ fn a_template_alone_has_the_jobs_of_its_part() {
     }
 }
 
+/// What a stranger may choose, or a colleague type: none of it may become a command, or an option.
+const HOSTILE: &[&str] =
+    &["$(touch hacked)", "`touch hacked`", "'; touch hacked; '", "\"; touch hacked; \"", "a b", "--version", "a\ntouch hacked\n", "*", "~"];
+
+/// Each job's script in a shell, with programs that write down what they are given.
+#[test]
+fn no_value_of_a_variable_is_a_command() {
+    let names = [
+        "CI_COMMIT_BRANCH",
+        "CI_DEFAULT_BRANCH",
+        "CI_COMMIT_REF_NAME",
+        "CI_COMMIT_SHORT_SHA",
+        "CI_PROJECT_PATH",
+        "CI_PIPELINE_URL",
+        "CI_JOB_URL",
+        "CI_MERGE_REQUEST_IID",
+        "LAIN_CLUSTER",
+        "LAIN_IMAGE",
+        "LAIN_REVIEW_APP",
+        "LAIN_PROMOTE_FROM",
+        "LAIN_CANARY_GROUP",
+        "LAIN_BUILD_PUBLISH",
+        "LAIN_DEPLOY_WHEN",
+        "LAIN_PREPARE_WHEN",
+        "LAIN_DIFF_NOTE",
+        "LAIN_DIFF_FAIL",
+        "LAIN_DEPLOY_ROLLBACK",
+        "LAIN_DEPLOY_CANARY",
+        "GITLAB_API_TOKEN",
+    ];
+    let bin = tempfile::tempdir().expect("a folder");
+    for program in ["lain-render", "lain-build", "lain-deploy", "lain-notify"] {
+        let path = bin.path().join(program);
+        fs::write(&path, "#!/bin/sh\nfor it in \"$@\"; do printf '<%s>\\n' \"$it\" >&2; done\n").expect("a program");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a program");
+    }
+    let path = format!("{}:/usr/bin:/bin", bin.path().display());
+    let (mut ran, mut as_it_is) = (0, 0);
+    for name in forms::names() {
+        let jobs: BTreeMap<String, serde_json::Value> = serde_yaml::from_str(&Template::read(name).jobs).unwrap_or_default();
+        for (job, keys) in jobs {
+            let lines = keys["script"].as_array().expect("a script").iter().filter_map(|line| line.as_str());
+            let script: Vec<_> = lines.filter(|line| !line.starts_with("$[[")).collect();
+            for value in HOSTILE {
+                let here = tempfile::tempdir().expect("a folder");
+                let mut shell = Command::new("bash");
+                shell.args(["-eo", "pipefail", "-c", &script.join("\n")]).current_dir(here.path()).env_clear().env("PATH", &path);
+                shell.env("CI_PROJECT_DIR", here.path()).env("LAIN_APP_DIR", ".").envs(names.map(|name| (name, value)));
+                let out = shell.output().expect("bash");
+                let told = String::from_utf8_lossy(&out.stderr).into_owned();
+                assert!(out.status.success(), "{name}: {job} with {value:?}: {told}");
+                let left: Vec<_> = fs::read_dir(here.path()).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+                assert!(
+                    left.iter().all(|file| file.to_string_lossy().starts_with("lain-") || file == "gl-code-quality-report.json"),
+                    "{name}: {job} with {value:?}: {left:?}"
+                );
+                as_it_is += usize::from(told.contains(&format!("<{value}>")));
+                ran += 1;
+            }
+        }
+    }
+    assert!(ran > 200 && as_it_is > 50, "{ran} scripts, {as_it_is} of them with the value as an argument of its own");
+}
+
+/// Nor does a template take such a value for an input that becomes text.
+#[test]
+fn no_value_of_an_input_breaks_out() {
+    for name in forms::names() {
+        for input in Template::read(name).inputs.iter().filter(|input| input.get("type").is_none()) {
+            assert!(input.get("regex").is_some() || input.get("options").is_some(), "{name}: `{}` takes any text", input.name);
+            for value in HOSTILE.iter().chain(&["x\"", "x'", "x: y", "#", "]]", "$[[ inputs.cluster ]]", "\\"]) {
+                let text = format!(
+                    "include: [{{local: ci-templates/{name}.gitlab-ci.yml, inputs: {{cluster: test, {}: {}}}}}]",
+                    input.name,
+                    serde_json::to_string(value).expect("JSON")
+                );
+                let merged = project(&text).merged(&kinds()[0], &[]);
+                let said = format!("{:?}", merged.findings());
+                // Behind a cluster's name a dash is no option, a stage may have a blank, a report's path a star.
+                let harmless =
+                    [("environment-suffix", "--version"), ("stage", "a b"), ("timeout", "a b"), ("auto-stop-in", "a b"), ("junit", "*")]
+                        .iter()
+                        .any(|(end, text)| input.name.ends_with(end) && value == text);
+                assert!(harmless || said.contains(&input.name), "{name}: `{}` takes {value:?}: {said}", input.name);
+            }
+        }
+    }
+}
+
 /// What no table shows: what a variable does to it.
 #[test]
 fn the_ways_out_are_heard() {
@@ -175,10 +264,11 @@ fn the_ways_out_are_heard() {
     let freeze = ("CI_DEPLOY_FREEZE", "true");
     assert!(!has("default", &[freeze], "deploy") && !has("tag-protected", &[freeze], "release") && has("default", &[freeze], "rollback"));
     assert!(has("default", &[freeze, ("LAIN_FORCE", "1")], "deploy") && !has("default", &[freeze, ("LAIN_FORCE", "0")], "deploy"));
+    assert!(!has("default", &[freeze, ("LAIN_FORCE", "")], "deploy"));
     for (variable, id, job) in
         [("LAIN_SKIP_LINT", "default", "lint"), ("LAIN_SKIP_DEPLOY", "default", "deploy"), ("LAIN_SKIP_REVIEW", "mr", "review")]
     {
-        assert!(!has(id, &[(variable, "1")], job) && has(id, &[(variable, "false")], job), "{variable}");
+        assert!(!has(id, &[(variable, "1")], job) && has(id, &[(variable, "false")], job) && has(id, &[(variable, "")], job), "{variable}");
     }
     assert!(!has("tag", &[], "promote") && has("tag-protected", &[], "promote"));
 }

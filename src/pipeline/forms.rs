@@ -236,8 +236,8 @@ mod tests {
     #[test]
     fn every_file_is_a_template_and_every_template_a_file() {
         let (mut files, mut known) = (templates::all(), names());
-        files.sort();
-        known.sort();
+        files.sort_unstable();
+        known.sort_unstable();
         assert_eq!(files, known);
     }
 
