@@ -15,6 +15,7 @@ pub(crate) use making::Goal;
 
 pub(crate) use prepared::PREPARE_TAG;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -60,7 +61,7 @@ impl Default for Options {
 }
 
 /// What a build or a push made.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(crate) struct ImageResult {
     /// Shape of this result.
     pub version: u32,
@@ -303,7 +304,7 @@ pub(crate) fn print(session: &Session, results: &[ImageResult]) -> Result<()> {
 }
 
 /// What [`print()`] prints.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Images<'a> {
     /// One image.

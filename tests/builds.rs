@@ -290,6 +290,8 @@ fn results_for_machines() {
 
     // What one cluster has tried goes to another as it is.
     let other = format!("{}/other/{}", shop.registry.host(), shop.name);
+    let schema: Json = serde_json::from_str(&app.run(&["schema", "image"]).exits(0).stdout).expect("a schema");
+    assert!(jsonschema::draft202012::is_valid(&schema, &pushed), "{schema:#}");
     let copied = json(&["push", "--from", "test", "--cluster", "other", "-o", "json"]);
     assert_eq!((&copied["image"], &copied["digest"]), (&format!("{other}:{tag}").into(), &pushed["digest"]));
     assert_eq!(shop.digest(&other, tag), shop.digest(&shop.repository(), tag));

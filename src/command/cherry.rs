@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Command;
@@ -50,7 +51,7 @@ impl Command for Cherry {
 }
 
 /// What a deploy of HEAD would bring, newest first.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 pub(super) struct Commits {
     version: u32,
     /// The release.
@@ -60,7 +61,7 @@ pub(super) struct Commits {
     commits: Vec<One>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 struct One {
     sha: String,
     /// When it was committed, as RFC 3339 writes it.

@@ -3,14 +3,16 @@
 use clap::{Args, ValueEnum};
 
 use super::Command;
+use super::cherry::Commits;
 use crate::error::Result;
+use crate::images::Images;
 use crate::model::changes::Diff;
 use crate::model::schema;
 use crate::release::deployed::DeployAnswer;
 use crate::session::Session;
 use crate::ui::Format;
 
-/// Print the JSON Schema of values files, for editors, or of the result of a deploy or a diff
+/// Print the JSON Schema of values files, for editors, or of results, for programs
 #[derive(Args, Debug)]
 #[command(after_help = "  lain schema > ~/.config/lain/values.schema.json\n  lain schema cluster | jq '.properties | keys'\n\n\
                               Draft 2020-12. `lain init` puts it beside the values it writes, with the line that tells editors of it.")]
@@ -32,6 +34,10 @@ enum Of {
     Deploy,
     /// What `lain diff -o json` prints
     Diff,
+    /// What `lain build -o json`, `push`, `prepare` and `image` print
+    Image,
+    /// What `lain cherry -o json` prints
+    Cherry,
 }
 
 impl Command for Schema {
@@ -43,6 +49,8 @@ impl Command for Schema {
             Of::Cluster => session.ui.result_json(schema::cluster()),
             Of::Deploy => session.ui.result_json(&schema::of::<DeployAnswer>("what lain deploy -o json prints")),
             Of::Diff => session.ui.result_json(&schema::of::<Diff>("what lain diff -o json prints")),
+            Of::Image => session.ui.result_json(&schema::of::<Images<'_>>("what lain build, push, prepare and image print with -o json")),
+            Of::Cherry => session.ui.result_json(&schema::of::<Commits>("what lain cherry -o json prints")),
         }
     }
 }

@@ -107,7 +107,8 @@ include:
 "
     .to_owned();
     for name in names() {
-        let _ = writeln!(text, "| `{name}` | {} |", Template::read(name).about);
+        let about = Template::read(name).about;
+        let _ = writeln!(text, "| `{name}` | {} |", about.split(" Made of").next().unwrap_or(&about)); // how it is made is no matter here
     }
     text + "\nEvery input is described in the component itself, and in docs/templates.md of lain.\n"
 }

@@ -80,6 +80,28 @@ impl<'n> Rule<'n> {
         Expression::read(&self.node.get("if")?.scalar()?).ok()
     }
 
+    /// Whether it holds, where that hangs on nothing: an input can turn a job off by `"false" == "false"`.
+    fn always(self) -> Option<bool> {
+        let condition = match self.node.get("if") {
+            None => true,
+            Some(_) => self.condition().filter(|condition| condition.variables().is_empty())?.holds(&Variables::new()),
+        };
+        let hangs = condition && (self.node.get("changes").is_some() || self.node.get("exists").is_some());
+        (!hangs).then_some(condition)
+    }
+
+    /// True for rules by which a job is in no pipeline at all.
+    pub(crate) fn are_off(rules: &[Self]) -> bool {
+        for rule in rules {
+            match rule.always() {
+                Some(false) => {}
+                Some(true) => return rule.when() == Some("never"),
+                None => return false,
+            }
+        }
+        true
+    }
+
     pub(crate) fn matches(self, world: &World<'_>, variables: &Variables) -> bool {
         let holds = self.node.get("if").is_none_or(|_| self.condition().is_some_and(|condition| condition.holds(variables)));
         holds

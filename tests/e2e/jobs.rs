@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use jsonschema::draft202012;
+use serde_json::Value as Json;
+
 use crate::support::{Place, Ran};
 
 const VALUES: &str = "\
@@ -81,6 +84,8 @@ fn a_command_has_what_the_app_has_and_its_exit_code_is_lain_s() {
     let cherry = place.lain(&["cherry"]).ok().stdout;
     assert!(cherry.trim_end().ends_with(": more (Tester)") && cherry.lines().count() == 1, "{cherry}");
     let json = place.lain(&["cherry", "-o", "json"]).ok().stdout;
+    let schema: Json = serde_json::from_str(&place.lain(&["schema", "cherry"]).ok().stdout).expect("a schema");
+    assert!(draft202012::is_valid(&schema, &serde_json::from_str(&json).expect("JSON")), "{schema:#}");
     assert!(json.contains(&format!("\"deployed\": \"{first}\"")) && json.contains("\"subject\": \"more\""), "{json}");
     place.lain(&["update-image", "wed"]).exits(2).says("there are web, nightly").says("lain update-image web");
     let image = |object: &str, path: &str| place.field(object, &format!("{{{path}.containers[0].image}}"));

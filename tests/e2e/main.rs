@@ -19,6 +19,7 @@ mod live;
 mod lock;
 mod logs;
 mod notify;
+mod other_ci;
 mod outage;
 mod rbac;
 mod report;

@@ -130,12 +130,7 @@ impl Place {
     pub fn with_dummy(self) -> Self {
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/dummy");
         copy_tree(&example, &self.app);
-        let shell_name = self.appname.to_uppercase().replace('-', "_");
-        self.edit("chart/values.yaml", |text| {
-            text.replace("appname: dummy", &format!("appname: {}", self.appname))
-                .replace("dummy-web", &format!("{}-web", self.appname))
-                .replace("DUMMY_WEB", &format!("{shell_name}_WEB"))
-        });
+        self.edit("chart/values.yaml", |text| text.replace("appname: dummy", &format!("appname: {}", self.appname)));
         self.edit("chart/Chart.yaml", |text| text.replace("name: dummy", &format!("name: {}", self.appname)));
         self.commit("the app");
         self.lain(&["use", "test"]).ok();
@@ -174,6 +169,11 @@ impl Place {
         let config = ["-c", "user.name=Tester", "-c", "user.email=tester@example.com"];
         let output = self.command("git").args(config).args(args).output().expect("git runs");
         assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Any program, with what lain has around it here.
+    pub fn program(&self, name: &str) -> Command {
+        self.command(name)
     }
 
     fn command(&self, program: &str) -> Command {

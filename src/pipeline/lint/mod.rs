@@ -16,7 +16,7 @@ use super::job::Job;
 use super::kinds::{Kind, kinds_of};
 use super::merged::Merged;
 use super::read::Project;
-use super::rules::{JobIn, jobs};
+use super::rules::{JobIn, Rule, jobs};
 
 /// One kind of pipeline, as the project has it.
 pub(super) struct View {
@@ -83,7 +83,8 @@ pub fn judge(project: &Project, default_branch: &str) -> Judged {
     let mut known = HashSet::new();
     unread.retain(|what| known.insert(what.clone()));
     let mut elsewhere: Vec<String> = Vec::new();
-    for job in views.iter().flat_map(|view| Job::all(&view.merged)) {
+    let wanted = |job: &Job<'_>| job.node.get("rules").is_none_or(|rules| !Rule::are_off(&Rule::all(rules)));
+    for job in views.iter().flat_map(|view| Job::all(&view.merged)).filter(wanted) {
         if !views.iter().any(|view| view.has(job.name)) && !elsewhere.iter().any(|name| name == job.name) {
             elsewhere.push(job.name.to_owned());
         }
