@@ -9,7 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use lain::pipeline::forms::{self, ENDING, Template, WHOLE};
+use lain::pipeline::forms::{self, Template, WHOLE};
+use lain::pipeline::templates::ENDING;
 use lain::pipeline::{JobIn, Kind, Project, When, jobs, kinds};
 
 fn check(path: &str, expected: &str) {
@@ -249,6 +250,27 @@ fn no_value_of_an_input_breaks_out() {
             }
         }
     }
+}
+
+#[test]
+fn twice_under_two_prefixes_is_twice_the_jobs() {
+    let include = EVERYTHING.split_once("  - local: ci-templates/lain").expect("the whole").1;
+    let included = |prefix: &str| {
+        format!("  - local: ci-templates/lain{}", include.replace("{cluster: test", &format!("{{cluster: test, prefix: '{prefix}'")))
+    };
+    let (once, twice) =
+        (project(&format!("include:\n{}", included("a-"))), project(&format!("include:\n{}\n{}", included("a-"), included("b-"))));
+    for kind in kinds() {
+        let names = |project: &Project| of_kind(project, &kind, &[]).into_iter().map(|job| job.name).collect::<Vec<_>>();
+        let mut expected = names(&once);
+        expected.extend(expected.clone().iter().map(|name| name.replacen("a-", "b-", 1)));
+        let mut seen = names(&twice);
+        seen.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(seen, expected, "{}", kind.id);
+    }
+    let findings = twice.merged(&kinds()[0], &[]);
+    assert!(findings.findings().is_empty(), "{:?}", findings.findings());
 }
 
 /// What no table shows: what a variable does to it.

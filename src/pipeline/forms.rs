@@ -7,10 +7,8 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use super::templates;
+use super::templates::{self, ENDING};
 
-/// How the files end.
-pub const ENDING: &str = ".gitlab-ci.yml";
 /// The template that holds all others.
 pub const WHOLE: &str = "lain";
 /// The image that jobs run in where nobody says another: lain's own, of this version.

@@ -5,7 +5,7 @@ use include_dir::{Dir, include_dir};
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/ci-templates");
 
 /// Behind the name of a template's file.
-const ENDING: &str = ".gitlab-ci.yml";
+pub const ENDING: &str = ".gitlab-ci.yml";
 
 /// The name that messages give the file of a template in the binary.
 pub(crate) fn path_of(name: &str) -> String {
