@@ -6,10 +6,10 @@ use include_dir::{Dir, include_dir};
 use super::Command;
 use crate::checks::{self, Advice};
 use crate::error::{Error, Location, Result};
-use crate::lint::catalogue::{CHECKS, find};
+use crate::lint::catalogue::CHECKS;
 use crate::lint::report::{self, Report};
 use crate::lint::{Problem, Severity};
-use crate::model::name::nearest;
+use crate::model::check::{listed, named};
 use crate::resolved::Asked;
 use crate::session::Session;
 use crate::ui::{Format, TEXT};
@@ -77,17 +77,10 @@ impl Command for Lint {
 
 fn explain(session: &Session, id: &str) -> Result<()> {
     if id == "all" {
-        let list: Vec<String> = CHECKS.iter().map(|check| format!("{}  {:<36} {}", check.id, check.title, check.why)).collect();
-        return session.ui.result(&list.join("\n"));
+        return session.ui.result(&listed(CHECKS));
     }
-    let unknown = || {
-        let near = nearest(&id.to_uppercase(), CHECKS.iter().map(|check| check.id)).unwrap_or("all");
-        Error::usage(format!("there is no check `{id}`"))
-            .hint(format!("lain lint --explain {near}"))
-            .hint("lain lint --explain all # lists them")
-    };
-    let check = find(id).ok_or_else(unknown)?;
-    let page = PAGES.get_file(format!("{}.md", check.id)).and_then(|file| file.contents_utf8()).ok_or_else(unknown)?;
+    let check = named(CHECKS, id, "lain lint")?;
+    let page = PAGES.get_file(format!("{}.md", check.id)).and_then(|file| file.contents_utf8()).unwrap_or_default();
     session.ui.result(page.trim_end())
 }
 

@@ -1,19 +1,6 @@
 //! Every check: its id, which never changes its meaning, and one line of why. `docs/lint/ID.md` says more, with a bad and a good file.
 
-/// A check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// `L012`.
-    pub id: &'static str,
-    /// A few words.
-    pub title: &'static str,
-    /// Why it is worth a check, in one line.
-    pub why: &'static str,
-}
-
-const fn check(id: &'static str, title: &'static str, why: &'static str) -> Check {
-    Check { id, title, why }
-}
+use crate::model::check::{Check, check};
 
 /// All checks, in the order of their ids.
 pub const CHECKS: &[Check] = &[
@@ -77,18 +64,14 @@ pub const CHECKS: &[Check] = &[
     check("L071", "unknown to Kubernetes", "helm and the API server refuse fields that they do not know, and values of another kind"),
 ];
 
-/// The check of an id.
-pub fn find(id: &str) -> Option<&'static Check> {
-    CHECKS.iter().find(|check| check.id.eq_ignore_ascii_case(id))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::check::named;
 
     #[test]
     fn ids_are_sorted_and_unique() {
         assert!(CHECKS.windows(2).all(|pair| pair[0].id < pair[1].id));
-        assert_eq!(find("l012").map(|check| check.title), Some("resources"));
+        assert_eq!(named(CHECKS, "l012", "lain lint").expect("a check").title, "resources");
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod build_secret;
 pub(crate) mod builds;
 pub(crate) mod card;
 pub(crate) mod changes;
+pub mod check;
 pub mod cluster;
 pub(crate) mod diff;
 pub mod dotenv;

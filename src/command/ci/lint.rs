@@ -11,8 +11,8 @@ use crate::error::{Error, Location, Result};
 use crate::files;
 use crate::lint::report::{self, Report};
 use crate::lint::{Problem, Severity};
-use crate::model::name::nearest;
-use crate::pipeline::lint::catalogue::{CHECKS, find};
+use crate::model::check::{listed, named};
+use crate::pipeline::lint::catalogue::CHECKS;
 use crate::pipeline::lint::{Judged, judge};
 use crate::pipeline::{Finding, JobIn, Kind, Project, Weight, When};
 use crate::session::Session;
@@ -255,15 +255,9 @@ fn wrapped(text: &str, indent: &str, cells: usize) -> String {
 
 fn explain(session: &Session, id: &str) -> Result<()> {
     if id == "all" {
-        let list: Vec<String> = CHECKS.iter().map(|check| format!("{}  {:<46} {}", check.id, check.title, check.why)).collect();
-        return session.ui.result(&list.join("\n"));
+        return session.ui.result(&listed(CHECKS));
     }
-    let check = find(id).ok_or_else(|| {
-        let near = nearest(&id.to_uppercase(), CHECKS.iter().map(|check| check.id)).unwrap_or("all");
-        Error::usage(format!("there is no check `{id}`"))
-            .hint(format!("lain ci lint --explain {near}"))
-            .hint("lain ci lint --explain all # lists them")
-    })?;
+    let check = named(CHECKS, id, "lain ci lint")?;
     let page = include_str!("../../../docs/ci-lint.md");
     let start = format!("## {} ", check.id);
     let text = page.find(&start).map(|at| &page[at..]).unwrap_or_default();

@@ -1,19 +1,6 @@
 //! Every check of a pipeline: its id, which never changes its meaning, and one line of why. `docs/ci-lint.md` says more.
 
-/// A check.
-#[derive(Clone, Copy, Debug)]
-pub struct Check {
-    /// `C012`.
-    pub id: &'static str,
-    /// A few words.
-    pub title: &'static str,
-    /// Why it is worth a check, in one line.
-    pub why: &'static str,
-}
-
-const fn check(id: &'static str, title: &'static str, why: &'static str) -> Check {
-    Check { id, title, why }
-}
+use crate::model::check::{Check, check};
 
 /// All checks, in the order of their ids.
 pub const CHECKS: &[Check] = &[
@@ -52,8 +39,3 @@ pub const CHECKS: &[Check] = &[
     check("C025", "extends or !reference to nothing", "GitLab refuses the whole file"),
     check("C026", "no job", "GitLab refuses the whole file"),
 ];
-
-/// The check of an id.
-pub fn find(id: &str) -> Option<&'static Check> {
-    CHECKS.iter().find(|check| check.id.eq_ignore_ascii_case(id))
-}
