@@ -245,6 +245,13 @@ fn conditions_and_names_that_lead_nowhere() {
     refused(".a: {script: x}\n", "C026", "no job");
 }
 
+#[test]
+fn a_report_is_of_the_checks_of_pipelines() {
+    let ran = with(".a: {script: x}\n").run(&["ci", "lint", "--format", "junit"]).exits(3);
+    assert!(ran.stdout.contains("<failure type=\"C026\"") && ran.stdout.contains("C001 files can be read"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("L001"), "{}", ran.stdout);
+}
+
 /// A pipeline of one branch or tag alone is shown, though none of the kinds has it.
 #[test]
 fn jobs_of_another_branch_are_named() {

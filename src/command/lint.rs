@@ -61,14 +61,14 @@ impl Command for Lint {
             Ok(found) => found,
             Err(error) => {
                 // A report is whole even when the values cannot be read: the job that publishes it has nothing else to show.
-                if let Some(text) = report::write(format, &[unreadable(&error)], &session.dir) {
+                if let Some(text) = report::write(format, CHECKS, &[unreadable(&error)], &session.dir) {
                     session.ui.result(&text)?;
                 }
                 return Err(error);
             }
         };
         found.tell(session); // in a job, people read the log and GitLab the report
-        if let Some(text) = report::write(format, &found.problems, &session.dir) {
+        if let Some(text) = report::write(format, CHECKS, &found.problems, &session.dir) {
             session.ui.result(&text)?;
         }
         found.verdict(session)

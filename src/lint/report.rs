@@ -7,10 +7,10 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::catalogue::CHECKS;
 use super::{Problem, Severity};
 
 use crate::files;
+use crate::model::check::Check;
 use crate::model::hex::hex;
 
 /// A report of problems.
@@ -27,14 +27,14 @@ pub(crate) enum Report {
     Junit,
 }
 
-/// The report; none for text. What GitLab reads names files as seen from the top of the repository that the app's folder `dir` is in: its links lead
+/// The report; none for text. `checks` are all that could have found something. What GitLab reads names files as seen from the top of the repository that the app's folder `dir` is in: its links lead
 /// nowhere else (GitLab documentation, "Code Quality report format": `location.path`).
-pub(crate) fn write(report: Report, problems: &[Problem], dir: &Path) -> Option<String> {
+pub(crate) fn write(report: Report, checks: &[Check], problems: &[Problem], dir: &Path) -> Option<String> {
     match report {
         Report::Text => None,
         Report::Json => Some(pretty(&as_json(problems))),
         Report::Codequality => Some(pretty(&as_codequality(problems, &Repository::around(dir)))),
-        Report::Junit => Some(as_junit(problems, &Repository::around(dir))),
+        Report::Junit => Some(as_junit(checks, problems, &Repository::around(dir))),
     }
 }
 
@@ -111,15 +111,15 @@ fn as_codequality(problems: &[Problem], repository: &Repository<'_>) -> Json {
 }
 
 /// One test case a check: failed when it found an error; warnings are its output.
-fn as_junit(problems: &[Problem], repository: &Repository<'_>) -> String {
+fn as_junit(checks: &[Check], problems: &[Problem], repository: &Repository<'_>) -> String {
     let errors: std::collections::HashSet<&str> =
         problems.iter().filter(|problem| problem.severity == Severity::Error).map(|problem| problem.id).collect();
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"lain lint\" tests=\"{}\" failures=\"{}\">\n",
-        CHECKS.len(),
+        checks.len(),
         errors.len()
     );
-    for check in CHECKS {
+    for check in checks {
         let name = xml(&format!("{} {}", check.id, check.title));
         let found: Vec<&Problem> = problems.iter().filter(|problem| problem.id == check.id).collect();
         let Some(first) = found.first() else {

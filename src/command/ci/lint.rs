@@ -72,7 +72,7 @@ impl Command for Lint {
         let kept: Vec<Finding> = judged.findings.iter().filter(|finding| self.notes || finding.weight > Weight::Note).cloned().collect();
         tell(session, &kept);
         let problems: Vec<Problem> = kept.iter().filter(|finding| finding.weight > Weight::Note).map(problem).collect();
-        if let Some(text) = report::write(format, &problems, &session.cwd) {
+        if let Some(text) = report::write(format, CHECKS, &problems, &session.cwd) {
             session.ui.result(&text)?;
         } else if self.list {
             session.ui.result(&list(&judged.table))?;
