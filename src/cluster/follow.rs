@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::clock::Clock;
 use super::judge::{JobStanding, Progress, View};
 use super::look::Looks;
+use super::templates::Generations;
 use super::trouble::{Class, Trouble, says_little};
 use crate::error::{Error, Result};
 use crate::tools::server::may_pass;
@@ -82,6 +83,8 @@ pub(crate) struct Follower<'a> {
 struct Before {
     /// Templates and Jobs; none where the server did not say.
     templates: Option<BTreeSet<String>>,
+    /// Of the workloads; none where the server did not say.
+    generations: Option<Generations>,
 }
 
 impl Before {
@@ -121,15 +124,20 @@ impl<'a> Follower<'a> {
     /// The server refuses the question. One that does not answer is looked at again later.
     pub(crate) fn start_from_now(&mut self) -> Result<()> {
         let Some(view) = self.look()? else {
-            self.before = Some(Before { templates: None });
+            self.before = Some(Before { templates: None, generations: None });
             return Ok(());
         };
         // That a rollout is over though pods are old is to be known of this change too.
         let is_known = |event: &Event| !matches!(event, Event::Trouble(_) | Event::Workload(Progress { note: Some(_), .. }));
         let news = news(&view).filter(is_known);
         self.told.extend(news.map(|event| (about(&event), state(&event))));
-        self.before = Some(Before { templates: Some(view.templates) });
+        self.before = Some(Before { templates: Some(view.templates), generations: Some(view.generations) });
         Ok(())
+    }
+
+    /// The generations of the workloads before the change; none where the server did not say.
+    pub(crate) fn generations_before(&self) -> Option<&Generations> {
+        self.before.as_ref()?.generations.as_ref()
     }
 
     /// Looks once; none when the server does not answer, which is told once.

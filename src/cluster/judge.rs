@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::objects::{ContainerStatus, Event, Job, Object, Pod, Workload, holding};
-use super::templates::{self, Templates, id_of_job, is_seen};
+use super::templates::{self, Generations, Templates, generations, id_of_job, is_seen};
 use super::trouble::{self, LogAt, Trouble, Warnings};
 
 /// What a new pod does whose containers run: its readiness probe has not passed.
@@ -61,6 +61,8 @@ pub(crate) struct View {
     pub troubles: Vec<Trouble>,
     /// The newest templates, and the Jobs, each by what tells it from those before.
     pub templates: BTreeSet<String>,
+    /// What each workload's object has come to.
+    pub generations: Generations,
     /// What controllers and nodes warn of, newest first: `pod/dummy-web-1: Unhealthy: Readiness probe failed`.
     pub warnings: Vec<String>,
 }
@@ -90,7 +92,7 @@ pub(crate) fn judge(objects: &[Object], events: &[Event]) -> View {
         Object::StatefulSet(it) => Some(templates::id_of_spec(it)),
         _ => None,
     });
-    let mut view = View { templates: templates.ids().chain(specs).collect(), ..View::default() };
+    let mut view = View { templates: templates.ids().chain(specs).collect(), generations: generations(objects), ..View::default() };
     let mut pods = Pods::default();
     for object in objects {
         match object {

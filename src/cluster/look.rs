@@ -83,6 +83,9 @@ const TOGETHER: Duration = Duration::from_millis(60);
 /// Ctrl-C is noticed within this time.
 const GLANCE: Duration = Duration::from_millis(50);
 
+/// What is looked at.
+pub(crate) const KINDS: [&str; 5] = ["deployments", "statefulsets", "replicasets", "jobs", "pods"];
+
 /// Everything that a selector selects.
 #[derive(Debug)]
 pub(crate) struct Selected<'a> {
@@ -110,7 +113,7 @@ struct Known {
 impl Known {
     fn new() -> Self {
         let (sender, receiver) = channel();
-        let shelves = ["deployments", "statefulsets", "replicasets", "jobs", "pods"].map(Shelf::new);
+        let shelves = KINDS.map(Shelf::new);
         Self { shelves, sender, receiver, heard: vec![], asked: None }
     }
 

@@ -6,6 +6,6 @@ pub(crate) mod judge;
 pub(crate) mod look;
 pub(crate) mod objects;
 mod store;
-mod templates;
+pub(crate) mod templates;
 pub(crate) mod trouble;
 pub(crate) mod usage;

@@ -177,3 +177,15 @@ pub(super) fn id_of_spec(it: &Workload) -> String {
 pub(super) fn is_seen(workload: &Workload) -> bool {
     workload.status.observed_generation >= workload.metadata.generation
 }
+/// Deployments and `StatefulSets`, each with how often what is wanted of it changed.
+pub(crate) type Generations = BTreeMap<(&'static str, String), u64>;
+
+/// The generations of these objects.
+pub(crate) fn generations(objects: &[Object]) -> Generations {
+    let of = |object: &Object| match object {
+        Object::Deployment(it) => Some((("deployment", it.metadata.name.clone()), it.metadata.generation)),
+        Object::StatefulSet(it) => Some((("statefulset", it.metadata.name.clone()), it.metadata.generation)),
+        _ => None,
+    };
+    objects.iter().filter_map(of).collect()
+}

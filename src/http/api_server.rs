@@ -1,14 +1,16 @@
 //! The one connection to the Kubernetes API server: HTTP on the socket of a `kubectl proxy`.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::Agent;
 use ureq::http::{Method as Verb, Request, Response};
 use ureq::{AsSendBody, Body};
 
-use super::client::aside;
+use super::client::{GLANCE, aside};
 use super::failure::{Failure, Trouble};
 use super::unix_socket::{Nowhere, UnixConnector};
 use crate::error::{Error, Result};
@@ -20,6 +22,8 @@ use crate::tools::proxy::Proxy;
 const MAX_BODY: u64 = 64 << 20;
 /// So many proxies are started in a run.
 const STARTS: u32 = 4;
+/// How old an answer to what was asked ahead may be: later the question is asked anew.
+const FRESH: Duration = Duration::from_secs(2);
 /// How much longer a question is waited for than it may take: it ends by itself.
 const MARGIN: Duration = Duration::from_secs(1);
 
@@ -27,6 +31,14 @@ const MARGIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Connection {
     state: Mutex<State>,
+    ahead: Mutex<HashMap<String, Ahead>>,
+}
+
+/// A question that was asked before anybody needed its answer.
+#[derive(Debug)]
+struct Ahead {
+    asked: Instant,
+    answer: Receiver<Said>,
 }
 
 #[derive(Debug, Default)]
@@ -106,6 +118,34 @@ impl Line for Connection {
         Ok(None)
     }
 
+    fn begin_to_ask(&self, path: &str, within: Duration, start: Start<'_>) {
+        let Some((_, agent)) = self.agent(start) else { return };
+        let (sender, answer) = channel();
+        let uri = path.to_owned();
+        std::thread::spawn(move || {
+            let question = Question { method: Method::Get, path: &uri, body: None, within, is_last_word: true };
+            // What fails is asked again by whoever needs it.
+            if let Ok(said @ Said::Answer { status: 200..=299, .. }) = exchange(&agent, &question) {
+                let _ = sender.send(said); // nobody may need it any more
+            }
+        });
+        let ahead = Ahead { asked: Instant::now(), answer };
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), ahead);
+    }
+
+    fn begun(&self, path: &str) -> Result<Option<Said>> {
+        let Some(ahead) = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).remove(path) else { return Ok(None) };
+        while ahead.asked.elapsed() < FRESH {
+            interrupt::check()?;
+            match ahead.answer.recv_timeout(GLANCE) {
+                Ok(said) => return Ok(Some(said)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        Ok(None)
+    }
+
     fn follow(&self, path: &str, start: Start<'_>, mut hear: Hear) -> bool {
         let Some((_, agent)) = self.agent(start) else { return false };
         let request = Request::get(format!("http://localhost{path}")).header("Accept", "application/json").body(());
@@ -166,7 +206,7 @@ fn exchange(agent: &Agent, question: &Question<'_>) -> Result<Said, Failure> {
     if is_last_word {
         return work();
     }
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     aside(work, || (started.elapsed() > within + MARGIN).then(|| Failure::new(Trouble::Timeout, "no answer in time")))
 }
 

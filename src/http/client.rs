@@ -31,7 +31,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// No try starts later than this after the first.
 const TOTAL: Duration = Duration::from_secs(60);
 /// Ctrl-C is noticed within this time while a server lets us wait.
-const GLANCE: Duration = Duration::from_millis(50);
+pub(super) const GLANCE: Duration = Duration::from_millis(50);
 
 /// A client. Connections are kept and used again.
 #[derive(Clone, Debug)]

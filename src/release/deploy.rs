@@ -11,13 +11,15 @@ use super::canary_owner;
 use super::handle::{Handle, for_words};
 use super::image::{Asked, changes_to_build, require_image};
 use super::lease::{Doing, shown};
-use super::lock::{Busy, Lock, hold};
-use super::record::Record;
+use super::lock::{Busy, Lock, hold_and};
+use super::record::{self, Record};
 use super::story::Story;
 use super::{deadline, history, mend, pending, review, rollback, rollout, secrets};
 use crate::checks;
 use crate::cluster::follow::{End, Follower, PAUSE};
-use crate::cluster::objects::{Job, List, Metadata, Named};
+use crate::cluster::look::KINDS;
+use crate::cluster::objects::{Job, List, Metadata, Object};
+use crate::cluster::templates::{Generations, generations};
 use crate::cluster::trouble::Trouble;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt;
@@ -113,9 +115,23 @@ pub(crate) fn deploy(session: &Session, wanted: &Wanted, story: &Story<'_>) -> R
     // The app and its canary are changed one at a time.
     let app = Handle::named(session, beside_canary(&handle.name).to_owned())?;
     let place = if wanted.canary { &app } else { &handle };
-    hold(place, Doing::Deploy, limits.most, busy, |lock| {
+    let ahead = questions_ahead(session, &handle, wanted)?;
+    hold_and(place, Doing::Deploy, limits.most, busy, &ahead, |lock| {
         checked(session, wanted, story)?;
         deploy_locked(session, wanted, uncommitted, story, lock)
+    })
+}
+
+/// What [`Run::prepare`] and the follower of the change will ask, to be begun beside lint once the lock is held.
+fn questions_ahead<'h>(session: &Session, handle: &'h Handle<'_>, wanted: &Wanted) -> Result<impl Fn() + Sync + 'h> {
+    let app = session.app()?;
+    let other = if wanted.canary { beside_canary(&handle.name).to_owned() } else { canary_of(&handle.name) };
+    let (kubectl, release, selector) = (&handle.kubectl, &handle.name, handle.selector(app));
+    let secrets = secrets::names(app);
+    Ok(move || {
+        [release, &other].into_iter().for_each(|release| kubectl.begin_to_select("secrets", &record::selector(release)));
+        secrets.iter().for_each(|name| kubectl.begin_to_find("secret", name));
+        KINDS.iter().for_each(|kinds| kubectl.begin_to_select(kinds, &selector));
     })
 }
 
@@ -155,10 +171,10 @@ pub(super) fn deploy_locked(
         let _phase = story.phase("message");
         announce::tell(session, &message)
     };
-    outcome?; // first: what failed matters more than that nobody could be told
+    let before = outcome?; // first: what failed matters more than that nobody could be told
     told?;
     session.ui.done(&format!("deployed {release} with image tag {tag} to cluster {}", run.handle.cluster));
-    if ready.previous_tag.as_ref() == Some(tag) && ready.generations.is_some() && run.generations()? == ready.generations {
+    if ready.previous_tag.as_ref() == Some(tag) && before.is_some() && run.generations()? == before {
         let image = if tag == NO_GIT_TAG { "the name of the image" } else { "the image" };
         session.ui.say(&format!("{image} and the chart are as before, so no pod was replaced"));
         session.ui.hint("lain restart");
@@ -204,7 +220,6 @@ struct Ready {
     newest: u32,
     known: mend::Known,
     previous_tag: Option<String>,
-    generations: Option<Vec<(String, u64)>>,
 }
 
 /// How helm ended.
@@ -296,7 +311,6 @@ impl<'s> Run<'s> {
         }
         label_nodes(session, kubectl, app, release)?;
         delete_finished_jobs(kubectl, app, release)?;
-        let generations = self.generations()?;
         let ways = self.values.credentials();
         let current = mend::current(&history);
         let record = match (current, records) {
@@ -315,7 +329,7 @@ impl<'s> Run<'s> {
             None if !history.is_empty() => self.handle.tag_for_words(None)?,
             tag => tag,
         };
-        Ok(Ready { tag, values, id, newest, known, previous_tag, generations })
+        Ok(Ready { tag, values, id, newest, known, previous_tag })
     }
 
     /// The whole image, where it is one: the one that is asked for, else the one that runs.
@@ -456,13 +470,14 @@ impl<'s> Run<'s> {
         self.app.tests.as_ref().is_some_and(|tests| !tests.is_empty())
     }
 
-    /// Upgrades, and follows what becomes of it.
-    fn apply(&self, ready: &Ready) -> Result<()> {
+    /// Upgrades, and follows what becomes of it. Returns the generations that the workloads had before, where the server said.
+    fn apply(&self, ready: &Ready) -> Result<Option<Generations>> {
         let Handle { session, name: release, kubectl, .. } = &self.handle;
         let selector = self.handle.selector(self.app);
         let story = self.story;
         let mut follower = rollout::follower_of_change(session, kubectl, &selector, |event, line| story.saw(event, line))?;
         follower.start_from_now()?;
+        let before = follower.generations_before().cloned();
         {
             let _phase = story.phase("upgrade");
             let _section = session.ui.section("helm_upgrade", &format!("helm upgrade --install {release}"));
@@ -491,7 +506,7 @@ impl<'s> Run<'s> {
                 session.ui.say(&format!("job {} runs on: kubectl logs --follow job/{}", job.name, job.name));
             }
         }
-        Ok(())
+        Ok(before)
     }
 
     /// Why helm failed, by who knows most: what it was stopped for, a Job that failed, helm.
@@ -575,11 +590,11 @@ impl<'s> Run<'s> {
         })
     }
 
-    /// Which templates the workloads have now: changes when pods will be replaced. For words alone.
-    fn generations(&self) -> Result<Option<Vec<(String, u64)>>> {
+    /// The generations that the workloads have now: they change when pods will be replaced. For words alone.
+    fn generations(&self) -> Result<Option<Generations>> {
         let selector = self.handle.selector(self.app);
-        let list: Option<List<Named>> = for_words(self.handle.kubectl.select("deployments,statefulsets", &selector))?;
-        Ok(list.map(|list| list.items.into_iter().map(|Named { metadata }| (metadata.name, metadata.generation)).collect()))
+        let list: Option<List<Object>> = for_words(self.handle.kubectl.select("deployments,statefulsets", &selector))?;
+        Ok(list.map(|list| generations(&list.items)))
     }
 }
 

@@ -33,6 +33,8 @@ const SAYS: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(50);
 /// How often a server that fails is asked again.
 const TRIES: usize = 6;
+/// How long it is asked again: one question to a silent server takes most of it.
+const BEARS: Duration = Duration::from_secs(30);
 /// How long a question may go on when nobody waits for its answer any more.
 const LEAVES: Duration = Duration::from_secs(2);
 
@@ -66,6 +68,22 @@ pub(crate) fn hold<T>(
     busy: Busy,
     work: impl FnOnce(&Lock<'_>) -> Result<T>,
 ) -> Result<T> {
+    hold_and(handle, doing, most, busy, &|| {}, work)
+}
+
+/// The same, and begins something once the lock is held, beside the first steps of the work: questions whose answers no other run changes any more. Not
+/// where a dead run left something half-way: that is seen to first.
+///
+/// # Errors
+/// As [`hold`].
+pub(crate) fn hold_and<T>(
+    handle: &Handle<'_>,
+    doing: Doing,
+    most: Duration,
+    busy: Busy,
+    ahead: &(dyn Fn() + Sync),
+    work: impl FnOnce(&Lock<'_>) -> Result<T>,
+) -> Result<T> {
     let holder = Holder::new(pending::run_id(), handle.session.env.executor(), doing, most + MARGIN);
     let lock = Lock {
         ui: &handle.session.ui,
@@ -73,6 +91,7 @@ pub(crate) fn hold<T>(
         release: &handle.name,
         holder,
         busy,
+        ahead,
         now: Mutex::new(Now { stage: Stage::Asking, is_over: false }),
         changed: Condvar::new(),
         stop: Stop::within(LEAVES),
@@ -91,6 +110,7 @@ pub(crate) struct Lock<'l> {
     release: &'l str,
     holder: Holder,
     busy: Busy,
+    ahead: &'l (dyn Fn() + Sync),
     now: Mutex<Now>,
     changed: Condvar,
     stop: Stop,
@@ -199,6 +219,9 @@ impl Lock<'_> {
     /// The thread's own life: asks, renews, gives back.
     fn keep(&self) {
         let taken = self.take();
+        if let Ok(Taken::Ours { former: None, .. }) = &taken {
+            (self.ahead)();
+        }
         match &taken {
             Ok(Taken::Ours { former, .. }) => self.set(Stage::Held(former.clone())),
             Ok(Taken::Theirs(holder)) => self.set(Stage::Busy(holder.clone())),
@@ -215,10 +238,15 @@ impl Lock<'_> {
 
     fn take(&self) -> Result<Taken> {
         let begun = Instant::now();
-        let (mut tries, mut said) = (0, None::<Instant>);
+        let (mut tries, mut failing, mut said) = (0, None::<Instant>, None::<Instant>);
         let mut seen: Option<Seen> = None;
         loop {
-            match self.try_to_take(&mut seen) {
+            let asked = Instant::now();
+            let tried = self.try_to_take(&mut seen);
+            if tried.is_ok() {
+                (tries, failing) = (0, None);
+            }
+            match tried {
                 Ok(Tried::Theirs(holder)) => match self.busy {
                     Busy::Wait(most) if begun.elapsed() < most => {
                         if said.is_none_or(|said| said.elapsed() >= SAYS) {
@@ -241,7 +269,8 @@ impl Lock<'_> {
                 Ok(Tried::Again) => interrupt::check()?,
                 Err(error) => {
                     tries += 1;
-                    if tries >= TRIES || !may_pass(&error) || self.is_over_within(Duration::from_secs(1)) {
+                    let is_lost = tries >= TRIES || failing.get_or_insert(asked).elapsed() > BEARS;
+                    if is_lost || !may_pass(&error) || self.is_over_within(Duration::from_secs(1)) {
                         // A cause that has a name says more.
                         let is_named = !error.message().starts_with('`');
                         return Err(if is_named {

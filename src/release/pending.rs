@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::lease::{Holder, shown};
-use super::record::{Record, secret_name};
+use super::record::{Record, secret_name, selector};
 use crate::error::{Error, Kind, Result};
 use crate::model::name::canary_of;
 use crate::tools::helm::{MARGIN, Revision};
@@ -262,7 +262,7 @@ fn mark(kubectl: &Kubectl<'_>, release: &str, revision: u32) {
 
 /// All revisions and their statuses, oldest first, by the labels that helm gives its records.
 fn revisions(kubectl: &Kubectl<'_>, release: &str) -> Option<Vec<(u32, String)>> {
-    let labels = kubectl.secret_labels(&format!("owner=helm,name={release}"))?;
+    let labels = kubectl.secret_labels(&selector(release))?;
     let row = |labels: &Json| Some((labels["version"].as_str()?.parse().ok()?, labels["status"].as_str()?.to_owned()));
     let mut found: Vec<(u32, String)> = labels.iter().filter_map(row).collect();
     found.sort();

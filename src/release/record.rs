@@ -50,7 +50,7 @@ impl Record {
     /// # Errors
     /// As [`Record::fetch`].
     pub(crate) fn all(kubectl: &Kubectl<'_>, release: &str) -> Result<Vec<Self>> {
-        let list: Json = kubectl.select("secrets", &format!("owner=helm,name={release}"))?;
+        let list: Json = kubectl.select("secrets", &selector(release))?;
         let secrets = list["items"].as_array().cloned().unwrap_or_default();
         let mut records = secrets.into_iter().map(Self::of).collect::<Result<Vec<_>>>()?;
         records.sort_by_key(Self::revision);
@@ -213,6 +213,11 @@ fn removed(map: &str, way: &[String]) -> serde_json::Result<String> {
         }
     }
     serde_json::to_string(&entries)
+}
+
+/// Selects the Secrets that helm keeps a release's revisions in.
+pub(crate) fn selector(release: &str) -> String {
+    format!("owner=helm,name={release}")
 }
 
 /// The Secret that helm keeps a revision in.

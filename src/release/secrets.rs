@@ -305,9 +305,14 @@ pub(crate) fn current_checksum(kubectl: &Kubectl<'_>, app: &App) -> Result<Strin
     Ok(checksum(&[data(&env), data(&files)]))
 }
 
+/// The names of both.
+pub(super) fn names(app: &App) -> [String; 2] {
+    [Purpose::Env, Purpose::Files].map(|purpose| purpose.name(app))
+}
+
 /// Both, in one question.
 fn fetch_both(kubectl: &Kubectl<'_>, app: &App) -> Result<[Option<AppSecret>; 2]> {
-    let names = [Purpose::Env, Purpose::Files].map(|purpose| purpose.name(app));
+    let names = names(app);
     let mut found: Vec<AppSecret> = vec![];
     for object in kubectl.find_all("secret", &names)? {
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();

@@ -192,6 +192,20 @@ impl<'a> Kubectl<'a> {
         }
     }
 
+    /// Begins to ask what [`Kubectl::select`] will be asked soon, beside other work.
+    pub(crate) fn begin_to_select(&self, kinds: &'static str, selector: &str) {
+        if let Some(way) = &self.way {
+            way.begin_to_list(kinds, &[("labelSelector", selector)]);
+        }
+    }
+
+    /// Begins to ask what [`Kubectl::find`] will be asked soon, beside other work.
+    pub(crate) fn begin_to_find(&self, kind: &'static str, name: &str) {
+        if let Some(way) = &self.way {
+            way.begin_to_find(kind, name);
+        }
+    }
+
     /// What a question answers in JSON.
     ///
     /// # Errors

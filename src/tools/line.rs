@@ -72,6 +72,15 @@ pub(crate) trait Line: Debug + Sync {
     /// Ctrl-C.
     fn ask(&self, question: &Question<'_>, start: Start<'_>) -> Result<Option<Said>>;
 
+    /// Begins to read an address, on a thread of its own: [`Line::begun`] takes the answer. Nothing where there is no connection.
+    fn begin_to_ask(&self, path: &str, within: Duration, start: Start<'_>);
+
+    /// The answer to what was begun, once; waits for it. None where nobody began, where it failed, or where the answer is too old by now.
+    ///
+    /// # Errors
+    /// Ctrl-C.
+    fn begun(&self, path: &str) -> Result<Option<Said>>;
+
     /// Reads what comes from an address as long as it comes, on a thread of its own. False where there is no connection.
     fn follow(&self, path: &str, start: Start<'_>, hear: Hear) -> bool;
 }

@@ -59,6 +59,9 @@ impl<'a> Way<'a> {
             return Ok(None);
         }
         let call = self.call("get", &path);
+        if let Some(Said::Answer { status, body, .. }) = self.line.begun(&path)? {
+            return Ok(Some((call, in_words(status, body)))); // it was shown when it was asked
+        }
         call.stand_in();
         let question = Question { method: Method::Get, path: &path, body: None, within: self.within, is_last_word: self.is_last_word };
         let out = match self.line.ask(&question, &start)? {
@@ -72,6 +75,28 @@ impl<'a> Way<'a> {
             Some(Said::BrokeOff) | None => None,
         };
         Ok(out.map(|out| (call, out)))
+    }
+
+    /// Begins to read an address that [`Way::get`] will be asked for soon.
+    fn begin_to_get(&self, path: &str) {
+        let Some(path) = self.target.base.as_ref().map(|base| format!("{base}{path}")) else { return };
+        if self.line.is_there(&|| self.start()) {
+            self.call("get", &path).stand_in();
+            self.line.begin_to_ask(&path, self.within, &|| self.start());
+        }
+    }
+
+    /// Begins what [`Way::list`] will be asked for soon.
+    pub(super) fn begin_to_list(&self, words: &str, selectors: &[(&str, &str)]) {
+        let Some((kinds, namespace)) = kinds::kinds(words).zip(self.namespace()) else { return };
+        let query = kinds::query(selectors);
+        kinds.iter().for_each(|kind| self.begin_to_get(&(kind.path(kind.versions[0], namespace) + &query)));
+    }
+
+    /// Begins what [`Way::find`] will be asked for soon.
+    pub(super) fn begin_to_find(&self, word: &str, name: &str) {
+        let Some((kinds, namespace)) = kinds::kinds(word).zip(self.namespace()).filter(|_| kinds::is_part(name)) else { return };
+        kinds.iter().for_each(|kind| self.begin_to_get(&format!("{}/{name}", kind.path(kind.versions[0], namespace))));
     }
 
     /// Does something with an address; none where there is no connection, and nothing was done. Whatever fails, it is not tried again.
