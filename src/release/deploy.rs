@@ -132,6 +132,7 @@ fn questions_ahead<'h>(session: &Session, handle: &'h Handle<'_>, wanted: &Wante
         [release, &other].into_iter().for_each(|release| kubectl.begin_to_select("secrets", &record::selector(release)));
         secrets.iter().for_each(|name| kubectl.begin_to_find("secret", name));
         KINDS.iter().for_each(|kinds| kubectl.begin_to_select(kinds, &selector));
+        kubectl.begin_to_ask_version();
     })
 }
 
@@ -482,7 +483,7 @@ impl<'s> Run<'s> {
             let _phase = story.phase("upgrade");
             let _section = session.ui.section("helm_upgrade", &format!("helm upgrade --install {release}"));
             let call = self.upgrade(&ready.values)?.args(ready.known.flags().iter().copied());
-            kubectl.begin_to_ask_version(); // beside helm, which waits for the server
+            kubectl.begin_to_ask_version(); // beside helm, where nobody did
             let Upgraded { out, stuck } = self.upgrade_watched(&call, &mut follower)?;
             self.warn_of_skew()?;
             session.ui.detail(&String::from_utf8_lossy(&out.stdout));
