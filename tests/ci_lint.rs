@@ -66,6 +66,19 @@ fn the_examples_pipelines_are_fine() {
     assert!(found > 9, "{found} pipelines");
 }
 
+/// What the pages for those who come from elsewhere tell to write is fine, beside what cannot be read here.
+#[test]
+fn the_pipelines_of_the_pages_are_fine() {
+    for page in ["from-auto-devops", "from-to-be-continuous"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/{page}.md"))).expect("a page");
+        let blocks: Vec<&str> = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(!blocks.is_empty(), "{page}");
+        for block in blocks {
+            fine(block);
+        }
+    }
+}
+
 #[test]
 fn one_include_is_fine() {
     let ran = with(LAIN).run(&["ci", "lint", "--list"]).exits(0).says("is fine: 5 jobs").never_says("canary");

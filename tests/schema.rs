@@ -1,8 +1,8 @@
 //! `lain schema`, held against a validator that is not ours.
 
-mod support;
 #[path = "support/objects.rs"]
 mod objects;
+mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
