@@ -1,7 +1,7 @@
 import os
 
-# `lain env edit` keeps what nobody may read; at build time, for collectstatic, any key does.
-SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "only for builds and tests")
+# From `lain env edit`; without it nothing starts. For builds and tests any key does.
+SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # only the ingress reaches the pods, and it knows the hosts
 ROOT_URLCONF = "notes.urls"
