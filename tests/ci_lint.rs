@@ -42,6 +42,43 @@ fn the_seeds_pipeline_is_fine() {
     with(&seed).run(&["ci", "lint", "--notes"]).exits(0).says("[C015]").says("instead: ");
 }
 
+/// Nothing to say of the pipelines that the examples have, and each reader of examples/README.md finds them all.
+#[test]
+fn the_examples_pipelines_are_fine() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let page = fs::read_to_string(root.join("README.md")).expect("the list");
+    let mut found = 0;
+    for entry in fs::read_dir(&root).expect("examples") {
+        let example = entry.expect("an entry").path();
+        if !example.is_dir() {
+            continue;
+        }
+        let name = example.file_name().expect("a name").to_string_lossy().into_owned();
+        assert!(page.contains(&format!("| [{name}]({name}) |")) && example.join("README.md").exists(), "{name} is described");
+        // What is there to be read, not to be run.
+        if name == "everything" {
+            continue;
+        }
+        let text = fs::read_to_string(example.join(".gitlab-ci.yml")).unwrap_or_else(|_| panic!("{name} has a pipeline"));
+        fine(&text);
+        found += 1;
+    }
+    assert!(found > 9, "{found} pipelines");
+}
+
+/// What the pages for those who come from elsewhere tell to write is fine, beside what cannot be read here.
+#[test]
+fn the_pipelines_of_the_pages_are_fine() {
+    for page in ["from-auto-devops", "from-to-be-continuous"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/{page}.md"))).expect("a page");
+        let blocks: Vec<&str> = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(!blocks.is_empty(), "{page}");
+        for block in blocks {
+            fine(block);
+        }
+    }
+}
+
 #[test]
 fn one_include_is_fine() {
     let ran = with(LAIN).run(&["ci", "lint", "--list"]).exits(0).says("is fine: 5 jobs").never_says("canary");

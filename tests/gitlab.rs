@@ -262,6 +262,10 @@ fn one_note_is_changed_in_place() {
     let elsewhere = app("11").file("diff.json", &DIFF.replace("prod", "test"));
     notify(&elsewhere, &["mr-note", "diff", "diff.json"]).exits(0).says("wrote a note");
     assert_eq!(bodies().len(), 3);
+    // Before the first deploy there is nothing to list.
+    let before = app("12").file("commits.json", r#"{"version": 1, "release": "shop", "deployed": null, "commits": []}"#);
+    notify(&before, &["mr-note", "changelog", "commits.json"]).exits(0).says("changed the note");
+    assert!(bodies()[1].trim_end().ends_with("shop is not deployed yet") && !bodies()[1].contains("commits"), "{}", bodies()[1]);
 }
 
 #[test]

@@ -1,54 +1,16 @@
 #!/usr/bin/env bash
 # The image and the pipelines, really: builds the image, then runs GitLab pipelines of examples/dummy in it with gitlab-ci-local,
 # lint, prepare, test in the prepare image, build, deploy, diff, review app, rollback, promotion to a second cluster, and asks the app over HTTP.
+# The other examples' own pipelines: tests/examples.sh.
 #
 #     tests/pipeline.sh [FOLDER WITH THE FIVE BINARIES]
 #
 # Without a folder the binaries are compiled first (debug). Needs a cluster, a registry and a docker: tests/rig brings them,
 # LAIN_E2E_KUBECONFIG and LAIN_E2E_REGISTRY name others.
-set -Eeuo pipefail
-ROOT=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
-cd "$ROOT"
-trap 'echo "tests/pipeline.sh: line $LINENO failed" >&2' ERR
+name=pipeline second=live
+# shellcheck source=/dev/null
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/pipelines/setup.sh"
 
-say() { printf '\n== pipeline: %s (%s s)\n' "$*" "$SECONDS"; }
-die() { echo "tests/pipeline.sh: $*" >&2; exit 1; }
-
-tests/rig/rig up >&2
-eval "$(tests/rig/rig env)"
-gitlab_ci_local=$(tests/rig/rig pipelines | tail -1)
-[[ -x $gitlab_ci_local ]] || die "no gitlab-ci-local at '$gitlab_ci_local'"
-for tool in helm kubectl docker git curl jq rsync; do command -v "$tool" >/dev/null || die "$tool is missing"; done
-socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
-socket=${socket#unix://}
-[[ -S $socket ]] || die "DOCKER_HOST is no unix socket: $socket"
-
-binaries=${1:-}
-if [[ -z $binaries ]]; then
-  cargo build --locked --bins
-  binaries=${CARGO_TARGET_DIR:-target}/debug
-fi
-binaries=$(cd "$binaries" && pwd)
-
-work=$(mktemp -d)
-namespace=lain-pipeline-$$
-kubectl=(kubectl --kubeconfig "$LAIN_E2E_KUBECONFIG")
-clean() {
-  "${kubectl[@]}" delete namespace "$namespace" "$namespace-live" --ignore-not-found --wait=false >/dev/null || true
-  rm -rf "$work"
-}
-trap clean EXIT
-
-say "image"
-context=$work/context
-mkdir -p "$context"
-git ls-files -z | xargs -0 cp --no-dereference --parents --target-directory "$context"
-mkdir -p "$context/vendor/bin"
-for name in lain lain-render lain-build lain-deploy lain-notify; do install -m 755 "$binaries/$name" "$context/vendor/bin/"; done
-for name in helm kubectl; do install -m 755 "$(readlink -f "$(command -v "$name")")" "$context/vendor/bin/$name"; done
-# The binaries are vendored, so the Rust image is not needed: any will do.
-docker build --build-arg RUST_IMAGE=debian:trixie-slim --tag lain:local "$context" >"$work/image.log" 2>&1 ||
-  { tail -40 "$work/image.log" >&2; die "the image does not build"; }
 expected=$("$binaries/lain" --version)
 for user in 0 12345; do
   told=$(docker run --rm --user "$user" lain:local sh -ec '
@@ -76,56 +38,6 @@ for shell in 'bash -ic "_comp_load lain && complete -p lain"' 'zsh -ic "print \$
   docker run --rm lain:local sh -c "$shell" 2>/dev/null | grep -q _lain || die "no completions: $shell"
 done
 
-# What a project has: a repo with a remote, a kubeconfig, cluster values. The registry path is this test's own.
-export HOME=$work/home LAIN_CLUSTER_VALUES_DIR=$work/clusters
-mkdir -p "$HOME" "$LAIN_CLUSTER_VALUES_DIR" "$work/secrets"
-git config --global user.name pipeline
-git config --global user.email pipeline@example.com
-git config --global init.defaultBranch main
-install -m 600 "$LAIN_E2E_KUBECONFIG" "$work/secrets/kubeconfig"
-registry=$LAIN_E2E_REGISTRY/pipeline
-cat >"$LAIN_CLUSTER_VALUES_DIR/values-test.yaml" <<YAML
-registry: $registry
-domain: rig.example.com
-namespace: $namespace
-YAML
-cat >"$LAIN_CLUSTER_VALUES_DIR/values-live.yaml" <<YAML
-registry: $registry-live
-domain: live.example.com
-namespace: $namespace-live
-YAML
-"${kubectl[@]}" create namespace "$namespace" >/dev/null
-"${kubectl[@]}" create namespace "$namespace-live" >/dev/null
-
-# The fetch address is only for show; pushes go to the bare folder beside the repo.
-new_repo() {
-  local repo=$1
-  git init --quiet --bare "$repo.git"
-  cp -r "$ROOT/examples/dummy" "$repo"
-  git -C "$repo" init --quiet
-  git -C "$repo" remote add origin "https://gitlab.example.com/pipeline/$(basename "$repo").git"
-  git -C "$repo" remote set-url --push origin "$repo.git"
-  printf '.gitlab-ci-local\n' >>"$repo/.git/info/exclude"
-}
-save() {
-  git -C "$1" add --all
-  git -C "$1" commit --quiet --message "$2"
-  git -C "$1" push --quiet --set-upstream origin HEAD
-  git -C "$1" symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/main
-}
-# The rig brings gitlab-ci-local's helper image; elsewhere it is pulled.
-helper=()
-! docker image inspect lain-ci-helper:local >/dev/null 2>&1 || helper=(--helper-image lain-ci-helper:local)
-# Jobs run in lain:local unless they name an image, on the host's network (registry and cluster are there), with docker's socket.
-pipeline() {
-  local repo=$1
-  shift
-  (cd "$repo" && "$gitlab_ci_local" --home "$work/home" --default-image lain:local --no-shell-executor-no-image \
-    --ignore-predefined-vars CI_PIPELINE_SOURCE,CI_COMMIT_BRANCH,CI_COMMIT_TAG,CI_COMMIT_REF_PROTECTED,CI_MERGE_REQUEST_IID,CI_MERGE_REQUEST_PROJECT_ID,CI_MERGE_REQUEST_SOURCE_PROJECT_ID \
-    "${helper[@]}" --pull-policy if-not-present --network host --umask --no-artifacts-to-source \
-    --volume "$socket:/var/run/docker.sock" --volume "$work/clusters:/usr/share/lain/cluster_values:ro" \
-    --volume "$work/secrets:/secrets:ro" --variable KUBECONFIG=/secrets/kubeconfig "$@")
-}
 # Asks the Service until it answers with the image tag of the repo's HEAD.
 check_app() {
   local repo=$1 tag address body
@@ -142,21 +54,19 @@ check_app_says() { curl --fail --silent --max-time 3 "http://$("${kubectl[@]}" -
 
 say "the template's jobs and inputs"
 repo=$work/inputs
-new_repo "$repo"
+new_repo "$repo" dummy
 cp -r "$ROOT/ci-templates" "$repo/ci"
-# with INPUTS: the include with these inputs; jobs: the names of the jobs a push of HEAD would run, and whether by itself.
+# with INPUTS: the include with these inputs.
 with() { printf 'include: [{local: ci/lain.gitlab-ci.yml, inputs: {%s}}]\n' "$1" >"$repo/.gitlab-ci.yml"; }
-jobs() { pipeline "$repo" --list-csv "$@" 2>/dev/null | sed 1d | cut --delimiter ';' --fields 1,3 | tr -d '"' | sort | paste -sd ' '; }
-expect() { [[ $2 == "$3" ]] || die "$1: '$2', not '$3'"; }
 with 'cluster: test'
 save "$repo" "the pipeline"
-expect "the default branch" "$(jobs)" "build;on_success deploy;on_success lint;on_success prepare;on_success rollback;manual"
-expect "a schedule" "$(jobs --variable CI_PIPELINE_SOURCE=schedule)" ""
+expect "the default branch" "$(jobs "$repo")" "build;on_success deploy;on_success lint;on_success prepare;on_success rollback;manual"
+expect "a schedule" "$(jobs "$repo" --variable CI_PIPELINE_SOURCE=schedule)" ""
 git -C "$repo" checkout --quiet -b feature
-expect "a branch" "$(jobs)" "lint;on_success prepare;on_success"
+expect "a branch" "$(jobs "$repo")" "lint;on_success prepare;on_success"
 git -C "$repo" checkout --quiet main
 with 'cluster: test, prefix: "a-", prepare-when: manual, deploy-when: manual, rollback: false'
-expect "by hand" "$(jobs)" "a-build;on_success a-deploy;manual a-lint;on_success a-prepare;manual"
+expect "by hand" "$(jobs "$repo")" "a-build;on_success a-deploy;manual a-lint;on_success a-prepare;manual"
 # shellcheck disable=SC2016
 for wrong in 'cluster: "a$(touch hacked)"' 'cluster: test, prepare-when: sometimes' 'cluster: test, deploy: 1' 'prefix: a' 'cluster: test, image: "a b"' \
   'cluster: test, app-dir: "-C"' 'cluster: test, environment-suffix: "/a/"'; do
@@ -167,7 +77,7 @@ done
 
 say "the template, run: two clusters, lint to a release by tag"
 repo=$work/template
-new_repo "$repo"
+new_repo "$repo" dummy
 "$binaries/lain" ci templates "$repo/ci" --image lain:local
 cat >"$repo/.gitlab-ci.yml" <<'YAML'
 include:
@@ -201,12 +111,9 @@ say "a merge request: what it would change, its review app, and that gone again"
 git -C "$repo" checkout --quiet -b feature
 sed -i 's/FOO: BAR/FOO: BAX/' "$repo/chart/values.yaml"
 save "$repo" "FOO is BAX"
-request=(--variable CI_PIPELINE_SOURCE=merge_request_event --variable CI_MERGE_REQUEST_IID=12 --variable CI_COMMIT_BRANCH= --variable CI_MERGE_REQUEST_PROJECT_ID=1)
-own=(--variable CI_MERGE_REQUEST_SOURCE_PROJECT_ID=1)
-fork=(--variable CI_MERGE_REQUEST_SOURCE_PROJECT_ID=2)
-expect "a merge request" "$(jobs "${request[@]}" "${own[@]}")" \
+expect "a merge request" "$(jobs "$repo" "${request[@]}" "${own[@]}")" \
   "build;on_success changelog;on_success diff;on_success lint;on_success prepare;on_success review-stop;manual review;on_success test;on_success"
-expect "a fork" "$(jobs "${request[@]}" "${fork[@]}")" "lint;on_success"
+expect "a fork" "$(jobs "$repo" "${request[@]}" "${fork[@]}")" "lint;on_success"
 request+=("${own[@]}")
 pipeline "$repo" "${request[@]}" 2>&1 | tee "$work/log"
 jq -e '.update > 0 and .delete == 0' "$repo/.gitlab-ci-local/artifacts/diff/lain-diff.tfplan.json" >/dev/null || die "the counts of the diff are wrong"
@@ -232,14 +139,11 @@ for _ in $(seq 60); do ! check_app_says BAX || { sleep 0.5; continue; }; break; 
 ! check_app_says BAX || die "the rollback left FOO as it was"
 
 say "a tag: the same digest in the second cluster"
-tag=(--variable CI_COMMIT_BRANCH=)
-version=(--variable CI_COMMIT_TAG=v1.2)
 try=(--variable CI_COMMIT_TAG=try)
-protected=(--variable CI_COMMIT_REF_PROTECTED=true)
 open=(--variable CI_COMMIT_REF_PROTECTED=false)
-expect "a tag" "$(jobs "${tag[@]}" "${version[@]}" "${protected[@]}")" "lint;on_success live-promote;on_success live-release;on_success"
-expect "another tag" "$(jobs "${tag[@]}" "${try[@]}" "${protected[@]}")" "lint;on_success"
-expect "a tag that anybody may push" "$(jobs "${tag[@]}" "${version[@]}" "${open[@]}")" "lint;on_success"
+expect "a tag" "$(jobs "$repo" "${tag[@]}" "${version[@]}" "${protected[@]}")" "lint;on_success live-promote;on_success live-release;on_success"
+expect "another tag" "$(jobs "$repo" "${tag[@]}" "${try[@]}" "${protected[@]}")" "lint;on_success"
+expect "a tag that anybody may push" "$(jobs "$repo" "${tag[@]}" "${version[@]}" "${open[@]}")" "lint;on_success"
 pipeline "$repo" "${tag[@]}" "${version[@]}" "${protected[@]}" live-promote live-release 2>&1 | tee "$work/log"
 digest() { curl --fail --silent --head --header 'Accept: application/vnd.docker.distribution.manifest.v2+json' "http://${LAIN_E2E_REGISTRY%%/*}/v2/$(cut --delimiter / --fields 2- <<<"$LAIN_E2E_REGISTRY/$1")/dummy/manifests/$(cd "$repo" && "$binaries/lain" meta)" | tr -d '\r' | grep -i '^docker-content-digest'; }
 [[ $(digest pipeline) == "$(digest pipeline-live)" ]] || die "the digest changed on the way: $(digest pipeline), $(digest pipeline-live)"
@@ -248,7 +152,7 @@ digest() { curl --fail --silent --head --header 'Accept: application/vnd.docker.
 
 say "three jobs written by hand (examples/dummy/.gitlab-ci.yml)"
 repo=$work/three
-new_repo "$repo"
+new_repo "$repo" dummy
 sed -i 's/FOO: BAR/FOO: BAZ/' "$repo/chart/values.yaml"
 save "$repo" "FOO is BAZ"
 pipeline "$repo"

@@ -1,5 +1,7 @@
 //! `lain schema`, held against a validator that is not ours.
 
+#[path = "support/objects.rs"]
+mod objects;
 mod support;
 
 use std::fs;
@@ -35,9 +37,8 @@ fn fits(validator: &Validator, name: &str, text: &str) {
 /// `chart/values*.yaml` of every example.
 fn examples() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).expect("examples") {
-        let chart = entry.expect("an entry").path().join("chart");
-        if let Ok(entries) = fs::read_dir(chart) {
+    for app in objects::apps() {
+        if let Ok(entries) = fs::read_dir(app.join("chart")) {
             let paths = entries.map(|entry| entry.expect("an entry").path());
             found.extend(paths.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("values"))));
         }

@@ -27,7 +27,12 @@ impl Command for Cherry {
     fn run(self, session: &Session) -> Result<()> {
         let handle = Handle::of_app(session)?;
         let values = handle.values(None)?;
-        let values = values.ok_or_else(|| Error::failed(format!("release {} is not deployed", handle.name)).hint("lain deploy"))?;
+        // Before the first deploy a merge request's job has nothing to tell, and nothing is wrong.
+        let Some(values) = values else {
+            session.ui.say(&format!("release {} is not deployed: its first deploy brings all there is", handle.name));
+            let none = Commits { version: 1, release: handle.name.clone(), deployed: None, commits: Vec::new() };
+            return if session.ui.format() == Format::Text { Ok(()) } else { session.ui.answer(&none) };
+        };
         let tag = values["imageTag"].as_str().unwrap_or_default();
         let sha = sha_of_tag(tag).ok_or_else(|| {
             Error::failed(printable(&format!("release {} runs image tag `{tag}`, which names no commit", handle.name)))
@@ -44,7 +49,7 @@ impl Command for Cherry {
         session.ui.answer(&Commits {
             version: 1,
             release: handle.name.clone(),
-            deployed: tag.to_owned(),
+            deployed: Some(tag.to_owned()),
             commits: commits.into_iter().map(One::of).collect(),
         })
     }
@@ -56,8 +61,8 @@ pub(super) struct Commits {
     version: u32,
     /// The release.
     pub release: String,
-    /// The image tag that is deployed.
-    deployed: String,
+    /// The image tag that is deployed; none before the first deploy, and no commits then.
+    deployed: Option<String>,
     commits: Vec<One>,
 }
 
@@ -84,6 +89,9 @@ const LISTED: usize = 100;
 impl Commits {
     /// A note for a merge request.
     pub(super) fn markdown(&self) -> String {
+        if self.deployed.is_none() {
+            return printable(&format!("{} is not deployed yet\n", escaped(&self.release)));
+        }
         let mut out = format!("**{} commits** that {} does not run yet\n\n", self.commits.len(), escaped(&self.release));
         for One { sha, author, subject, .. } in self.commits.iter().take(LISTED) {
             let short: String = sha.chars().filter(char::is_ascii_hexdigit).take(8).collect();

@@ -27,6 +27,9 @@ fn deployed() -> Place {
     let file = place.root.path().join("secret.txt").display().to_string();
     place.lain(&["secret", "add", &file]).ok();
     place.lain(&["env", "add", "TOKEN=from-the-secret"]).ok();
+    // The job of a merge request that comes before the first deploy ends well.
+    let cherry = place.lain(&["cherry", "-o", "json"]).ok().says("is not deployed: its first deploy brings all there is").stdout;
+    assert!(cherry.contains("\"deployed\": null") && cherry.contains("\"commits\": []"), "{cherry}");
     place.lain(&["deploy", "--ignore-lint", "--wait"]).ok();
     place
 }

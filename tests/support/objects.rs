@@ -91,17 +91,22 @@ pub fn containers(pod: &Json) -> impl Iterator<Item = &Json> {
     ["initContainers", "containers"].into_iter().filter_map(|key| pod[key].as_array()).flatten()
 }
 
+/// The folder of each app of the examples: an example, or below it where there are several apps.
+pub fn apps() -> Vec<PathBuf> {
+    let examples = sorted(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples"));
+    let folders = examples.iter().filter(|path| path.is_dir());
+    let below = folders.flat_map(|example| std::iter::once(example.clone()).chain(sorted(example)));
+    below.filter(|folder| folder.join("chart/values.yaml").exists()).collect()
+}
+
 /// Every example, on a cluster of no special kind and on each cluster it has values for.
 /// `folder` takes the values of that cluster.
 pub fn examples(folder: &Path) -> Vec<Chart> {
     let common = folder.join("cluster.yaml");
     fs::write(&common, CLUSTER).expect("cluster values");
     let mut charts = Vec::new();
-    for example in sorted(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")) {
+    for example in apps() {
         let chart = example.join("chart");
-        if !chart.is_dir() {
-            continue;
-        }
         let name = example.file_name().expect("a name").to_string_lossy().into_owned();
         let mut add = |what: &str, release: &str, files: Vec<PathBuf>| {
             charts.push(Chart { name: format!("{name}, {what}"), release: release.to_owned(), folder: chart.clone(), files });

@@ -1,9 +1,11 @@
 # Base images. Nothing can be pulled on a machine that reaches only package registries, so they are made
 # from Debian packages and imported under the names that Dockerfiles ask for.
 
-# Where the python image has what the examples install, and pip looks nowhere else: the many builds of a run of the tests do not hang on a network.
+# Where the python and node images have what the examples install, and pip and npm look nowhere else: the many builds of a run of the tests do not hang on
+# a network.
 PYTHON_WHEELS=/usr/share/python-wheels-of-the-rig
-BASES=(debian:trixie-slim python:3.13-slim lain-ci-helper:local rust:trixie)
+NODE_PACKAGES=/usr/share/node-packages-of-the-rig
+BASES=(debian:trixie-slim python:3.13-slim node:22-slim nginxinc/nginx-unprivileged:1.27 lain-ci-helper:local rust:trixie)
 
 import_images() {
   local image told
@@ -17,6 +19,7 @@ import_images() {
 revision() {
   case $1 in
     python:*) echo "2-$(requirements | sha256sum | head -c 8)" ;;
+    node:*) echo "2-$(cat "$HERE"/../../examples/*/package-lock.json | sha256sum | head -c 8)" ;;
     *) echo 1 ;;
   esac
 }
@@ -34,6 +37,9 @@ make_image() {
       debian:*) rootfs "$tar" '' ;;
       # Like the public image of that name: python and pip3 on PATH, and pip may install system-wide.
       python:*) rootfs "$tar" python3,python3-pip python_extras ;;
+      # Of the age that Debian has; npm comes from its registry, Debian's would bring hundreds of packages.
+      node:*) rootfs "$tar" nodejs node_extras ;;
+      nginxinc/*) rootfs "$tar" nginx-light nginx_extras ;;
       lain-ci-helper:*) rootfs "$tar" bash,git,rsync,zip,unzip,curl,jq ;;
       rust:*) rootfs "$tar" gcc,libc6-dev,pkg-config,git rust_extras ;;
     esac
@@ -42,6 +48,8 @@ make_image() {
   [[ $image != rust:* ]] || changes+=(--change 'ENV PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' --change 'ENV CARGO_HOME=/usr/local/cargo')
   [[ $image != python:* ]] || changes+=(--change 'ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt' --change 'ENV PIP_ROOT_USER_ACTION=ignore'
     --change "ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=$PYTHON_WHEELS")
+  [[ $image != node:* ]] || changes+=(--change "ENV NPM_CONFIG_OFFLINE=true NPM_CONFIG_CACHE=$NODE_PACKAGES" --change 'ENV NPM_CONFIG_UPDATE_NOTIFIER=false')
+  [[ $image != nginxinc/* ]] || changes+=(--change 'USER 101')
   dock import "${changes[@]}" "$tar" "$image" >/dev/null
 }
 
@@ -75,6 +83,42 @@ python_extras() {
   chroot "$root" env -u PIP_FIND_LINKS PIP_CERT=/etc/ssl/certs/ca-certificates.crt PIP_RETRIES=9 PIP_RESUME_RETRIES=9 PIP_DEFAULT_TIMEOUT=30 \
     pip3 download --quiet --only-binary :all: --dest "$PYTHON_WHEELS" --requirement /tmp/requirements.txt
   rm "$root/tmp/requirements.txt" "$root/etc/resolv.conf"
+}
+
+node_extras() {
+  local root=$1 work lock
+  install_npm
+  work=$(mktemp -d "$CACHE/rootfs.XXXXXX")
+  (cd "$work" && npm pack --silent npm@10.9.4 >/dev/null)
+  mkdir -p "$root/usr/lib/node_modules/npm" "$root$NODE_PACKAGES"
+  tar -C "$root/usr/lib/node_modules/npm" --strip-components 1 -xzf "$work"/npm-*.tgz
+  local program
+  for program in npm npx; do ln -sf "../lib/node_modules/npm/bin/$program-cli.js" "$root/usr/bin/$program"; done
+  for lock in "$HERE"/../../examples/*/package-lock.json; do
+    mkdir "$work/app"
+    cp "$lock" "${lock%-lock.json}.json" "$work/app/"
+    (cd "$work/app" && npm ci --silent --ignore-scripts --no-fund --no-audit --cache "$root$NODE_PACKAGES")
+    rm -r "$work/app"
+  done
+  chmod -R a+rwX "$root$NODE_PACKAGES"
+  rm -rf "$work"
+}
+
+# Like the public image of that name: serves /usr/share/nginx/html at 8080, as a user without rights.
+nginx_extras() {
+  local root=$1
+  rm -rf "$root/etc/nginx/sites-enabled/default" "$root/usr/share/nginx/html"
+  mkdir -p "$root/usr/share/nginx/html"
+  sed -i -e '/^user /d' -e 's,^pid .*,pid /tmp/nginx.pid;,' -e 's,access_log .*,access_log /dev/stdout;,' "$root/etc/nginx/nginx.conf"
+  sed -i -e '1i error_log /dev/stderr notice;' -e '/^error_log \/var/d' "$root/etc/nginx/nginx.conf"
+  cat >"$root/etc/nginx/conf.d/default.conf" <<'CONF'
+server {
+  listen 8080;
+  root /usr/share/nginx/html;
+}
+CONF
+  chmod -R a+rwX "$root/var/lib/nginx" "$root/var/log/nginx"
+  echo 'nginx:x:101:101:nginx:/nonexistent:/usr/sbin/nologin' >>"$root/etc/passwd"
 }
 
 rust_extras() {

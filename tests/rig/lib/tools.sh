@@ -37,10 +37,12 @@ need_python() {
   python3 -m pip --version >/dev/null 2>&1 || { apt_get update; apt_get install -y --no-install-recommends python3 python3-pip python3-venv; }
 }
 
+install_npm() { command -v npm >/dev/null || { apt_get update; apt_get install -y --no-install-recommends nodejs npm; } >&2; }
+
 install_gitlab_ci_local() {
   local dir=$CACHE/gitlab-ci-local
   if [[ ! -x $dir/node_modules/.bin/gitlab-ci-local ]]; then
-    command -v npm >/dev/null || { apt_get update; apt_get install -y --no-install-recommends nodejs npm; } >&2
+    install_npm
     rm -rf "$dir.new"
     mkdir -p "$dir.new"
     (cd "$dir.new" && npm install --silent --no-fund --no-audit gitlab-ci-local@4.73.0) >&2
