@@ -11,6 +11,7 @@ use crate::model::text::text_of;
 use crate::session::Session;
 use crate::tools::helm::{Helm, Revision};
 use crate::tools::kubectl::Kubectl;
+use crate::tools::server::may_pass;
 
 /// A release, by its name.
 pub(crate) struct Handle<'s> {
@@ -90,7 +91,14 @@ impl<'s> Handle<'s> {
     /// helm's records, oldest first; none where helm is to be asked: it keeps them elsewhere, or they cannot be read.
     fn records(&self) -> Result<Option<Vec<Record>>> {
         let is_here = self.session.env.get("HELM_DRIVER").is_none_or(|driver| matches!(driver, "secret" | "secrets"));
-        if is_here { for_words(Record::all(&self.kubectl, &self.name)) } else { Ok(None) }
+        if !is_here {
+            return Ok(None);
+        }
+        match Record::all(&self.kubectl, &self.name) {
+            // helm would wait for the same server, and say less.
+            Err(error) if error.tool().is_some() && may_pass(&error) => Err(error),
+            asked => for_words(asked),
+        }
     }
 
     /// The image tag of a revision, the newest where none is given; for words alone, so that a server that does not answer stops nothing.
