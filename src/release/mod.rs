@@ -15,6 +15,7 @@ pub(crate) mod encrypted;
 pub(crate) mod handle;
 pub(crate) mod history;
 mod image;
+pub(crate) mod in_use;
 pub(crate) mod job;
 mod job_logs;
 mod job_spec;

@@ -1,5 +1,6 @@
 //! `lain admin`: what is done beside the ordinary, or about a whole cluster.
 
+mod cleanup_registry;
 mod unlock;
 
 use std::ffi::OsString;
@@ -9,10 +10,11 @@ use clap::{Args, Subcommand};
 use super::Command;
 use crate::error::{Error, Result};
 use crate::session::Session;
+use crate::ui::{Format, TEXT};
 
-/// Break the lock that a dead run left on a release
+/// Delete old images from the registry, break the lock that a dead run left on a release
 #[derive(Args, Debug)]
-#[command(arg_required_else_help = true, after_help = "  lain admin unlock\n  lain admin unlock shop --yes")]
+#[command(arg_required_else_help = true, after_help = "  lain admin cleanup-registry --dry-run\n  lain admin unlock shop")]
 pub struct Admin {
     #[command(subcommand)]
     verb: Verb,
@@ -20,6 +22,7 @@ pub struct Admin {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    CleanupRegistry(cleanup_registry::CleanupRegistry),
     Unlock(unlock::Unlock),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
@@ -29,7 +32,6 @@ enum Verb {
 pub(crate) const OLDER: &[(&str, &str)] = &[
     ("delete-bad-ing", "kubectl get ingress && kubectl delete ingress NAME"),
     ("delete-bad-pod", "kubectl get pods && kubectl delete pod NAME"),
-    ("cleanup-registry", "lain tags # the registry's own rules delete old ones"),
     ("list-images", "lain tags # of one app, in its folder"),
     ("list-singletons", "kubectl get deployments"),
     ("status", "kubectl get pods,ingress --all-namespaces"),
@@ -47,8 +49,18 @@ pub(crate) const OLDER: &[(&str, &str)] = &[
 const MACHINES: &str = "kubectl get nodes # machines are started and stopped where they are rented";
 
 impl Command for Admin {
+    const FORMATS: &'static [Format] = &[Format::Text, Format::Json];
+
+    fn formats(&self) -> &'static [Format] {
+        match &self.verb {
+            Verb::CleanupRegistry(_) => Self::FORMATS,
+            Verb::Unlock(_) | Verb::Other(_) => TEXT,
+        }
+    }
+
     fn run(self, session: &Session) -> Result<()> {
         match self.verb {
+            Verb::CleanupRegistry(cleanup) => cleanup.run(session),
             Verb::Unlock(unlock) => unlock.run(session),
             Verb::Other(words) => Err(unknown(&words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default())),
         }
