@@ -157,7 +157,7 @@ fn what_cannot_be_seen_is_taken_to_run() {
         let items = if asked.target.contains("/secrets") { json!([{"data": {"release": "!"}}]) } else { json!([]) };
         Answer::json(200, &json!({"items": items}).to_string())
     });
-    app(&registry.host(), &broken).run(&args).exits(3).says("a record of helm's cannot be read");
+    app(&registry.host(), &broken).run(&args).exits(3).says("1 of helm's records cannot be read");
     assert_eq!(tags(&registry), set([&*commit(0), &commit(1), &commit(2)]));
     // What was seen stays also then.
     app(&registry.host(), &narrow).run(&[&args[..], &["--force"]].concat()).exits(0).says("deleted 1 image\n");

@@ -99,17 +99,22 @@ fn read(found: &mut InUse, kubectl: &Kubectl<'_>, kind: &str, namespace: Option<
             Ok(())
         });
     }
+    let mut unreadable = 0;
     kubectl.pages(kind, namespace, OF_HELM, RECORDS, |text| {
         let secrets: Secrets =
             serde_json::from_str(text).map_err(|error| Error::failed(format!("the server's answer is no list: {error}")))?;
         for secret in secrets.items {
             match record::text_of_record(&secret.data.release) {
                 Ok(text) => found.read(&text),
-                Err(error) => return Err(error.context("a record of helm's cannot be read")),
+                Err(_) => unreadable += 1,
             }
         }
         Ok(())
-    })
+    })?;
+    if unreadable > 0 {
+        found.unseen.push(format!("{unreadable} of helm's records cannot be read"));
+    }
+    Ok(())
 }
 
 #[allow(clippy::needless_pass_by_value)] // as errors are handed on

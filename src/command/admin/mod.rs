@@ -1,6 +1,7 @@
 //! `lain admin`: what is done beside the ordinary, or about a whole cluster.
 
 mod cleanup_registry;
+mod cleanup_reviews;
 mod unlock;
 
 use std::ffi::OsString;
@@ -12,9 +13,12 @@ use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::ui::{Format, TEXT};
 
-/// Delete old images from the registry, break the lock that a dead run left on a release
+/// Delete old images and the reviews of closed merge requests, break the lock that a dead run left on a release
 #[derive(Args, Debug)]
-#[command(arg_required_else_help = true, after_help = "  lain admin cleanup-registry --dry-run\n  lain admin unlock shop")]
+#[command(
+    arg_required_else_help = true,
+    after_help = "  lain admin cleanup-registry --dry-run\n  lain admin cleanup-reviews --dry-run\n  lain admin unlock shop"
+)]
 pub struct Admin {
     #[command(subcommand)]
     verb: Verb,
@@ -23,6 +27,7 @@ pub struct Admin {
 #[derive(Subcommand, Debug)]
 enum Verb {
     CleanupRegistry(cleanup_registry::CleanupRegistry),
+    CleanupReviews(cleanup_reviews::CleanupReviews),
     Unlock(unlock::Unlock),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
@@ -53,7 +58,7 @@ impl Command for Admin {
 
     fn formats(&self) -> &'static [Format] {
         match &self.verb {
-            Verb::CleanupRegistry(_) => Self::FORMATS,
+            Verb::CleanupRegistry(_) | Verb::CleanupReviews(_) => Self::FORMATS,
             Verb::Unlock(_) | Verb::Other(_) => TEXT,
         }
     }
@@ -61,6 +66,7 @@ impl Command for Admin {
     fn run(self, session: &Session) -> Result<()> {
         match self.verb {
             Verb::CleanupRegistry(cleanup) => cleanup.run(session),
+            Verb::CleanupReviews(cleanup) => cleanup.run(session),
             Verb::Unlock(unlock) => unlock.run(session),
             Verb::Other(words) => Err(unknown(&words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default())),
         }
