@@ -41,6 +41,8 @@ pub(crate) enum Object {
 pub(crate) struct Metadata {
     /// Its name.
     pub name: String,
+    /// Where it is.
+    pub namespace: String,
     /// Tells it from one of the same name before.
     pub uid: String,
     #[serde(deserialize_with = "or_empty")]

@@ -23,6 +23,7 @@ pub(crate) mod lease;
 pub(crate) mod links;
 pub(crate) mod lock;
 pub(crate) mod mend;
+pub(crate) mod owners;
 pub(crate) mod pending;
 pub(crate) mod plan;
 pub(crate) mod record;

@@ -12,7 +12,6 @@ use crate::images::cleanup::{self, Decision, Going, InUse, Rules, Why};
 use crate::images::plans;
 use crate::model::duration::age;
 use crate::model::image::repository_in;
-use crate::model::name::is_label;
 use crate::model::tag::time_of_tag;
 use crate::release::in_use::in_use;
 use crate::session::Session;
@@ -65,7 +64,7 @@ impl CleanupRegistry {
                 .map_err(|error| Error::usage(format!("--protect {form}: {error}")).hint("--protect 'v*' # quoted, for the shell"))
         });
         let rules = Rules { keep: self.keep as usize, protect: protect.collect::<Result<_>>()? };
-        let place = place(session)?;
+        let place = super::registry(session)?;
         let repositories = self.repositories(session, &place)?;
         session.require_cluster()?; // nothing is known to be of no use before a cluster was asked
         let (mut plans, in_use) = look(session, &place, &repositories, &rules)?;
@@ -95,16 +94,8 @@ impl CleanupRegistry {
     }
 
     fn repositories(&self, session: &Session, place: &str) -> Result<Vec<String>> {
-        if let Some(wrong) = self.apps.iter().find(|app| !is_label(app)) {
-            return Err(Error::usage(format!("`{wrong}` is no app name")));
-        }
-        if self.all_apps {
-            let names = session.registry_of(&repository_in(place, "x"))?.beside()?;
-            return Ok(names.iter().map(|name| repository_in(place, name)).collect());
-        }
-        if !self.apps.is_empty() {
-            let apps: BTreeSet<&String> = self.apps.iter().collect();
-            return Ok(apps.into_iter().map(|app| repository_in(place, app)).collect());
+        if self.all_apps || !self.apps.is_empty() {
+            return super::repositories(session, place, &self.apps);
         }
         let own = session.app().map_err(|error| error.or_hint("lain admin cleanup-registry --app NAME # without a checkout"))?;
         let mut all = BTreeSet::from([repository_in(place, &own.appname)]);
@@ -157,15 +148,6 @@ impl CleanupRegistry {
         }
         if session.ui.ask_no(&format!("{question}."))? { Ok(true) } else { Err(Error::refused("nothing was deleted")) }
     }
-}
-
-/// Where the app's images are; the cluster's registry where no app is.
-fn place(session: &Session) -> Result<String> {
-    if session.has_app() {
-        return session.registry().map(str::to_owned);
-    }
-    let registry = session.authority()?.registry.as_deref().map(str::to_owned);
-    registry.ok_or_else(|| Error::usage("the values of the cluster name no registry").hint("lain use CLUSTER # or --cluster CLUSTER"))
 }
 
 /// What there is, and what of it may go. Clusters are asked only where something may.

@@ -2,18 +2,23 @@
 
 mod cleanup_registry;
 mod cleanup_reviews;
+mod list_images;
+mod list_singletons;
 mod unlock;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use clap::{Args, Subcommand};
 
 use super::Command;
 use crate::error::{Error, Result};
+use crate::model::image::repository_in;
+use crate::model::name::is_label;
 use crate::session::Session;
 use crate::ui::{Format, TEXT};
 
-/// Delete old images and the reviews of closed merge requests, break the lock that a dead run left on a release
+/// Delete old images and reviews of closed merge requests, list what a cluster and a registry have, break the lock that a dead run left on a release
 #[derive(Args, Debug)]
 #[command(
     arg_required_else_help = true,
@@ -28,6 +33,8 @@ pub struct Admin {
 enum Verb {
     CleanupRegistry(cleanup_registry::CleanupRegistry),
     CleanupReviews(cleanup_reviews::CleanupReviews),
+    ListImages(list_images::ListImages),
+    ListSingletons(list_singletons::ListSingletons),
     Unlock(unlock::Unlock),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
@@ -37,8 +44,6 @@ enum Verb {
 pub(crate) const OLDER: &[(&str, &str)] = &[
     ("delete-bad-ing", "kubectl get ingress && kubectl delete ingress NAME"),
     ("delete-bad-pod", "kubectl get pods && kubectl delete pod NAME"),
-    ("list-images", "lain tags # of one app, in its folder"),
-    ("list-singletons", "kubectl get deployments"),
     ("status", "kubectl get pods,ingress --all-namespaces"),
     ("x", "kubectl exec POD -- COMMAND"),
     ("stop-cvm", MACHINES),
@@ -58,7 +63,7 @@ impl Command for Admin {
 
     fn formats(&self) -> &'static [Format] {
         match &self.verb {
-            Verb::CleanupRegistry(_) | Verb::CleanupReviews(_) => Self::FORMATS,
+            Verb::CleanupRegistry(_) | Verb::CleanupReviews(_) | Verb::ListImages(_) | Verb::ListSingletons(_) => Self::FORMATS,
             Verb::Unlock(_) | Verb::Other(_) => TEXT,
         }
     }
@@ -67,10 +72,39 @@ impl Command for Admin {
         match self.verb {
             Verb::CleanupRegistry(cleanup) => cleanup.run(session),
             Verb::CleanupReviews(cleanup) => cleanup.run(session),
+            Verb::ListImages(list) => list.run(session),
+            Verb::ListSingletons(list) => list.run(session),
             Verb::Unlock(unlock) => unlock.run(session),
             Verb::Other(words) => Err(unknown(&words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default())),
         }
     }
+}
+
+/// The registry of the app that is here, else that of the chosen cluster.
+fn registry(session: &Session) -> Result<String> {
+    if session.has_app() {
+        return session.registry().map(str::to_owned);
+    }
+    let chosen = session.cluster_name();
+    let registry = session.authority()?.registry.as_deref().map(str::to_owned);
+    registry.ok_or_else(|| match chosen {
+        Some(name) => Error::failed(format!("the values of cluster {name} name no registry"))
+            .hint(format!("registry: HOST/PATH # in values-{name}.yaml")),
+        None => Error::usage("no cluster is chosen, so the registry is not known").hint("lain use CLUSTER # or --cluster CLUSTER"),
+    })
+}
+
+/// The repositories of these apps in a registry; of all that it lists, where none is named.
+fn repositories(session: &Session, registry: &str, apps: &[String]) -> Result<Vec<String>> {
+    if let Some(wrong) = apps.iter().find(|app| !is_label(app)) {
+        return Err(Error::usage(format!("`{wrong}` is no app name")));
+    }
+    let named: BTreeSet<String> = if apps.is_empty() {
+        session.registry_of(&repository_in(registry, "x"))?.beside()?.into_iter().collect()
+    } else {
+        apps.iter().cloned().collect()
+    };
+    Ok(named.iter().map(|app| repository_in(registry, app)).collect())
 }
 
 fn unknown(verb: &str) -> Error {

@@ -86,7 +86,7 @@ impl Registry<'_> {
                 StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
             ) {
                 return Err(Error::failed(format!("registry {} does not list its repositories ({})", self.place.name(), reply.status))
-                    .hint("lain admin cleanup-registry --app NAME --app OTHER # those that you name"));
+                    .hint("lain admin list-images --app NAME --app OTHER # those that you name; cleanup-registry takes them too"));
             }
             self.expect_ok(&reply)?;
             let page: Catalog = serde_json::from_slice(&reply.body).map_err(|_| self.garbage(&reply, "list of repositories"))?;

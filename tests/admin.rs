@@ -1,4 +1,5 @@
-//! `lain admin cleanup-registry` on real registries and on one that answers half the way; the cluster is a server that replays what an API server says.
+//! `lain admin`: `cleanup-registry` on real registries and on one that answers half the way, and what it lists; the cluster is a server that replays what an
+//! API server says.
 
 #[path = "support/registry.rs"]
 mod registry;
@@ -27,7 +28,7 @@ fn commit(number: u64) -> String {
 
 /// helm's record of a revision that ran this tag, as its Secret holds it.
 fn record(tag: &str) -> Json {
-    let release = json!({"name": "shop", "manifest": format!("image: r/shop:{tag}\n"), "config": {"imageTag": tag}});
+    let release = json!({"name": "shop", "manifest": format!("image: r/shop:{tag}\n"), "config": {"imageTag": tag, "user": "ada"}});
     let mut zip = GzEncoder::new(Vec::new(), Compression::default());
     std::io::Write::write_all(&mut zip, release.to_string().as_bytes()).expect("zipped");
     json!({"data": {"release": STANDARD.encode(STANDARD.encode(zip.finish().expect("zipped")))}})
@@ -254,5 +255,78 @@ fn which_apps() {
     show(&["--protect", "["]).exits(2).says("--protect [");
     let silent = Server::new(|_: &Asked| Answer::json(404, r#"{"errors":[{"code":"UNSUPPORTED","message":"no"}]}"#));
     let app = App::new().tools(&["kubectl"]).cluster("test", &format!("registry: {}/team\n", silent.host())).using("test");
-    app.run(&["admin", "cleanup-registry", "--all-apps"]).exits(1).reason("does not list its repositories").next("--app NAME");
+    app.run(&["admin", "cleanup-registry", "--all-apps"]).exits(1).reason("does not list its repositories").next("--app NAME --app OTHER");
+}
+
+#[test]
+fn every_image_is_listed() {
+    let registry = Registry::plain();
+    for tag in ["prepare", "latest", &commit(1)] {
+        registry.put("team/shop", tag);
+    }
+    registry.put("team/cart", "v1");
+    registry.put("other/cart", "v1");
+    let host = registry.host();
+    let app = App::empty().cluster("test", &format!("registry: {host}/team\n"));
+    let image = |rest: &str| format!("{host}/team/{rest}");
+    let shop = [image(&format!("shop:{}", commit(1))), image("shop:latest"), image("shop:prepare")];
+    let all = [&[image("cart:v1")][..], &shop].concat();
+    let list = ["--cluster", "test", "admin", "list-images"];
+    app.run(&list).exits(0).prints(&all.join("\n")).says("4 images in 2 repositories of");
+    let json = app
+        .run(&[&list[..], &["--app", "shop", "--app", "none", "-o", "json"]].concat())
+        .exits(0)
+        .says("3 images in 1 repository of")
+        .stdout;
+    let json: Json = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["images"], json!(shop));
+    app.run(&["admin", "list-images"]).exits(2).reason("no cluster is chosen").next("lain use CLUSTER");
+}
+
+/// A cluster of so many Deployments, each of a release of its own, in pages as a server parts them.
+fn many(count: usize, all_namespaces: bool) -> Server {
+    Server::new(move |asked: &Asked| {
+        let path = asked.target.split('?').next().unwrap_or_default();
+        if !path.contains("/namespaces/") && !all_namespaces {
+            return Answer::json(403, r#"{"kind":"Status","status":"Failure","reason":"Forbidden","message":"no","code":403}"#);
+        }
+        let limit: usize = asked.field("limit").expect("a limit").parse().expect("a number");
+        let start: usize = asked.field("continue").map_or(0, |token| token.parse().expect("a number"));
+        let end = (start + limit).min(count);
+        let item = |at: usize| {
+            let (name, release) = (format!("app-{at}-{}", if at % 5 == 4 { "worker" } else { "web" }), format!("app-{at}"));
+            let head = json!({"name": name, "namespace": "shops", "annotations": {"meta.helm.sh/release-name": release}, "labels": {"name": release}});
+            if path.ends_with("/secrets") {
+                let mut secret = record("1");
+                secret["metadata"] = head;
+                return secret;
+            }
+            json!({"metadata": head, "spec": {"replicas": if at.is_multiple_of(2) { 1 } else { 2 }}, "status": null})
+        };
+        let next = if end < count { end.to_string() } else { String::new() };
+        Answer::json(200, &json!({"metadata": {"continue": next}, "items": (start..end).map(item).collect::<Vec<_>>()}).to_string())
+    })
+}
+
+#[test]
+fn what_runs_alone_is_listed_with_who_deployed_it() {
+    let api = many(1000, true);
+    let app = |api: &Server| {
+        App::empty().tools(&["kubectl"]).cluster("test", "namespace: shops\n").kubeconfig("test", &format!("http://{}", api.host()))
+    };
+    let list = ["--cluster", "test", "admin", "list-singletons"];
+    let ran = app(&api).run(&list).exits(0).says("400 Deployments have one replica").never_says("alone:");
+    let rows: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["NAMESPACE", "DEPLOYMENT", "RELEASE", "DEPLOYED", "BY"]);
+    assert_eq!((rows.len(), &rows[1]), (401, &vec!["shops", "app-0-web", "app-0", "ada"]));
+    assert!(!ran.stdout.contains("worker"));
+    let asked: Vec<Asked> = api.asked().into_iter().filter(|asked| asked.target.contains("limit=")).collect();
+    assert_eq!(asked.iter().filter(|asked| asked.target.contains("/deployments")).count(), 5, "200 at a time");
+    assert!(asked.iter().filter(|asked| asked.target.contains("/secrets")).all(|asked| asked.field("limit").as_deref() == Some("10")));
+    // One namespace alone, and other words to leave out.
+    let narrow = many(20, false);
+    let ran = app(&narrow).run(&[&list[..], &["--ignore", "web", "-o", "json"]].concat()).exits(0);
+    let ran = ran.says("of namespace shops alone: this account may not read the others").says("2 Deployments have");
+    let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(json["singletons"][0], json!({"namespace": "shops", "deployment": "app-4-worker", "release": "app-4", "user": "ada"}));
 }
