@@ -388,6 +388,36 @@ pub(crate) struct Reason {
     pub exit_code: i64,
 }
 
+/// What leads to Services from outside.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Ingress {
+    /// Its head.
+    pub metadata: Metadata,
+    #[serde(deserialize_with = "or_empty")]
+    spec: IngressSpec,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct IngressSpec {
+    #[serde(deserialize_with = "or_empty")]
+    rules: Vec<IngressRule>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct IngressRule {
+    host: Option<String>,
+}
+
+impl Ingress {
+    /// The names that it is asked by; a rule for every name has none.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.spec.rules.iter().filter_map(|rule| rule.host.as_deref()).filter(|host| !host.is_empty())
+    }
+}
+
 /// What a controller or a node says of an object.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

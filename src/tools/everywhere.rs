@@ -37,7 +37,8 @@ impl Kubectl<'_> {
         most: u32,
         mut each: impl FnMut(&str) -> Result<()>,
     ) -> Result<()> {
-        let known = kinds::kinds(kind).filter(|_| namespace.is_none_or(kinds::is_part));
+        let known = if kind == "ingresses" { Some(vec![kinds::INGRESS]) } else { kinds::kinds(kind) };
+        let known = known.filter(|_| namespace.is_none_or(kinds::is_part));
         let Some([kind]) = known.as_deref() else { return Err(Error::failed(format!("no list of {kind} is known"))) };
         let (last, newer) = kind.versions.split_last().unwrap_or((&"", &[]));
         for version in newer {

@@ -38,6 +38,10 @@ const KINDS: [Kind; 12] = [
     Kind { is_namespaced: false, ..kind("namespace", "namespaces", "Namespace", &["/api/v1"]) },
 ];
 
+/// What leads to Services from outside. Asked for by pages alone: a newer kubectl takes other versions of it for the same.
+pub(super) const INGRESS: Kind =
+    kind("ingress", "ingresses", "Ingress", &["/apis/networking.k8s.io/v1", "/apis/networking.k8s.io/v1beta1", "/apis/extensions/v1beta1"]);
+
 /// What pods use, where the cluster has metrics.
 pub(super) const USAGE: Kind = kind("podmetrics", "pods", "PodMetrics", &["/apis/metrics.k8s.io/v1beta1"]);
 

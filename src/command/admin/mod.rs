@@ -4,6 +4,7 @@ mod cleanup_registry;
 mod cleanup_reviews;
 mod list_images;
 mod list_singletons;
+mod list_unused_ingress;
 mod unlock;
 
 use std::collections::BTreeSet;
@@ -35,6 +36,7 @@ enum Verb {
     CleanupReviews(cleanup_reviews::CleanupReviews),
     ListImages(list_images::ListImages),
     ListSingletons(list_singletons::ListSingletons),
+    ListUnusedIngress(list_unused_ingress::ListUnusedIngress),
     Unlock(unlock::Unlock),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
@@ -51,7 +53,6 @@ pub(crate) const OLDER: &[(&str, &str)] = &[
     ("turn", MACHINES),
     ("list-waste", "lain lint # in the folder of an app"),
     ("migrate-registry", "lain push IMAGE --pull --registry REGISTRY"),
-    ("list-unused-ingress", "kubectl get ingress"),
     ("get", "kubectl get KIND --all-namespaces -o json | jq '.items[] | select(.metadata.annotations.KEY == \"VALUE\").metadata.name'"),
     ("post-alerts", "amtool alert add NAME KEY=VALUE"),
 ];
@@ -63,8 +64,8 @@ impl Command for Admin {
 
     fn formats(&self) -> &'static [Format] {
         match &self.verb {
-            Verb::CleanupRegistry(_) | Verb::CleanupReviews(_) | Verb::ListImages(_) | Verb::ListSingletons(_) => Self::FORMATS,
             Verb::Unlock(_) | Verb::Other(_) => TEXT,
+            _ => Self::FORMATS,
         }
     }
 
@@ -74,6 +75,7 @@ impl Command for Admin {
             Verb::CleanupReviews(cleanup) => cleanup.run(session),
             Verb::ListImages(list) => list.run(session),
             Verb::ListSingletons(list) => list.run(session),
+            Verb::ListUnusedIngress(list) => list.run(session),
             Verb::Unlock(unlock) => unlock.run(session),
             Verb::Other(words) => Err(unknown(&words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default())),
         }
