@@ -1,5 +1,6 @@
 //! The app's images: which Dockerfile, how they are built and pushed.
 
+pub(crate) mod cleanup;
 pub(crate) mod context;
 mod engine;
 mod ignore;

@@ -482,6 +482,22 @@ impl Session {
         Ok(Helm::new(&self.ui, &self.dir, self.target()?, &self.helm_version))
     }
 
+    /// kubectl on another cluster than the chosen one, asked by itself.
+    ///
+    /// # Errors
+    /// It has no kubeconfig, or its values cannot be read.
+    pub(crate) fn kubectl_of(&self, cluster: &str) -> Result<Kubectl<'_>> {
+        self.withhold();
+        let kubeconfig = kubeconfig::find(&self.ui, &self.env, cluster)?;
+        let said = self.cluster_of(cluster)?;
+        let context = said.kube_context.map(String::from);
+        let aim = kubeconfig::aim::aim(&kubeconfig, context.as_deref());
+        let base = aim.as_ref().and_then(|aim| aim.base.clone());
+        let (given, named) = aim.map(|aim| (aim.context, aim.namespace)).unzip();
+        let namespace = said.namespace.map(String::from).or(named);
+        Ok(Kubectl::new(&self.ui, Target { kubeconfig: Some(kubeconfig), context: context.or(given), namespace, base }))
+    }
+
     /// kubectl on the chosen cluster.
     ///
     /// # Errors

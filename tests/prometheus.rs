@@ -50,7 +50,6 @@ fn pod(name: &str, memory: fn(f64) -> f64, cpu: fn(f64) -> f64) -> Pod {
 
 impl Prometheus {
     fn with(pods: &[Pod]) -> Self {
-        let data = tempfile::tempdir().expect("a folder");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
         // A little into the future, so that now is never at the edge.
         let start = now - WEEK - 600;
@@ -76,7 +75,13 @@ impl Prometheus {
                 writeln!(text, "container_cpu_usage_seconds_total{{{}}} {seconds} {time}", pod.labels).expect("text");
             }
         }
-        text += "# EOF\n";
+        Self::holding(text)
+    }
+
+    /// With these samples, in the form of `OpenMetrics`.
+    fn holding(text: String) -> Self {
+        let data = tempfile::tempdir().expect("a folder");
+        let text = text + "# EOF\n";
         let path = |name: &str| data.path().join(name);
         fs::write(path("usage.om"), text).expect("the data");
         fs::write(path("prometheus.yml"), "global: {}\n").expect("its configuration");
@@ -652,4 +657,64 @@ fn what_pods_use_now_is_kubectls_own_table() {
 
 fn program_of_rig(path: &str) -> std::path::PathBuf {
     std::path::Path::new(&support::rig("LAIN_RIG_TOOLS")).join(path)
+}
+
+#[test]
+fn names_that_nobody_asks() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let mut text = String::from("# TYPE nginx_ingress_controller_requests gauge\n");
+    // Two controllers count one name; one name was asked long ago.
+    for (host, pod, each) in
+        [("busy.example.com", "a", 3), ("busy.example.com", "b", 2), ("seldom.example.com", "a", 0), ("was.example.com", "a", 0)]
+    {
+        let mut count = if host == "was.example.com" { 1000 } else { 0 };
+        for step in 0..(WEEK + 1200) / EVERY {
+            count += if host == "seldom.example.com" { u64::from(step % 1000 == 900) } else { each };
+            let time = now - WEEK - 600 + step * EVERY;
+            writeln!(text, "nginx_ingress_controller_requests{{host=\"{host}\",controller_pod=\"{pod}\",status=\"200\"}} {count} {time}")
+                .expect("text");
+        }
+    }
+    let (prometheus, empty) = (Prometheus::holding(text), Prometheus::holding(format!("# TYPE other gauge\nother 1 {now}\n")));
+    let api = server::Server::new(|asked: &Asked| {
+        let item = |name: &str, made: &str, hosts: &[&str]| {
+            let rules: Vec<_> =
+                hosts.iter().map(|host| serde_json::json!({"host": host, "http": null})).chain([serde_json::json!({})]).collect();
+            serde_json::json!({"metadata": {"name": name, "namespace": "shops", "creationTimestamp": made}, "spec": {"rules": rules}})
+        };
+        let old = "2020-01-01T00:00:00Z";
+        let young = "2999-01-01T00:00:00Z";
+        match asked.target.split('?').next() {
+            Some("/apis/networking.k8s.io/v1beta1/ingresses") => {
+                let items = [
+                    item("shop", old, &["busy.example.com", "seldom.example.com"]),
+                    item("old", old, &["was.example.com", "never.example.com", "*.wild.example.com"]),
+                    item("new", young, &["new.example.com"]),
+                ];
+                Answer::json(200, &serde_json::json!({"metadata": {}, "items": items}).to_string())
+            }
+            _ => Answer::json(404, r#"{"kind":"Status","status":"Failure","reason":"NotFound","message":"no","code":404}"#),
+        }
+    });
+    let app = |prometheus: &str| {
+        let cluster = format!("namespace: shops\n{prometheus}");
+        App::empty().tools(&["kubectl"]).cluster("test", &cluster).kubeconfig("test", &format!("http://{}", api.host())).using("test")
+    };
+    let list = ["admin", "list-unused-ingress"];
+    let here = app(&format!("prometheus: http://{}\n", prometheus.address));
+    let ran = here.run(&list).exits(0).says("2 names were asked fewer than 1 times; left out: 1 that are younger; left out: 1 with a `*`");
+    let rows: Vec<Vec<&str>> = ran.stdout.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!((rows[0][0], rows[0][2..].to_vec()), ("0", vec!["shops", "old", "never.example.com"]));
+    assert_eq!((rows[1][0], rows[1][4], rows.len()), ("0", "was.example.com", 2));
+    let json = here.run(&[&list[..], &["--count-below", "100", "--period", "6d", "-o", "json"]].concat()).exits(0).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let hosts: Vec<&str> = json["unused"].as_array().expect("a list").iter().map(|it| it["host"].as_str().expect("text")).collect();
+    assert_eq!(hosts, ["never.example.com", "was.example.com", "seldom.example.com"], "{json}");
+    assert!(json["unused"][2]["requests"].as_u64().is_some_and(|count| (1..20).contains(&count)), "{json}");
+    // Where nobody counts, nobody is called unused.
+    let none = app(&format!("prometheus: {}\n", empty.address)).run(&list).exits(1).prints("");
+    none.reason("Prometheus has no nginx_ingress_controller_requests by host").next("controller.metrics.enabled: true");
+    app("prometheus: 127.0.0.1:1\n").run(&list).exits(1).reason("Prometheus cannot be asked").next("is the address right?");
+    app("").run(&list).exits(1).reason("name no `prometheus`").next("prometheus: HOST:PORT");
+    app("").run(&[&list[..], &["--period", "0s"]].concat()).exits(2);
 }

@@ -62,7 +62,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ),
     (
         "Which jobs a pipeline has: everything, beside `workflow`",
-        "With `merge-requests: true` and `build-on: all`; the release is that of a second cluster.",
+        "With `merge-requests: true` and `build-on: all`; the release is that of a second cluster. `cleanup` runs in schedules with LAIN_CLEANUP alone.",
         EVERYTHING,
     ),
 ];
@@ -72,7 +72,7 @@ include:
   - local: ci-templates/lain.gitlab-ci.yml
     inputs:
       {cluster: test, merge-requests: true, build-on: all, test: true, test-script: [pytest], canary: true, review: true, diff: true, changelog: true,
-       notify: true, notify-on-failure: false, release: true, release-from: other}";
+       notify: true, notify-on-failure: false, release: true, release-from: other, cleanup: true}";
 
 /// Of a text, with the templates of this checkout.
 fn project(text: &str) -> Project {
@@ -129,6 +129,7 @@ fn a_template_alone_has_the_jobs_of_its_part() {
             ("diff", ""),
             ("changelog", ""),
             ("notify", "on-failure: false"),
+            ("cleanup", "keep: 5"),
         ] {
             let takes = Template::read(name).inputs.iter().any(|input| input.name == "merge-requests");
             let own = if takes { flags(more, merge_requests) } else { more.to_owned() };
@@ -152,6 +153,7 @@ fn a_template_alone_has_the_jobs_of_its_part() {
                     &[("CI_DEPLOY_FREEZE", "true")],
                     &[("CI_MERGE_REQUEST_LABELS", "bug,review")],
                     &[("LAIN_SKIP_DEPLOY", "1"), ("LAIN_SKIP_LINT", "1")],
+                    &[("LAIN_CLEANUP", "1")],
                 ] {
                     let seen = |project: &Project| {
                         of_kind(project, &kind, given).iter().map(|job| format!("{} {}", job.name, word(job))).collect::<Vec<_>>()
@@ -191,6 +193,8 @@ fn no_value_of_a_variable_is_a_command() {
         "LAIN_DIFF_FAIL",
         "LAIN_DEPLOY_ROLLBACK",
         "LAIN_DEPLOY_CANARY",
+        "LAIN_CLEANUP_KEEP",
+        "LAIN_CLEANUP_DRY_RUN",
         "GITLAB_API_TOKEN",
     ];
     let bin = tempfile::tempdir().expect("a folder");
@@ -291,6 +295,11 @@ fn the_ways_out_are_heard() {
         [("LAIN_SKIP_LINT", "default", "lint"), ("LAIN_SKIP_DEPLOY", "default", "deploy"), ("LAIN_SKIP_REVIEW", "mr", "review")]
     {
         assert!(!has(id, &[(variable, "1")], job) && has(id, &[(variable, "false")], job) && has(id, &[(variable, "")], job), "{variable}");
+    }
+    for (value, runs) in [("1", true), ("yes", true), ("", false), ("0", false), ("false", false)] {
+        let given = &[("LAIN_CLEANUP", value)];
+        assert_eq!(names("schedule", given), if runs { vec!["cleanup"] } else { vec![] }, "{value:?}");
+        assert!(!has("default", given, "cleanup") && !has("web", given, "cleanup"), "it is nobody's push");
     }
     assert!(!has("tag", &[], "promote") && has("tag-protected", &[], "promote"));
 }

@@ -1,6 +1,7 @@
 //! What is in the cluster: typed objects, one query a look, one judge of how they stand, one follower of what changes.
 
 pub(crate) mod clock;
+pub(crate) mod everywhere;
 pub(crate) mod follow;
 pub(crate) mod judge;
 pub(crate) mod look;

@@ -41,6 +41,8 @@ pub(crate) enum Object {
 pub(crate) struct Metadata {
     /// Its name.
     pub name: String,
+    /// Where it is.
+    pub namespace: String,
     /// Tells it from one of the same name before.
     pub uid: String,
     #[serde(deserialize_with = "or_empty")]
@@ -384,6 +386,36 @@ pub(crate) struct Reason {
     pub message: String,
     /// What a container ended with; 128 + n when signal n ended it.
     pub exit_code: i64,
+}
+
+/// What leads to Services from outside.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Ingress {
+    /// Its head.
+    pub metadata: Metadata,
+    #[serde(deserialize_with = "or_empty")]
+    spec: IngressSpec,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct IngressSpec {
+    #[serde(deserialize_with = "or_empty")]
+    rules: Vec<IngressRule>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct IngressRule {
+    host: Option<String>,
+}
+
+impl Ingress {
+    /// The names that it is asked by; a rule for every name has none.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.spec.rules.iter().filter_map(|rule| rule.host.as_deref()).filter(|host| !host.is_empty())
+    }
 }
 
 /// What a controller or a node says of an object.

@@ -236,6 +236,20 @@ impl Gitlab {
         self.get(&request.path(), "read the merge request")
     }
 
+    /// How a merge request stands: `opened`, `closed`, `locked`, `merged`; none where there is no such one, or this account may not see it.
+    ///
+    /// # Errors
+    /// See [`Gitlab::merge_request`].
+    pub(crate) fn state(&self, request: &Request) -> Result<Option<String>> {
+        const DOING: &str = "read the merge request";
+        let reply = self.ask(&request.path())?;
+        // A job's token is told so of all that it may not read.
+        if reply.status == StatusCode::NOT_FOUND && matches!(self.token, Token::Access(_)) {
+            return Ok(None);
+        }
+        self.json::<MergeRequest>(&reply, DOING, false).map(|found| Some(found.state))
+    }
+
     /// Its approvals.
     ///
     /// # Errors

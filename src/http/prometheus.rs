@@ -41,11 +41,23 @@ pub(crate) enum Query {
 /// One series: seconds since 1970 and what was measured. The values are as sent: NaN and infinities are among them.
 pub(crate) type Series = Vec<(f64, f64)>;
 
+/// A series, and its labels.
+pub(crate) type Labelled = (Json, Series);
+
 /// Asks everything at once; the answers come in the order of the questions.
 ///
 /// # Errors
 /// Not all of it was answered within the time: the first reason, in plain words. Or Ctrl-C.
 pub(crate) fn ask(proxies: &Proxies, base: &str, queries: Vec<Query>, within: Duration) -> Result<Vec<Vec<Series>>> {
+    let answers = ask_with_labels(proxies, base, queries, within)?;
+    Ok(answers.into_iter().map(|answer| answer.into_iter().map(|(_, series)| series).collect()).collect())
+}
+
+/// As [`ask`], with the labels of each series.
+///
+/// # Errors
+/// As [`ask`].
+pub(crate) fn ask_with_labels(proxies: &Proxies, base: &str, queries: Vec<Query>, within: Duration) -> Result<Vec<Vec<Labelled>>> {
     let deadline = Instant::now() + within;
     let count = queries.len();
     let base = if base.contains("://") { base.to_owned() } else { format!("http://{base}") };
@@ -63,7 +75,7 @@ pub(crate) fn ask(proxies: &Proxies, base: &str, queries: Vec<Query>, within: Du
         std::thread::spawn(move || asker.work(&sender));
     }
     drop(sender);
-    let mut found: Vec<Option<Vec<Series>>> = vec![None; count];
+    let mut found: Vec<Option<Vec<Labelled>>> = vec![None; count];
     for _ in 0..count {
         let (index, answer) = loop {
             interrupt::check()?;
@@ -96,7 +108,7 @@ struct Asker {
 }
 
 impl Asker {
-    fn work(&self, sender: &mpsc::Sender<(usize, Result<Vec<Series>>)>) {
+    fn work(&self, sender: &mpsc::Sender<(usize, Result<Vec<Labelled>>)>) {
         loop {
             let index = self.next.fetch_add(1, Ordering::SeqCst);
             let Some(query) = self.queries.get(index) else { return };
@@ -106,7 +118,7 @@ impl Asker {
         }
     }
 
-    fn one(&self, query: &Query) -> Result<Vec<Series>> {
+    fn one(&self, query: &Query) -> Result<Vec<Labelled>> {
         let left = self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         // Whoever asked ends the wait, in words of its own.
         let client = Client::once_within(&self.proxies, left + Duration::from_secs(1), CONNECT, MAX_BODY);
@@ -123,7 +135,7 @@ impl Asker {
 }
 
 /// The series of a reply, or what is wrong with it.
-fn read(reply: &Reply) -> Result<Vec<Series>, String> {
+fn read(reply: &Reply) -> Result<Vec<Labelled>, String> {
     let status = reply.status;
     let body: Option<Json> = serde_json::from_slice(&reply.body).ok();
     // Prometheus tells its own errors in JSON with 400, 422 and 503.
@@ -146,17 +158,18 @@ fn read(reply: &Reply) -> Result<Vec<Series>, String> {
     series(&body).ok_or_else(|| "it answered with JSON that is no answer of Prometheus'".to_owned())
 }
 
-fn series(body: &Json) -> Option<Vec<Series>> {
+fn series(body: &Json) -> Option<Vec<Labelled>> {
     if body["status"] != "success" {
         return None;
     }
     let result = &body["data"]["result"];
     let point = |pair: &Json| Some((pair.get(0)?.as_f64()?, pair.get(1)?.as_str()?.parse::<f64>().ok()?));
-    let of = |each: &dyn Fn(&Json) -> Option<Series>| result.as_array()?.iter().map(each).collect();
+    let of =
+        |each: &dyn Fn(&Json) -> Option<Series>| result.as_array()?.iter().map(|one| Some((one["metric"].clone(), each(one)?))).collect();
     match body["data"]["resultType"].as_str()? {
         "vector" => of(&|one| Some(vec![point(&one["value"])?])),
         "matrix" => of(&|one| one["values"].as_array()?.iter().map(point).collect()),
-        "scalar" => Some(vec![vec![point(result)?]]),
+        "scalar" => Some(vec![(Json::Null, vec![point(result)?])]),
         _ => None,
     }
 }
@@ -173,7 +186,8 @@ mod tests {
 
     fn reply(status: u16, body: &str) -> Result<Vec<Series>, String> {
         let status = StatusCode::from_u16(status).expect("a status");
-        read(&Reply { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
+        let found = read(&Reply { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })?;
+        Ok(found.into_iter().map(|(_, series)| series).collect())
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub const WHOLE: &str = "lain";
 pub const IMAGE: &str = concat!("lain:", env!("CARGO_PKG_VERSION"));
 
 /// The parts of the whole, in the order of a pipeline, and whether they are on where nobody says so.
-const PARTS: [(&str, bool); 12] = [
+const PARTS: [(&str, bool); 13] = [
     ("lint", true),
     ("prepare", true),
     ("test", false),
@@ -28,6 +28,7 @@ const PARTS: [(&str, bool); 12] = [
     ("diff", false),
     ("changelog", false),
     ("notify", false),
+    ("cleanup", false),
 ];
 /// Inputs that mean the same in each part: one of the whole serves all.
 const COMMON: [&str; 10] =

@@ -220,16 +220,28 @@ pub(crate) fn selector(release: &str) -> String {
     format!("owner=helm,name={release}")
 }
 
+/// All that helm kept of a revision, as text: its chart, its values, its manifest. `packed` is `data.release` of its Secret.
+///
+/// # Errors
+/// It is no record of helm's.
+pub(crate) fn text_of_record(packed: &str) -> Result<String> {
+    unzip(packed).map_err(|why| Error::failed(format!("{why}")))
+}
+
 /// The Secret that helm keeps a revision in.
 pub(crate) fn secret_name(release: &str, revision: u32) -> String {
     format!("sh.helm.release.v1.{release}.v{revision}")
 }
 
 fn unpack(packed: &str) -> anyhow::Result<Raw> {
+    Ok(serde_json::from_str(&unzip(packed)?)?)
+}
+
+fn unzip(packed: &str) -> anyhow::Result<String> {
     let zipped = STANDARD.decode(STANDARD.decode(packed)?)?;
     let mut text = String::new();
     GzDecoder::new(&zipped[..]).take(MOST).read_to_string(&mut text)?;
-    Ok(serde_json::from_str(&text)?)
+    Ok(text)
 }
 
 fn pack(release: &Raw) -> serde_json::Result<String> {

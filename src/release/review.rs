@@ -1,7 +1,9 @@
 //! A review beside its app: a release and Secrets of its own, which go together. The app's own are out of its reach: what a review did not make it does not
 //! touch.
 
-use serde_json::json;
+use std::collections::BTreeSet;
+
+use serde_json::{Value as Json, json};
 
 use super::backups;
 use super::delete::{Secrets, guard_volumes, take_away};
@@ -9,6 +11,7 @@ use super::handle::Handle;
 use super::lease::Doing;
 use super::lock::{Busy, hold};
 use super::{deadline, pending};
+use crate::cluster::look;
 use crate::error::{Error, Result};
 use crate::model::app::App;
 use crate::model::name::{canary_of, is_label, review_of};
@@ -54,6 +57,35 @@ pub(super) fn prepare(handle: &Handle<'_>, app: &App) -> Result<()> {
 /// Selects the Secrets that a review brought; nothing of a release that is none.
 pub(super) fn secrets_of(release: &str) -> String {
     format!("{LABEL}={release}")
+}
+
+/// A review that there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Review {
+    /// What it was called, as a label.
+    pub name: String,
+    /// Its release.
+    pub release: String,
+}
+
+/// The reviews of an app in its namespace, by name: those that have Secrets of their own, which is every one.
+///
+/// # Errors
+/// No cluster is chosen, or the server does not answer.
+pub(crate) fn all(session: &Session, app: &str) -> Result<Vec<Review>> {
+    let list: Json = session.kubectl()?.select("secrets", &format!("{LABEL},{}", look::of_app(app)))?;
+    let releases = list["items"].as_array().into_iter().flatten().filter_map(|secret| secret["metadata"]["labels"][LABEL].as_str());
+    let releases: BTreeSet<String> = releases.map(str::to_owned).collect();
+    let mut found = vec![];
+    for release in releases {
+        // The name of a long one is not in that of its release; where the release is gone, its Secrets are left.
+        let told = Handle::named(session, release.clone())?.values(None)?.and_then(|values| text_of(&values[VALUE]));
+        let name = told.or_else(|| release.strip_prefix(&format!("{app}-")).map(str::to_owned));
+        if let Some(name) = name.filter(|name| review_of(app, name).as_ref() == Some(&release)) {
+            found.push(Review { name, release });
+        }
+    }
+    Ok(found)
 }
 
 /// Refuses a release of that name that is no review.

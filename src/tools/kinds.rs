@@ -23,9 +23,10 @@ const fn kind(one: &'static str, many: &'static str, name: &'static str, version
     Kind { one, many, name, versions, is_namespaced: true }
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     kind("deployment", "deployments", "Deployment", &["/apis/apps/v1"]),
     kind("statefulset", "statefulsets", "StatefulSet", &["/apis/apps/v1"]),
+    kind("daemonset", "daemonsets", "DaemonSet", &["/apis/apps/v1"]),
     kind("replicaset", "replicasets", "ReplicaSet", &["/apis/apps/v1"]),
     kind("job", "jobs", "Job", &["/apis/batch/v1"]),
     kind("cronjob", "cronjobs", "CronJob", &["/apis/batch/v1", "/apis/batch/v1beta1"]),
@@ -37,6 +38,10 @@ const KINDS: [Kind; 11] = [
     Kind { is_namespaced: false, ..kind("namespace", "namespaces", "Namespace", &["/api/v1"]) },
 ];
 
+/// What leads to Services from outside. Asked for by pages alone: a newer kubectl takes other versions of it for the same.
+pub(super) const INGRESS: Kind =
+    kind("ingress", "ingresses", "Ingress", &["/apis/networking.k8s.io/v1", "/apis/networking.k8s.io/v1beta1", "/apis/extensions/v1beta1"]);
+
 /// What pods use, where the cluster has metrics.
 pub(super) const USAGE: Kind = kind("podmetrics", "pods", "PodMetrics", &["/apis/metrics.k8s.io/v1beta1"]);
 
@@ -46,9 +51,9 @@ pub(super) fn kinds(words: &str) -> Option<Vec<Kind>> {
 }
 
 impl Kind {
-    /// Where all of them are, by one of the versions.
-    pub(super) fn path(&self, version: &str, namespace: &str) -> String {
-        let namespace = if self.is_namespaced { format!("/namespaces/{namespace}") } else { String::new() };
+    /// Where all of them are, by one of the versions: those of a namespace, or of the whole cluster.
+    pub(super) fn path(&self, version: &str, namespace: Option<&str>) -> String {
+        let namespace = namespace.filter(|_| self.is_namespaced).map_or_else(String::new, |name| format!("/namespaces/{name}"));
         format!("{version}{namespace}/{}", self.many)
     }
 }
@@ -77,7 +82,7 @@ mod tests {
     #[test]
     fn where_kinds_are() {
         let paths =
-            |words: &str| -> Option<Vec<String>> { Some(kinds(words)?.iter().map(|it| it.path(it.versions[0], "shops")).collect()) };
+            |words: &str| -> Option<Vec<String>> { Some(kinds(words)?.iter().map(|it| it.path(it.versions[0], Some("shops"))).collect()) };
         let both = paths("deployments,secret,nodes").expect("known");
         assert_eq!(both, ["/apis/apps/v1/namespaces/shops/deployments", "/api/v1/namespaces/shops/secrets", "/api/v1/nodes"]);
         assert_eq!(paths("deployments,gateways"), None);

@@ -160,7 +160,7 @@ impl<'a> Way<'a> {
     fn list_one(&self, kind: &Kind, namespace: &str, query: &str) -> Result<Option<Listed>> {
         let (last, newer) = kind.versions.split_last().unwrap_or((&"", &[]));
         for version in newer.iter().chain([last]) {
-            let path = kind.path(version, namespace) + query;
+            let path = kind.path(version, Some(namespace)) + query;
             let Some((call, mut out)) = self.get(&path)? else { return Ok(None) };
             if !out.ok() && out.stderr.contains("(NotFound)") && version != last {
                 continue; // the server is too old for it
@@ -210,7 +210,7 @@ impl<'a> Way<'a> {
         };
         let [kind] = kinds[..] else { return false };
         let query = kinds::query(&[("labelSelector", selector), ("resourceVersion", since), ("watch", "true")]);
-        let path = format!("{base}{}{query}", kind.path(kind.versions[0], namespace));
+        let path = format!("{base}{}{query}", kind.path(kind.versions[0], Some(namespace)));
         self.call("get", &path).stand_in();
         let hear = move |line: Option<&[u8]>| tell(line.map_or(News::Ended, |line| news(line, kind.name)));
         self.line.follow(&path, &|| self.start(), Box::new(hear))
@@ -232,7 +232,7 @@ impl<'a> Way<'a> {
     pub(super) fn find(&self, word: &str, name: &str) -> Result<Option<Json>> {
         let Some((kinds, namespace)) = kinds::kinds(word).zip(self.namespace()).filter(|_| kinds::is_part(name)) else { return Ok(None) };
         let [kind] = &kinds[..] else { return Ok(None) };
-        let Some((call, mut out)) = self.get(&format!("{}/{name}", kind.path(kind.versions[0], namespace)))? else { return Ok(None) };
+        let Some((call, mut out)) = self.get(&format!("{}/{name}", kind.path(kind.versions[0], Some(namespace))))? else { return Ok(None) };
         if !out.ok() && out.stderr.contains("(NotFound)") {
             return Ok(Some(Json::Null));
         }

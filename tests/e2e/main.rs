@@ -3,6 +3,7 @@
 mod canary;
 mod causes;
 mod chart;
+mod cleanup;
 mod connection;
 mod diff;
 mod encrypted;
@@ -22,8 +23,12 @@ mod notify;
 mod other_ci;
 mod outage;
 mod rbac;
+#[path = "../support/registry.rs"]
+mod registry;
 mod report;
 mod restart;
 mod review;
+#[path = "../support/server.rs"]
+mod server;
 mod support;
 mod upgrade;

@@ -5,11 +5,12 @@
 mod auth;
 mod challenge;
 mod copy;
+mod held;
 mod login;
 mod reach;
 mod transfer;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use sha2::{Digest, Sha256};
 use ureq::http::StatusCode;
 
 use self::challenge::challenges;
+pub(crate) use self::held::Held;
 use self::reach::{Place, Reach};
 use super::client::Method;
 use super::credentials::Credentials;
@@ -54,7 +56,8 @@ pub struct Registry<'a> {
     reach: Reach,
     credentials: OnceCell<Option<Credentials>>,
     /// By [`Action`].
-    authorization: [RefCell<Option<String>>; 3],
+    authorization: [RefCell<Option<String>>; 4],
+    keeps_all: Cell<bool>,
 }
 
 /// What a login has to allow. Login servers give tokens for one or the other.
@@ -63,6 +66,8 @@ enum Action {
     Pull,
     Delete,
     Push,
+    /// The names of all repositories.
+    List,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +83,16 @@ impl<'a> Registry<'a> {
     pub fn new(ui: &'a Ui, env: &'a Env, cluster: &'a Cluster, name: &str) -> Result<Self> {
         let place = Place::of(cluster, name)?;
         let reach = Reach::of(env, cluster, &place);
-        Ok(Self { ui, env, cluster, place, reach, credentials: OnceCell::new(), authorization: Default::default() })
+        Ok(Self {
+            ui,
+            env,
+            cluster,
+            place,
+            reach,
+            credentials: OnceCell::new(),
+            authorization: Default::default(),
+            keeps_all: Cell::new(false),
+        })
     }
 
     /// Where it is asked, as people know it: `docker.io/library/nginx`.
@@ -187,10 +201,22 @@ impl<'a> Registry<'a> {
         let reply = self.ask(Method::Delete, &self.manifest(digest), "application/json", Action::Delete)?;
         match reply.status {
             StatusCode::NOT_FOUND if errors_of(&reply).is_some() => Ok(false),
-            StatusCode::METHOD_NOT_ALLOWED => Err(Error::failed(format!("registry {} does not let images be deleted", self.place.name()))
-                .hint("storage: {delete: {enabled: true}} # in the registry's own config.yml, or REGISTRY_STORAGE_DELETE_ENABLED=true")),
+            // The specification allows both where deletion is off.
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::BAD_REQUEST
+                if reply.status != StatusCode::BAD_REQUEST || is_unsupported(&reply) =>
+            {
+                self.keeps_all.set(true);
+                Err(Error::failed(format!("registry {} does not let images be deleted", self.place.name()))
+                    .hint("storage: {delete: {enabled: true}} # in the registry's own config.yml, or REGISTRY_STORAGE_DELETE_ENABLED=true")
+                    .hint("GitLab, Harbor, ECR and Docker Hub delete by policies of their own: see their settings"))
+            }
             _ => self.expect_ok(&reply).map(|()| true),
         }
+    }
+
+    /// True once it has said that nothing of it can be deleted.
+    pub(crate) fn keeps_all(&self) -> bool {
+        self.keeps_all.get()
     }
 
     fn manifest(&self, reference: &str) -> String {
@@ -227,8 +253,13 @@ impl<'a> Registry<'a> {
             Action::Pull => "pull",
             Action::Delete => "pull,delete",
             Action::Push => "pull,push",
+            Action::List => "*",
         };
-        let fresh = self.authorize(&reply, &format!("repository:{}:{verb}", self.place.repository))?;
+        let scope = match action {
+            Action::List => "registry:catalog:*".to_owned(),
+            _ => format!("repository:{}:{verb}", self.place.repository),
+        };
+        let fresh = self.authorize(&reply, &scope)?;
         if fresh.is_none() || *known.borrow() == fresh {
             return Ok(reply);
         }
@@ -302,6 +333,12 @@ fn errors_of(reply: &Reply) -> Option<String> {
     let words = |error: &Json| error["message"].as_str().or_else(|| error["code"].as_str()).map(str::to_owned);
     let said: Vec<String> = body["errors"].as_array()?.iter().filter_map(words).collect();
     Some(printable(&said.join("; ")).replace(['\n', '\t'], " ").chars().take(200).collect())
+}
+
+/// True where a registry says that it does not do this at all.
+fn is_unsupported(reply: &Reply) -> bool {
+    let body: Json = serde_json::from_slice(&reply.body).unwrap_or_default();
+    body["errors"].as_array().into_iter().flatten().any(|error| error["code"] == "UNSUPPORTED")
 }
 
 /// True for a login that is good, but not for this (RFC 6750, 3.1).

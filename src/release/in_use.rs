@@ -1,0 +1,127 @@
+//! Which images are of use: all that clusters run or are to run, and all that helm can go back to, wherever it is.
+
+use serde::Deserialize;
+
+use super::record;
+use crate::error::{Error, Kind, Result};
+use crate::images::cleanup::InUse;
+use crate::resolved::clusters::known_clusters;
+use crate::session::Session;
+use crate::tools::kubectl::Kubectl;
+use crate::tools::server::is_forbidden;
+
+/// What runs pods, and the pods.
+const KINDS: [&str; 7] = ["pods", "deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "cronjobs"];
+/// Objects of one answer.
+const PAGE: u32 = 200;
+/// helm's records of one answer: each may be of 1 MiB.
+const RECORDS: u32 = 10;
+/// Where helm keeps its records.
+const OF_HELM: &str = "owner=helm";
+
+#[derive(Deserialize)]
+struct Secrets {
+    #[serde(default)]
+    items: Vec<Secret>,
+}
+
+#[derive(Deserialize)]
+struct Secret {
+    #[serde(default)]
+    data: Data,
+}
+
+#[derive(Default, Deserialize)]
+struct Data {
+    #[serde(default)]
+    release: String,
+}
+
+/// All that is of use in the chosen cluster, and in each other one whose values name the same registry. What could not be looked at is in it too.
+///
+/// # Errors
+/// No cluster is chosen, or Ctrl-C.
+pub(crate) fn in_use(session: &Session, registry: &str) -> Result<InUse> {
+    let mut found = InUse::default();
+    let chosen = session.require_cluster()?.name.clone();
+    let elsewhere = session.env.get("HELM_DRIVER").filter(|driver| !matches!(*driver, "secret" | "secrets"));
+    if let Some(driver) = elsewhere {
+        found.unseen.push(format!("what helm can go back to: it keeps its records elsewhere (HELM_DRIVER={driver})"));
+    }
+    look(&mut found, &chosen, session.kubectl())?;
+    for other in known_clusters(&session.env.cluster_values_dirs()).into_iter().filter(|name| *name != chosen) {
+        match session.cluster_of(&other) {
+            Ok(cluster) => {
+                let names = [&cluster.registry, &cluster.internal_registry];
+                if names.into_iter().flatten().any(|name| name.trim_end_matches('/') == registry.trim_end_matches('/')) {
+                    look(&mut found, &other, session.kubectl_of(&other))?;
+                }
+            }
+            Err(error) => found.unseen.push(format!("cluster {other}: {error}")),
+        }
+    }
+    Ok(found)
+}
+
+/// All of one cluster; of one namespace where that is all that may be seen.
+fn look(found: &mut InUse, cluster: &str, kubectl: Result<Kubectl<'_>>) -> Result<()> {
+    let kubectl = match kubectl {
+        Ok(kubectl) => kubectl,
+        Err(error) => return unseen(found, format!("cluster {cluster}"), error),
+    };
+    let mut lacking = vec![];
+    for kind in KINDS.into_iter().chain(["secrets"]) {
+        match read(found, &kubectl, kind, None) {
+            Ok(()) => {}
+            Err(error) if is_forbidden(&error) => lacking.push(kind),
+            // A server that does not answer is not asked for the other kinds.
+            Err(error) => return unseen(found, format!("cluster {cluster}"), error),
+        }
+    }
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let namespace = kubectl.namespace().to_owned();
+    let others = if lacking.len() > KINDS.len() { "all".to_owned() } else { lacking.join(", ") };
+    found.unseen.push(format!("other namespaces of cluster {cluster} than {namespace} ({others}): this account may not read them"));
+    for kind in lacking {
+        if let Err(error) = read(found, &kubectl, kind, Some(&namespace)) {
+            unseen(found, format!("{kind} in namespace {namespace} of cluster {cluster}"), error)?;
+        }
+    }
+    Ok(())
+}
+
+fn read(found: &mut InUse, kubectl: &Kubectl<'_>, kind: &str, namespace: Option<&str>) -> Result<()> {
+    if kind != "secrets" {
+        return kubectl.pages(kind, namespace, "", PAGE, |text| {
+            found.read(text);
+            Ok(())
+        });
+    }
+    let mut unreadable = 0;
+    kubectl.pages(kind, namespace, OF_HELM, RECORDS, |text| {
+        let secrets: Secrets =
+            serde_json::from_str(text).map_err(|error| Error::failed(format!("the server's answer is no list: {error}")))?;
+        for secret in secrets.items {
+            match record::text_of_record(&secret.data.release) {
+                Ok(text) => found.read(&text),
+                Err(_) => unreadable += 1,
+            }
+        }
+        Ok(())
+    })?;
+    if unreadable > 0 {
+        found.unseen.push(format!("{unreadable} of helm's records cannot be read"));
+    }
+    Ok(())
+}
+
+#[allow(clippy::needless_pass_by_value)] // as errors are handed on
+fn unseen(found: &mut InUse, what: String, error: Error) -> Result<()> {
+    if error.kind() == Kind::Interrupted {
+        return Err(error);
+    }
+    found.unseen.push(format!("{what}: {}", error.message()));
+    Ok(())
+}
