@@ -238,13 +238,13 @@ impl Lock<'_> {
 
     fn take(&self) -> Result<Taken> {
         let begun = Instant::now();
-        let (mut tries, mut failing, mut said) = (0, None::<Instant>, None::<Instant>);
+        let (mut failures, mut failing, mut said) = (0, None::<Instant>, None::<Instant>);
         let mut seen: Option<Seen> = None;
         loop {
             let asked = Instant::now();
             let tried = self.try_to_take(&mut seen);
             if tried.is_ok() {
-                (tries, failing) = (0, None);
+                (failures, failing) = (0, None);
             }
             match tried {
                 Ok(Tried::Theirs(holder)) => match self.busy {
@@ -268,8 +268,8 @@ impl Lock<'_> {
                 Ok(Tried::Done(taken)) => return Ok(taken),
                 Ok(Tried::Again) => interrupt::check()?,
                 Err(error) => {
-                    tries += 1;
-                    let is_lost = tries >= TRIES || failing.get_or_insert(asked).elapsed() > BEARS;
+                    failures += 1;
+                    let is_lost = failures >= TRIES || failing.get_or_insert(asked).elapsed() > BEARS;
                     if is_lost || !may_pass(&error) || self.is_over_within(Duration::from_secs(1)) {
                         // A cause that has a name says more.
                         let is_named = !error.message().starts_with('`');

@@ -90,13 +90,13 @@ impl<'a> Way<'a> {
     pub(super) fn begin_to_list(&self, words: &str, selectors: &[(&str, &str)]) {
         let Some((kinds, namespace)) = kinds::kinds(words).zip(self.namespace()) else { return };
         let query = kinds::query(selectors);
-        kinds.iter().for_each(|kind| self.begin_to_get(&(kind.path(kind.versions[0], namespace) + &query)));
+        kinds.iter().for_each(|kind| self.begin_to_get(&(kind.path(kind.versions[0], Some(namespace)) + &query)));
     }
 
     /// Begins what [`Way::find`] will be asked for soon.
     pub(super) fn begin_to_find(&self, word: &str, name: &str) {
         let Some((kinds, namespace)) = kinds::kinds(word).zip(self.namespace()).filter(|_| kinds::is_part(name)) else { return };
-        kinds.iter().for_each(|kind| self.begin_to_get(&format!("{}/{name}", kind.path(kind.versions[0], namespace))));
+        kinds.iter().for_each(|kind| self.begin_to_get(&format!("{}/{name}", kind.path(kind.versions[0], Some(namespace)))));
     }
 
     /// Does something with an address; none where there is no connection, and nothing was done. Whatever fails, it is not tried again.

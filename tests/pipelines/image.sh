@@ -1,0 +1,26 @@
+# Builds the image as a place without internet does, sourced by the scripts that stand on it. Wants $binaries, $work and `die`; needs the rig.
+
+# What is built: the sources, and in vendor/ the five binaries, helm 4 and 3, kubectl, and Debian's packages. stern cannot be had here, so it is left out.
+context() {
+  context=$work/context
+  [[ ! -d $context ]] || return 0
+  mkdir -p "$context"
+  git ls-files -z | xargs -0 cp --no-dereference --parents --target-directory "$context"
+  mkdir -p "$context/vendor/bin"
+  local program
+  for program in lain lain-render lain-build lain-deploy lain-notify; do install --strip -m 755 "$binaries/$program" "$context/vendor/bin/"; done
+  install -m 755 "$LAIN_RIG_TOOLS/helm-4.3.1/helm" "$context/vendor/bin/helm"
+  install -m 755 "$LAIN_RIG_TOOLS/helm-3.17.3/helm" "$context/vendor/bin/helm3"
+  install -m 755 "$LAIN_RIG_TOOLS/kubectl-1.20.2/kubectl" "$context/vendor/bin/kubectl" # of the rig's own cluster
+  "$context/vendor/fill" --packages
+}
+
+# image TARGET NAME [ARGUMENTS OF docker build]: the binaries are vendored, so the Rust image is not needed: any will do.
+image() {
+  local target=$1 tag=$2
+  shift 2
+  context
+  docker image prune --force --filter until=24h >/dev/null # what earlier runs left
+  docker build --network none --target "$target" --build-arg RUST_IMAGE=debian:trixie-slim --build-arg STERN_VERSION= --tag "$tag" "$@" \
+    "$context" >"$work/image.log" 2>&1 || { tail -40 "$work/image.log" >&2; die "the image does not build"; }
+}
