@@ -124,7 +124,10 @@ fn what_is_old_and_of_no_use_goes_and_nothing_else() {
     assert_eq!(rows, [format!("shop:{}", commit(0)), format!("shop:{}", commit(5)), six, format!("shop:{}", signature(5))], "oldest first");
     assert!(shown.stdout.starts_with("AGE ") && shown.stdout.contains(" kB"), "{}", shown.stdout);
 
-    app.run(&args).exits(3).says("there is no terminal to ask at; nothing was deleted").next("lain admin cleanup-registry --yes");
+    app.run(&args)
+        .exits(3)
+        .says("There is no terminal to ask at; nothing was deleted")
+        .next(&format!("lain admin cleanup-registry --keep 3 --protect '{protect}' --yes"));
     assert_eq!(tags(&registry), before);
 
     let done = app.run(&with(&["--yes", "-o", "json"])).exits(0).says("deleted 4 images").says("garbage-collect");
@@ -146,7 +149,7 @@ fn what_cannot_be_seen_is_taken_to_run() {
     // Secrets of one namespace alone.
     let narrow = api(format!("x:{}", commit(9)), vec![commit(1)], "secrets");
     let ran = app(&registry.host(), &narrow).run(&args).exits(3).says("other namespaces of cluster test than shops (secrets)");
-    ran.says("it cannot be seen everywhere what runs, so nothing was deleted").next("lain admin cleanup-registry --force");
+    ran.says("it cannot be seen everywhere what runs, so nothing was deleted").next("lain admin cleanup-registry --keep 1 --force --yes");
     // A second cluster with the same registry, which nobody can ask; and one with another, which does not matter.
     let wide = || api(format!("x:{}", commit(9)), vec![], "");
     let same = wide();

@@ -104,7 +104,7 @@ fn reviews_of_closed_merge_requests_go() {
         ],
         "{shown}"
     );
-    run(token, &[]).exits(3).says("There is no terminal to ask at; nothing was deleted");
+    run(token, &[]).exits(3).says("There is no terminal to ask at").says(&format!("next: lain admin cleanup-reviews --app {app} --yes"));
     let releases = || {
         let mut all: Vec<String> = place.helm(&["list", "--short"]).ok().stdout.lines().map(|line| line.replacen(&app, "A", 1)).collect();
         all.sort();

@@ -15,10 +15,13 @@ use crate::model::image::repository_in;
 use crate::model::tag::time_of_tag;
 use crate::release::in_use::in_use;
 use crate::session::Session;
+use crate::tools::quote::quoted;
 use crate::ui::{Answer, Format, Table};
 
 /// Reasons that are told in full; the others are counted.
 const TOLD: usize = 5;
+/// Newest commits that stay where nobody says how many.
+const KEEP: u32 = 20;
 
 /// Delete images of old commits that nothing runs and no release can go back to; shows them first, and asks
 #[derive(Args, Debug)]
@@ -33,7 +36,7 @@ pub(super) struct CleanupRegistry {
     #[arg(long, conflicts_with = "apps")]
     all_apps: bool,
     /// So many of the newest commits stay, of each app
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = KEEP, value_parser = clap::value_parser!(u32).range(1..))]
     keep: u32,
     /// Tags of this form stay too: `*` stands for anything; may be repeated
     #[arg(long, value_name = "GLOB")]
@@ -130,23 +133,43 @@ impl CleanupRegistry {
         }
     }
 
+    /// The same command, as it is typed.
+    fn again(&self, more: &str) -> String {
+        let mut words = String::from("lain admin cleanup-registry");
+        self.apps.iter().for_each(|app| words += &format!(" --app {app}"));
+        if self.all_apps {
+            words += " --all-apps";
+        }
+        if self.keep != KEEP {
+            words += &format!(" --keep {}", self.keep);
+        }
+        self.protect.iter().for_each(|form| words += &format!(" --protect {}", quoted(form)));
+        words + more
+    }
+
     /// True when somebody was asked.
     fn agree(&self, session: &Session, count: usize, in_use: &InUse) -> Result<bool> {
+        let is_silent = self.yes || !session.ui.can_ask();
         if !in_use.unseen.is_empty() && !self.force {
+            let force = self.again(if is_silent { " --force --yes" } else { " --force" });
             return Err(Error::refused("it cannot be seen everywhere what runs, so nothing was deleted")
-                .hint("lain admin cleanup-registry --dry-run # with an account that may read pods, workloads and helm's Secrets of all namespaces")
-                .hint("lain admin cleanup-registry --force # what runs there may go, and does not start again"));
+                .hint(format!(
+                    "{} # with an account that may read pods, workloads and helm's Secrets of all namespaces, and every cluster's kubeconfig",
+                    self.again(" --dry-run")
+                ))
+                .hint(format!("{force} # what runs there may go, and does not start again")));
         }
         let images = if count == 1 { "this image".to_owned() } else { format!("these {count} images") };
-        let question = format!("delete {images}? They do not come back");
+        let (question, end) = (format!("delete {images}?"), if count == 1 { "It does not come back." } else { "They do not come back." });
         if self.yes {
             return Ok(false);
         }
-        if !session.ui.can_ask() {
-            return Err(Error::refused(format!("{question}: there is no terminal to ask at; nothing was deleted"))
-                .hint("lain admin cleanup-registry --yes # deletes what is listed above"));
+        if is_silent {
+            let yes = self.again(if self.force { " --force --yes" } else { " --yes" });
+            return Err(Error::refused(format!("{question} There is no terminal to ask at; nothing was deleted"))
+                .hint(format!("{yes} # deletes what is listed above")));
         }
-        if session.ui.ask_no(&format!("{question}."))? { Ok(true) } else { Err(Error::refused("nothing was deleted")) }
+        if session.ui.ask_no(&format!("{question} {end}"))? { Ok(true) } else { Err(Error::refused("nothing was deleted")) }
     }
 }
 

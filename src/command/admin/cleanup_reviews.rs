@@ -8,6 +8,7 @@ use crate::http::gitlab::Request;
 use crate::model::name::is_label;
 use crate::release::review::{self, Review};
 use crate::session::Session;
+use crate::tools::quote::quoted;
 use crate::ui::{Answer, Format, Table};
 
 /// What the template `review` calls the review of a merge request, before its number.
@@ -94,8 +95,11 @@ impl CleanupReviews {
             return Ok(());
         }
         if !session.ui.can_ask() {
+            let app = self.app.iter().map(|app| format!(" --app {app}"));
+            let project = self.project.iter().map(|project| format!(" --project {}", quoted(project)));
+            let again: String = ["lain admin cleanup-reviews".to_owned()].into_iter().chain(app).chain(project).collect();
             return Err(Error::refused(format!("{question} There is no terminal to ask at; nothing was deleted"))
-                .hint("lain admin cleanup-reviews --yes # deletes those listed above as `goes`"));
+                .hint(format!("{again} --yes # deletes those listed above as `goes`")));
         }
         if session.ui.ask_no(&question)? { Ok(()) } else { Err(Error::refused("nothing was deleted")) }
     }
