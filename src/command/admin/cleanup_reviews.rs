@@ -97,9 +97,9 @@ impl CleanupReviews {
         if !session.ui.can_ask() {
             let app = self.app.iter().map(|app| format!(" --app {app}"));
             let project = self.project.iter().map(|project| format!(" --project {}", quoted(project)));
-            let again: String = app.chain(project).collect();
+            let again: String = ["lain admin cleanup-reviews".to_owned()].into_iter().chain(app).chain(project).collect();
             return Err(Error::refused(format!("{question} There is no terminal to ask at; nothing was deleted"))
-                .hint(format!("lain admin cleanup-reviews{again} --yes # deletes those listed above as `goes`")));
+                .hint(format!("{again} --yes # deletes those listed above as `goes`")));
         }
         if session.ui.ask_no(&question)? { Ok(()) } else { Err(Error::refused("nothing was deleted")) }
     }
