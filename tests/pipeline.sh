@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The image and the pipelines, really: builds the image, then runs GitLab pipelines of examples/dummy in it with gitlab-ci-local,
+# The pipelines, really: runs GitLab pipelines of examples/dummy in the image with gitlab-ci-local,
 # lint, prepare, test in the prepare image, build, deploy, diff, review app, rollback, promotion to a second cluster, and asks the app over HTTP.
 # The other examples' own pipelines: tests/examples.sh.
 #
@@ -10,33 +10,6 @@
 name=pipeline second=live
 # shellcheck source=/dev/null
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/pipelines/setup.sh"
-
-expected=$("$binaries/lain" --version)
-for user in 0 12345; do
-  told=$(docker run --rm --user "$user" lain:local sh -ec '
-    for name in lain lain-render lain-build lain-deploy lain-notify; do "$name" --version >/dev/null; done
-    helm version --short >/dev/null
-    kubectl version --client >/dev/null
-    docker --version >/dev/null
-    git --version >/dev/null
-    docker buildx version >/dev/null
-    docker compose version >/dev/null
-    git lfs version >/dev/null
-    for name in curl dig jq mysql ping psql redis-cli rsync ssh unzip vi yq zip; do command -v "$name" >/dev/null; done
-    touch "$HOME/.writable"
-    test -d /usr/share/lain/cluster_values
-    test -z "${LAIN_IGNORE_LINT:-}"
-    lain --version')
-  [[ $told == "$expected" ]] || die "uid $user: lain says '$told', not '$expected'"
-  told=$(docker run --rm --user "$user" --env 'DOCKER_AUTH_CONFIG={"auths": {}}' lain:local sh -c 'cat "$HOME/.docker/config.json"')
-  [[ $told == '{"auths": {}}' ]] || die "uid $user: DOCKER_AUTH_CONFIG became '$told'"
-done
-# GitLab hands over unset variables as empty ones.
-docker run --rm --env LAIN_CLUSTER= --env LAIN_VALUES= --env LAIN_IGNORE_LINT= lain:local lain use >/dev/null ||
-  die "an empty variable is taken for a value"
-for shell in 'bash -ic "_comp_load lain && complete -p lain"' 'zsh -ic "print \$_comps[lain]"'; do
-  docker run --rm lain:local sh -c "$shell" 2>/dev/null | grep -q _lain || die "no completions: $shell"
-done
 
 # Asks the Service until it answers with the image tag of the repo's HEAD.
 check_app() {

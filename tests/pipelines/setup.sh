@@ -34,15 +34,9 @@ clean() {
 trap clean EXIT
 
 say "image"
-context=$work/context
-mkdir -p "$context"
-git ls-files -z | xargs -0 cp --no-dereference --parents --target-directory "$context"
-mkdir -p "$context/vendor/bin"
-for program in lain lain-render lain-build lain-deploy lain-notify; do install -m 755 "$binaries/$program" "$context/vendor/bin/"; done
-for program in helm kubectl; do install -m 755 "$(readlink -f "$(command -v "$program")")" "$context/vendor/bin/$program"; done
-# The binaries are vendored, so the Rust image is not needed: any will do.
-docker build --build-arg RUST_IMAGE=debian:trixie-slim --tag lain:local "$context" >"$work/image.log" 2>&1 ||
-  { tail -40 "$work/image.log" >&2; die "the image does not build"; }
+# shellcheck source=/dev/null
+source tests/pipelines/image.sh
+image full lain:local
 
 # What a project has: a repo with a remote, a kubeconfig, cluster values. The registry path is this test's own.
 export HOME=$work/home LAIN_CLUSTER_VALUES_DIR=$work/clusters
