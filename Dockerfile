@@ -180,7 +180,7 @@ RUN set -eu; \
     mkdir -p /etc/zsh; \
     printf '%s\n' 'autoload -Uz compinit && compinit -u' 'setopt prompt_subst' '. /etc/lain-prompt' \
       'PROMPT="%F{yellow}\$(lain_cluster)%f%~ %# "' >>/etc/zsh/zshrc; \
-    printf '%s\n' '. /usr/share/bash-completion/bash_completion' '. /etc/lain-prompt' \
+    printf '%s\n' '[ ! -f /usr/share/bash-completion/bash_completion ] || . /usr/share/bash-completion/bash_completion' '. /etc/lain-prompt' \
       'PS1="\[\e[33m\]\$(lain_cluster)\[\e[0m\]\w \\\$ "' >>/etc/bash.bashrc
 ENTRYPOINT ["tini", "--", "lain-entrypoint"]
 CMD ["bash"]
