@@ -101,6 +101,7 @@ RUN set -eu; \
 #   the logins of GitLab's DOCKER_AUTH_CONFIG, unless there is a config.json; lain reads them itself.
 # - git asks lain-git-askpass: the job's token is the login at the pipeline's own GitLab, and nowhere else.
 # - prompts show the cluster.
+# - uid 1001 has a name: ssh runs for nobody without one.
 # git-lfs writes its filters in an order of its own each time: they are written here.
 FROM base AS ours
 RUN set -eu; \
@@ -116,8 +117,8 @@ RUN set -eu; \
     printf '%s\n' \
       '#!/bin/sh' \
       '# git asks: Username for '\''https://HOST'\'': / Password for '\''https://USER@HOST'\'': ; with credential.useHttpPath a path follows the host.' \
-      'asked=${1#*'\''}' \
-      'asked=${asked%'\''*}' \
+      'asked=${1#*\'\''}' \
+      'asked=${asked%\'\''*}' \
       'scheme=${CI_SERVER_URL%%://*}' \
       'server=${CI_SERVER_URL#*://}' \
       'server=${server%/}' \
@@ -147,7 +148,8 @@ COPY --from=base / /
 COPY --from=ours /out/bin/ /usr/local/bin/
 COPY --from=tools /out/helm /out/kubectl /usr/local/bin/
 COPY --from=build /out/ /usr/local/bin/
-RUN mkdir -p /usr/share/lain/cluster_values && install -d -m 1777 /home/lain && git config --system safe.directory '*'
+RUN mkdir -p /usr/share/lain/cluster_values && install -d -m 1777 /home/lain && git config --system safe.directory '*' && \
+    echo 'lain:x:1001:' >>/etc/group && echo 'lain:x:1001:1001::/home/lain:/bin/sh' >>/etc/passwd
 ENTRYPOINT ["tini", "--", "lain-entrypoint"]
 CMD ["sh"]
 
@@ -161,6 +163,8 @@ COPY --from=build /out/ /usr/local/bin/
 RUN set -eu; \
     mkdir -p /usr/share/lain/cluster_values /usr/share/bash-completion/completions /usr/local/share/zsh/site-functions; \
     install -d -m 1777 /home/lain; \
+    echo 'lain:x:1001:' >>/etc/group; \
+    echo 'lain:x:1001:1001::/home/lain:/bin/bash' >>/etc/passwd; \
     rm -f /etc/gitconfig; \
     git config --system safe.directory '*'; \
     if command -v git-lfs >/dev/null; then \
