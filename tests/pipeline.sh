@@ -56,7 +56,7 @@ cat >"$repo/.gitlab-ci.yml" <<'YAML'
 include:
   - local: ci/workflow.gitlab-ci.yml
   - local: ci/lain.gitlab-ci.yml
-    inputs: {cluster: test, merge-requests: true, test: true, test-script: [pytest tests], build-on: merge-request, review: true, review-app: dummy, diff: true, changelog: true}
+    inputs: {cluster: test, merge-requests: true, test: true, test-script: [pytest tests], build-on: merge-request, review: true, review-app: dummy, diff: true, changelog: true, cleanup: true, cleanup-keep: 1}
   - local: ci/lain.gitlab-ci.yml
     inputs: {cluster: live, prefix: "live-", lint: false, prepare: false, build: false, deploy: false, rollback: false, release: true, release-from: test}
 YAML
@@ -110,6 +110,18 @@ check_app "$repo" | grep -q BAX || die "the merged app does not run"
 pipeline "$repo" rollback
 for _ in $(seq 60); do ! check_app_says BAX || { sleep 0.5; continue; }; break; done
 ! check_app_says BAX || die "the rollback left FOO as it was"
+
+say "a schedule that cleans up: nothing goes that runs or that helm can go back to"
+schedule=(--variable CI_PIPELINE_SOURCE=schedule)
+expect "a schedule" "$(jobs "$repo" "${schedule[@]}")" ""
+expect "a schedule with LAIN_CLEANUP" "$(jobs "$repo" "${schedule[@]}" --variable LAIN_CLEANUP=1)" "cleanup;on_success"
+pipeline "$repo" "${schedule[@]}" --variable LAIN_CLEANUP=1 2>&1 | tee "$work/log"
+grep -qE 'dummy: .* tags (may go|stay)' "$work/log" || die "the clean-up does not tell what would go"
+runs=$("${kubectl[@]}" --namespace "$namespace" get deployment dummy-web --output 'jsonpath={.spec.template.spec.containers[0].image}')
+runs=${runs%@*}
+for of_use in "${runs##*:}" "$(cd "$repo" && "$binaries/lain" meta)"; do
+  ! grep 'B *dummy:' "$work/log" | grep -q "$of_use" || die "the clean-up would delete what is of use: $of_use"
+done
 
 say "a tag: the same digest in the second cluster"
 try=(--variable CI_COMMIT_TAG=try)

@@ -128,11 +128,14 @@ fn questions_ahead<'h>(session: &Session, handle: &'h Handle<'_>, wanted: &Wante
     let other = if wanted.canary { beside_canary(&handle.name).to_owned() } else { canary_of(&handle.name) };
     let (kubectl, release, selector) = (&handle.kubectl, &handle.name, handle.selector(app));
     let secrets = secrets::names(app);
+    let has_lint = !session.globals.ignore_lint;
     Ok(move || {
         [release, &other].into_iter().for_each(|release| kubectl.begin_to_select("secrets", &record::selector(release)));
         secrets.iter().for_each(|name| kubectl.begin_to_find("secret", name));
         KINDS.iter().for_each(|kinds| kubectl.begin_to_select(kinds, &selector));
-        kubectl.begin_to_ask_version();
+        if has_lint {
+            kubectl.begin_to_ask_version(); // else it would keep helm waiting
+        }
     })
 }
 
