@@ -309,13 +309,26 @@ impl Session {
     /// # Errors
     /// No layer names one.
     pub(crate) fn registry(&self) -> Result<&str> {
+        self.cluster()?.registry.as_deref().ok_or_else(|| self.no_registry())
+    }
+
+    /// The same where no app need be here: then the administrators' file alone says it.
+    ///
+    /// # Errors
+    /// As [`Session::registry`].
+    pub(crate) fn registry_anywhere(&self) -> Result<&str> {
+        let cluster = if self.has_app() { self.cluster()? } else { self.authority()? };
+        cluster.registry.as_deref().ok_or_else(|| self.no_registry())
+    }
+
+    fn no_registry(&self) -> Error {
         let dirs = self.env.cluster_values_dirs();
         let place = dirs.last().map_or_else(String::new, |dir| format!("{}/", dir.display()));
-        self.cluster()?.registry.as_deref().ok_or_else(|| match self.cluster_name() {
+        match self.cluster_name() {
             Some(name) => Error::failed(format!("the values of cluster {name} name no registry"))
                 .hint(format!("registry: HOST/PATH # in {place}values-{name}.yaml")),
             None => Error::usage("no cluster is chosen, so the registry is not known").hint("lain use CLUSTER # or --cluster CLUSTER"),
-        })
+        }
     }
 
     /// `REGISTRY/APPNAME`.
@@ -491,11 +504,9 @@ impl Session {
         let kubeconfig = kubeconfig::find(&self.ui, &self.env, cluster)?;
         let said = self.cluster_of(cluster)?;
         let context = said.kube_context.map(String::from);
-        let aim = kubeconfig::aim::aim(&kubeconfig, context.as_deref());
-        let base = aim.as_ref().and_then(|aim| aim.base.clone());
-        let (given, named) = aim.map(|aim| (aim.context, aim.namespace)).unzip();
-        let namespace = said.namespace.map(String::from).or(named);
-        Ok(Kubectl::new(&self.ui, Target { kubeconfig: Some(kubeconfig), context: context.or(given), namespace, base }))
+        let namespace = said.namespace.map(String::from);
+        let target = Target { kubeconfig: Some(kubeconfig.clone()), context, namespace, base: None };
+        Ok(Kubectl::new(&self.ui, aimed(target, Some(kubeconfig))))
     }
 
     /// kubectl on the chosen cluster.
@@ -563,11 +574,16 @@ impl Session {
         });
         // What is not said here is what the kubeconfig says: told to both tools, whatever variables each of them reads.
         let file = choice.kubeconfig.clone().or_else(|| kubeconfig::link(&self.env));
-        let aim = file.and_then(|file| kubeconfig::aim::aim(&file, target.context.as_deref()));
-        let base = aim.as_ref().and_then(|aim| aim.base.clone());
-        let (given, named) = aim.map(|aim| (aim.context, aim.namespace)).unzip();
-        Ok(Target { context: target.context.or(given), namespace: target.namespace.or(named), base, ..target })
+        Ok(aimed(target, file))
     }
+}
+
+/// With what this kubeconfig says of all that the target does not.
+fn aimed(target: Target, file: Option<PathBuf>) -> Target {
+    let aim = file.and_then(|file| kubeconfig::aim::aim(&file, target.context.as_deref()));
+    let base = aim.as_ref().and_then(|aim| aim.base.clone());
+    let (given, named) = aim.map(|aim| (aim.context, aim.namespace)).unzip();
+    Target { context: target.context.or(given), namespace: target.namespace.or(named), base, ..target }
 }
 
 fn get_or_try<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {

@@ -10,18 +10,9 @@ trap 'echo "tests/image.sh: line $LINENO failed" >&2' ERR
 say() { printf '\n== image: %s (%s s)\n' "$*" "$SECONDS"; }
 die() { echo "tests/image.sh: $*" >&2; exit 1; }
 
-tests/rig/rig up >&2
-eval "$(tests/rig/rig env)"
-binaries=${1:-}
-if [[ -z $binaries ]]; then
-  cargo build --locked --bins
-  binaries=${CARGO_TARGET_DIR:-target}/debug
-fi
-binaries=$(cd "$binaries" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 # shellcheck source=/dev/null
 source tests/pipelines/image.sh
+trap 'rm -rf "$work"' EXIT
 
 # Every file with its mode, owner, kind and content; times are not told.
 contents() {

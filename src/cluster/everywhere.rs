@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::objects::List;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::tools::kubectl::Kubectl;
 use crate::tools::server::is_forbidden;
 
@@ -29,9 +29,7 @@ pub(crate) fn each<T: DeserializeOwned>(
     mut take: impl FnMut(T),
 ) -> Result<Seen> {
     let mut page = |text: &str| {
-        let list: List<T> =
-            serde_json::from_str(text).map_err(|error| Error::failed(format!("the server's answer is no list: {error}")))?;
-        list.items.into_iter().for_each(&mut take);
+        List::read(text)?.items.into_iter().for_each(&mut take);
         Ok(())
     };
     match kubectl.pages(kind, None, selector, most, &mut page) {

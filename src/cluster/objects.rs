@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+
+use crate::error::{Error, Result};
 
 /// What `kubectl get -o json` prints.
 #[derive(Clone, Debug, Deserialize)]
@@ -12,6 +15,16 @@ pub(crate) struct List<T> {
     /// Its objects.
     #[serde(default = "Vec::new", deserialize_with = "or_empty")]
     pub items: Vec<T>,
+}
+
+impl<T: DeserializeOwned> List<T> {
+    /// The list that a server answered with.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn read(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|error| Error::failed(format!("the server's answer is no list: {error}")))
+    }
 }
 
 /// An object of several kinds asked for at once.

@@ -177,6 +177,7 @@ pub(super) fn id_of_spec(it: &Workload) -> String {
 pub(super) fn is_seen(workload: &Workload) -> bool {
     workload.status.observed_generation >= workload.metadata.generation
 }
+
 /// Deployments and `StatefulSets`, each with how often what is wanted of it changed.
 pub(crate) type Generations = BTreeMap<(&'static str, String), u64>;
 

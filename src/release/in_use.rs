@@ -1,8 +1,7 @@
 //! Which images are of use: all that clusters run or are to run, and all that helm can go back to, wherever it is.
 
-use serde::Deserialize;
-
-use super::record;
+use super::record::{self, Packed};
+use crate::cluster::objects::List;
 use crate::error::{Error, Kind, Result};
 use crate::images::cleanup::InUse;
 use crate::resolved::clusters::known_clusters;
@@ -14,29 +13,6 @@ use crate::tools::server::is_forbidden;
 const KINDS: [&str; 7] = ["pods", "deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "cronjobs"];
 /// Objects of one answer.
 const PAGE: u32 = 200;
-/// helm's records of one answer: each may be of 1 MiB.
-const RECORDS: u32 = 10;
-/// Where helm keeps its records.
-const OF_HELM: &str = "owner=helm";
-
-#[derive(Deserialize)]
-struct Secrets {
-    #[serde(default)]
-    items: Vec<Secret>,
-}
-
-#[derive(Deserialize)]
-struct Secret {
-    #[serde(default)]
-    data: Data,
-}
-
-#[derive(Default, Deserialize)]
-struct Data {
-    #[serde(default)]
-    release: String,
-}
-
 /// All that is of use in the chosen cluster, and in each other one whose values name the same registry. What could not be looked at is in it too.
 ///
 /// # Errors
@@ -100,11 +76,9 @@ fn read(found: &mut InUse, kubectl: &Kubectl<'_>, kind: &str, namespace: Option<
         });
     }
     let mut unreadable = 0;
-    kubectl.pages(kind, namespace, OF_HELM, RECORDS, |text| {
-        let secrets: Secrets =
-            serde_json::from_str(text).map_err(|error| Error::failed(format!("the server's answer is no list: {error}")))?;
-        for secret in secrets.items {
-            match record::text_of_record(&secret.data.release) {
+    kubectl.pages(kind, namespace, record::OF_ALL, record::PAGE, |text| {
+        for secret in List::<Packed>::read(text)?.items {
+            match secret.text() {
                 Ok(text) => found.read(&text),
                 Err(_) => unreadable += 1,
             }

@@ -11,9 +11,11 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use indexmap::IndexMap;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
+use crate::cluster::objects::Metadata;
 use crate::error::{Error, Result};
 use crate::model::text::text_of;
 use crate::tools::helm::Revision;
@@ -220,12 +222,34 @@ pub(crate) fn selector(release: &str) -> String {
     format!("owner=helm,name={release}")
 }
 
-/// All that helm kept of a revision, as text: its chart, its values, its manifest. `packed` is `data.release` of its Secret.
-///
-/// # Errors
-/// It is no record of helm's.
-pub(crate) fn text_of_record(packed: &str) -> Result<String> {
-    unzip(packed).map_err(|why| Error::failed(format!("{why}")))
+/// Selects those of all releases.
+pub(crate) const OF_ALL: &str = "owner=helm";
+/// Records of one answer: each may be of 1 MiB.
+pub(crate) const PAGE: u32 = 10;
+
+/// A record as it lies in its Secret, where many are read and little is wanted of each.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Packed {
+    /// Its head: helm's labels tell the release.
+    pub metadata: Metadata,
+    data: Data,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Data {
+    release: String,
+}
+
+impl Packed {
+    /// All that helm kept of the revision: its chart, its values, its manifest.
+    ///
+    /// # Errors
+    /// It is no record of helm's.
+    pub(crate) fn text(&self) -> Result<String> {
+        unzip(&self.data.release).map_err(|why| Error::failed(format!("{why}")))
+    }
 }
 
 /// The Secret that helm keeps a revision in.

@@ -1,4 +1,14 @@
-# Builds the image as a place without internet does, sourced by the scripts that stand on it. Wants $binaries, $work and `die`; needs the rig.
+# What every script that stands on the image begins with, sourced by them: the rig, the five binaries in $binaries (of the script's first argument, else compiled), a
+# folder $work that the script takes away, and `image`, which builds as a place without internet does. Wants `die`.
+tests/rig/rig up >&2
+eval "$(tests/rig/rig env)"
+binaries=${1:-}
+if [[ -z $binaries ]]; then
+  cargo build --locked --bins
+  binaries=${CARGO_TARGET_DIR:-target}/debug
+fi
+binaries=$(cd "$binaries" && pwd)
+work=$(mktemp -d)
 
 # What is built: the sources, and in vendor/ the five binaries, helm 4 and 3, kubectl, and Debian's packages. stern cannot be had here, so it is left out.
 context() {

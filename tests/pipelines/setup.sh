@@ -8,8 +8,8 @@ trap 'echo "$0: line $LINENO failed" >&2' ERR
 say() { printf '\n== %s: %s (%s s)\n' "$name" "$*" "$SECONDS"; }
 die() { echo "$0: $*" >&2; exit 1; }
 
-tests/rig/rig up >&2
-eval "$(tests/rig/rig env)"
+# shellcheck source=/dev/null
+source tests/pipelines/image.sh
 gitlab_ci_local=$(tests/rig/rig pipelines | tail -1)
 [[ -x $gitlab_ci_local ]] || die "no gitlab-ci-local at '$gitlab_ci_local'"
 for tool in helm kubectl docker git curl jq rsync; do command -v "$tool" >/dev/null || die "$tool is missing"; done
@@ -17,14 +17,6 @@ socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
 socket=${socket#unix://}
 [[ -S $socket ]] || die "DOCKER_HOST is no unix socket: $socket"
 
-binaries=${1:-}
-if [[ -z $binaries ]]; then
-  cargo build --locked --bins
-  binaries=${CARGO_TARGET_DIR:-target}/debug
-fi
-binaries=$(cd "$binaries" && pwd)
-
-work=$(mktemp -d)
 namespace=lain-$name-$$
 kubectl=(kubectl --kubeconfig "$LAIN_E2E_KUBECONFIG")
 clean() {
@@ -34,8 +26,6 @@ clean() {
 trap clean EXIT
 
 say "image"
-# shellcheck source=/dev/null
-source tests/pipelines/image.sh
 image full lain:local
 
 # What a project has: a repo with a remote, a kubeconfig, cluster values. The registry path is this test's own.

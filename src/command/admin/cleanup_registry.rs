@@ -67,10 +67,10 @@ impl CleanupRegistry {
                 .map_err(|error| Error::usage(format!("--protect {form}: {error}")).hint("--protect 'v*' # quoted, for the shell"))
         });
         let rules = Rules { keep: self.keep as usize, protect: protect.collect::<Result<_>>()? };
-        let place = super::registry(session)?;
-        let repositories = self.repositories(session, &place)?;
+        let place = session.registry_anywhere()?;
+        let repositories = self.repositories(session, place)?;
         session.require_cluster()?; // nothing is known to be of no use before a cluster was asked
-        let (mut plans, in_use) = look(session, &place, &repositories, &rules)?;
+        let (mut plans, in_use) = look(session, place, &repositories, &rules)?;
         let is_text = session.ui.format() == Format::Text;
         let count: usize = plans.iter().map(|plan| plan.decision.goes.len()).sum();
         for line in &in_use.unseen {
@@ -86,7 +86,7 @@ impl CleanupRegistry {
         let asked = self.agree(session, count, &in_use)?;
         if asked {
             // Much may have happened while somebody thought about it.
-            let (again, _) = look(session, &place, &repositories, &rules)?;
+            let (again, _) = look(session, place, &repositories, &rules)?;
             plans.iter_mut().zip(&again).for_each(|(plan, again)| plan.decision.and(&again.decision));
         }
         let done = delete(session, &plans);

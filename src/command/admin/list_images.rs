@@ -18,8 +18,8 @@ pub(super) struct ListImages {
 
 impl ListImages {
     pub(super) fn run(&self, session: &Session) -> Result<()> {
-        let registry = super::registry(session)?;
-        let repositories = super::repositories(session, &registry, &self.apps)?;
+        let registry = session.registry_anywhere()?;
+        let repositories = super::repositories(session, registry, &self.apps)?;
         let is_text = session.ui.format() == Format::Text;
         let mut answer = Images { version: 1, images: vec![] };
         let (mut images, mut full) = (0, 0);

@@ -82,20 +82,6 @@ impl Command for Admin {
     }
 }
 
-/// The registry of the app that is here, else that of the chosen cluster.
-fn registry(session: &Session) -> Result<String> {
-    if session.has_app() {
-        return session.registry().map(str::to_owned);
-    }
-    let chosen = session.cluster_name();
-    let registry = session.authority()?.registry.as_deref().map(str::to_owned);
-    registry.ok_or_else(|| match chosen {
-        Some(name) => Error::failed(format!("the values of cluster {name} name no registry"))
-            .hint(format!("registry: HOST/PATH # in values-{name}.yaml")),
-        None => Error::usage("no cluster is chosen, so the registry is not known").hint("lain use CLUSTER # or --cluster CLUSTER"),
-    })
-}
-
 /// The repositories of these apps in a registry; of all that it lists, where none is named.
 fn repositories(session: &Session, registry: &str, apps: &[String]) -> Result<Vec<String>> {
     if let Some(wrong) = apps.iter().find(|app| !is_label(app)) {
