@@ -161,7 +161,7 @@ fn check_chart(session: &Session, layers: &Layers) -> Result<Vec<Problem>> {
     let server = session.server_within(SERVER);
     let version = server.map(|server| ("--kube-version", format!("{}.{}.0", server.major, server.minor)));
     let read = |path: &Path| fs::read_to_string(session.dir.join(path)).ok();
-    let out = helm.template(name, &values).options(version).lookup().capture()?;
+    let out = helm.template(name, &values)?.options(version).lookup().capture()?;
     if !out.ok() {
         helm.version()?; // too old says more than a strange failure
         // It says more of a chart that it cannot render.

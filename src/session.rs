@@ -481,10 +481,15 @@ impl Session {
         Registry::new(&self.ui, &self.env, self.authority()?, name)
     }
 
+    /// The helm that the values ask for; values that cannot be read are told of by whoever needs them.
+    fn helm_major(&self) -> Option<u32> {
+        if self.has_app() { self.cluster() } else { self.authority() }.ok()?.helm_version
+    }
+
     /// helm without a cluster.
     pub(crate) fn local_helm(&self) -> Helm<'_> {
         self.withhold();
-        Helm::new(&self.ui, &self.dir, Target::default(), &self.helm_version)
+        Helm::new(&self.ui, &self.dir, Target::default(), self.helm_major(), &self.helm_version)
     }
 
     /// helm on the chosen cluster.
@@ -492,7 +497,7 @@ impl Session {
     /// # Errors
     /// No cluster is chosen.
     pub(crate) fn helm(&self) -> Result<Helm<'_>> {
-        Ok(Helm::new(&self.ui, &self.dir, self.target()?, &self.helm_version))
+        Ok(Helm::new(&self.ui, &self.dir, self.target()?, self.helm_major(), &self.helm_version))
     }
 
     /// kubectl on another cluster than the chosen one, asked by itself.

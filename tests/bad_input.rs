@@ -340,6 +340,27 @@ fn helm_is_too_old() {
 }
 
 #[test]
+fn helm_is_another_than_the_cluster_asks_for() {
+    let app = |said: &str| {
+        let app = App::new().chart().cluster("test", &format!("{REGISTRY}helm_version: {said}\n")).using("test").committed();
+        app.tool("helm", "helm-4.3.1").tools(&["kubectl"])
+    };
+    for args in [&["lint"][..], &["template"], &["deploy"]] {
+        let ran = app("3").run(args).exits(1).changed_nothing();
+        ran.reason("the values say `helm_version: 3`, and `helm` is 4.3.1").next("install helm 3 as `helm3`");
+    }
+    let both = app("3").tool_as("helm3", "helm", "helm-3.17.3");
+    both.run(&["template"]).exits(0).says("helm3 template shop chart");
+    let versions = both.run(&["version"]);
+    assert!(versions.stdout.contains("3.17.3") && !versions.stdout.contains("4.3.1"), "{}", versions.stdout);
+    app("4").tool_as("helm3", "helm", "helm-3.17.3").run(&["template"]).exits(0).says("helm template shop chart");
+    // An app may have another than its cluster.
+    let own = app("4").tool_as("helm3", "helm", "helm-3.17.3").file("chart/values-test.yaml", "helm_version: 3\n");
+    own.run(&["template"]).exits(0).says("helm3 template shop chart");
+    app("5").run(&["lint"]).exits(3).says("L006").says("helm_version 5 is outside 3-4").says("helm_version: 3");
+}
+
+#[test]
 fn helm_is_broken() {
     let app = App::new().chart().fake("helm", "echo 'cannot load libfoo.so' >&2; exit 127");
     app.run(&["lint"]).exits(1).reason("cannot tell helm's version").says("cannot load libfoo.so").next("helm version").changed_nothing();

@@ -32,7 +32,7 @@ impl Command for Template {
     fn run(self, session: &Session) -> Result<()> {
         let resolved = session.resolve(Asked { set: self.set, canary: self.canary, review: None })?;
         let values = session.helm_values(None)?;
-        let mut call = session.local_helm().template(resolved.app()?.release(), &values);
+        let mut call = session.local_helm().template(resolved.app()?.release(), &values)?;
         if self.debug {
             call = call.arg("--debug");
         }

@@ -197,7 +197,7 @@ impl<'a> Walker<'a> {
             };
             let bounds = if most >= f64::MAX { format!("below {least}") } else { format!("outside {least}-{most}") };
             let instead = if least > 1.0 { format!("{}", least + 80.0) } else { "8080".into() };
-            let hint = if id == "L006" { format!("{}: 1", self.key()) } else { format!("{}: {instead}", self.key()) };
+            let hint = if id == "L006" { format!("{}: {}", self.key(), least.max(1.0)) } else { format!("{}: {instead}", self.key()) };
             self.push(id, Severity::Error, node, format!("{} {number} is {bounds}", self.key()), hint);
             self.spoil();
         }

@@ -153,6 +153,10 @@ pub struct Cluster {
     #[serde(default, deserialize_with = "duration::optional")]
     #[schemars(with = "Option<Text>", extend("format" = "duration", "examples" = ["5m"]))]
     pub progress_budget: Option<Duration>,
+    /// The helm that changes releases, where another is `helm` here: 3 for the program `helm3`, 4 for `helm4`.
+    #[serde(default, deserialize_with = "whole")]
+    #[schemars(range(min = 3, max = 4))]
+    pub helm_version: Option<u32>,
     /// Accepted, unused.
     pub pypi_index: Option<Json>,
 }

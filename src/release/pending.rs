@@ -13,7 +13,7 @@ use super::lease::{Holder, shown};
 use super::record::{Record, secret_name, selector};
 use crate::error::{Error, Kind, Result};
 use crate::model::name::canary_of;
-use crate::tools::helm::{MARGIN, Revision};
+use crate::tools::helm::{MARGIN, PROGRAMS, Revision};
 use crate::tools::kubectl::Kubectl;
 use crate::tools::processes;
 use crate::tools::server::{failed_for_a_moment, until_it_answers};
@@ -240,7 +240,7 @@ pub(crate) fn cut_off_work_of(kubectl: &Kubectl<'_>, release: &str, holder: &Hol
 }
 
 fn cut_off_in(kubectl: &Kubectl<'_>, release: &str, holder: &Holder) {
-    if processes::runs("helm", &[release, kubectl.namespace()]) {
+    if PROGRAMS.iter().any(|helm| processes::runs(helm, &[release, kubectl.namespace()])) {
         return; // it outlived its lain on this machine: its time tells
     }
     let Some((revision, status)) = newest(kubectl, release).filter(|(_, status)| is_under_way(status)) else { return };

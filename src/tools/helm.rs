@@ -11,6 +11,7 @@ use super::later::Later;
 use super::quote::quoted;
 use super::server::{advise, ask};
 use super::target::Target;
+use crate::env::search_path;
 use crate::error::{Error, Result};
 use crate::model::version::Version;
 use crate::resolved::helm_values::HelmValues;
@@ -37,12 +38,25 @@ const OWN_TARGET: [&str; 9] = [
 /// The oldest helm that works.
 const OLDEST: Version = Version { major: 3, minor: 8, patch: 0 };
 
+/// The names that helm goes by: its own, and one for each major version where several are installed.
+pub(crate) const PROGRAMS: [&str; 3] = ["helm", "helm3", "helm4"];
+
+/// The program for a major version: the one that is called by it where there is one, else helm, whose version tells.
+fn program_of(major: Option<u32>) -> &'static str {
+    let named = major.and_then(|major| PROGRAMS.into_iter().find(|name| *name == format!("helm{major}")));
+    named.filter(|name| which::which_in(name, search_path(), ".").is_ok()).unwrap_or(PROGRAMS[0])
+}
+
 /// helm, pointed at one cluster.
 #[derive(Debug)]
 pub(crate) struct Helm<'a> {
     ui: &'a Ui,
     dir: &'a Path,
     target: Target,
+    /// The major version that the values ask for.
+    major: Option<u32>,
+    /// The program that is run.
+    program: &'static str,
     version: OnceCell<Version>,
     /// The question for its version, which may have been asked already.
     later: &'a Later,
@@ -104,9 +118,13 @@ pub(crate) struct Revision {
 }
 
 impl<'a> Helm<'a> {
-    /// helm for the chart in `dir`.
-    pub(crate) fn new(ui: &'a Ui, dir: &'a Path, target: Target, later: &'a Later) -> Self {
-        Self { ui, dir, target, version: OnceCell::new(), later }
+    /// helm for the chart in `dir`; of that major version, where one is asked for.
+    pub(crate) fn new(ui: &'a Ui, dir: &'a Path, target: Target, major: Option<u32>, later: &'a Later) -> Self {
+        let program = program_of(major);
+        if program != PROGRAMS[0] {
+            ui.hints_go(|flags| flags.helm_program = program);
+        }
+        Self { ui, dir, target, major, program, version: OnceCell::new(), later }
     }
 
     /// Starts to ask for helm's version: it is needed soon.
@@ -122,7 +140,7 @@ impl<'a> Helm<'a> {
     }
 
     fn bare(&self) -> Call<'a> {
-        Call::new(self.ui, "helm")
+        Call::new(self.ui, self.program)
             .dir(self.dir)
             .without(&OWN_TARGET)
             .install_hint("install helm 3.8 or newer: https://helm.sh/docs/intro/install/")
@@ -147,12 +165,22 @@ impl<'a> Helm<'a> {
             return Err(Error::failed(format!("helm {version} is too old; lain needs {OLDEST} or newer"))
                 .hint("install helm 3.8 or newer: https://helm.sh/docs/intro/install/"));
         }
+        if let Some(major) = self.major.filter(|major| version.major != *major) {
+            return Err(Error::failed(format!("the values say `helm_version: {major}`, and `{}` is {version}", self.program))
+                .hint(format!("install helm {major} as `helm{major}`: https://github.com/helm/helm/releases")));
+        }
         Ok(*self.version.get_or_init(|| version))
     }
 
-    /// `helm template`, without a cluster. helm's version is asked only when it fails: one process less.
-    pub(crate) fn template(&self, release: &str, values: &HelmValues) -> Call<'a> {
-        with(self.bare().arg("template").operands([release, "chart"]), values)
+    /// `helm template`, without a cluster. helm's version is asked only when it fails, or must be a certain one: one process less.
+    ///
+    /// # Errors
+    /// As [`Helm::version`].
+    pub(crate) fn template(&self, release: &str, values: &HelmValues) -> Result<Call<'a>> {
+        if self.major.is_some() {
+            self.version()?;
+        }
+        Ok(with(self.bare().arg("template").operands([release, "chart"]), values))
     }
 
     /// `helm lint`, as [`Helm::template`].

@@ -9,6 +9,8 @@ pub(crate) struct TargetFlags {
     pub kubectl: String,
     /// Of `helm`: the same, as helm calls it.
     pub helm: String,
+    /// What helm is called, where that is not `helm`.
+    pub helm_program: &'static str,
     /// Of both: `--namespace NAME`.
     pub namespace: String,
 }
@@ -28,6 +30,9 @@ impl TargetFlags {
 
     fn aimed(&self, command: &str) -> String {
         let Some((program, rest)) = command.split_once(' ') else { return command.to_owned() };
+        if program == "helm" && !self.helm_program.is_empty() {
+            return Self { helm_program: "", ..self.clone() }.aimed(command).replacen("helm", self.helm_program, 1);
+        }
         let begins = |words: &[&str]| words.iter().any(|word| rest == *word || rest.starts_with(&format!("{word} ")));
         let namespace = if begins(&NO_NAMESPACE) { "" } else { self.namespace.as_str() };
         let flags: Vec<&str> = match program {
@@ -58,6 +63,7 @@ mod tests {
             lain: "--cluster prod".into(),
             kubectl: "--context a".into(),
             helm: "--kube-context a".into(),
+            helm_program: "",
             namespace: "--namespace shop".into(),
         };
         for (hint, aimed) in [
@@ -80,5 +86,7 @@ mod tests {
             assert_eq!(flags.at(hint), aimed);
         }
         assert_eq!(TargetFlags::default().at("kubectl get pods"), "kubectl get pods");
+        let third = TargetFlags { helm_program: "helm3", ..flags };
+        assert_eq!(third.at("helm list --all # helm"), "helm3 list --all --kube-context a --namespace shop # helm");
     }
 }

@@ -147,7 +147,12 @@ impl App {
 
     /// One program in one of the rig's versions: `tool("helm", "helm-4.3.1")`.
     pub fn tool(self, name: &str, version: &str) -> Self {
-        let found = Path::new(&rig("LAIN_RIG_TOOLS")).join(version).join(name);
+        self.tool_as(name, name, version)
+    }
+
+    /// The same under another name: `tool_as("helm3", "helm", "helm-3.17.3")`.
+    pub fn tool_as(self, name: &str, program: &str, version: &str) -> Self {
+        let found = Path::new(&rig("LAIN_RIG_TOOLS")).join(version).join(program);
         assert!(found.is_file(), "{} is missing: tests/rig/rig tools", found.display());
         self.link_tool(name, &found)
     }
