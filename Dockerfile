@@ -38,7 +38,11 @@ ARG APT_MIRROR=
 ARG SLIM_PACKAGES="ca-certificates curl docker-buildx docker-cli git openssh-client tini"
 COPY vendor/README.md vendor/c[a] /usr/local/share/ca-certificates/lain/
 COPY vendor/install vendor/README.md vendor/ap[t] /vendor/apt/
-RUN sh /vendor/apt/install $SLIM_PACKAGES && rm -rf /vendor
+# uid 1001 has a name: ssh runs for nobody without one.
+RUN sh /vendor/apt/install $SLIM_PACKAGES && rm -rf /vendor && \
+    mkdir -p /usr/share/lain/cluster_values && install -d -m 1777 /home/lain && git config --system safe.directory '*' && \
+    echo 'lain:x:1001:' >>/etc/group && echo 'lain:x:1001:1001::/home/lain:/bin/bash' >>/etc/passwd
+COPY LICENSE-APACHE LICENSE-MIT docs/licences.md /usr/share/doc/lain/
 
 # Debian's part of `full`.
 FROM base AS more
@@ -101,7 +105,6 @@ RUN set -eu; \
 #   the logins of GitLab's DOCKER_AUTH_CONFIG, unless there is a config.json; lain reads them itself.
 # - git asks lain-git-askpass: the job's token is the login at the pipeline's own GitLab, and nowhere else.
 # - prompts show the cluster.
-# - uid 1001 has a name: ssh runs for nobody without one.
 # git-lfs writes its filters in an order of its own each time: they are written here.
 FROM base AS ours
 RUN set -eu; \
@@ -148,8 +151,6 @@ COPY --from=base / /
 COPY --from=ours /out/bin/ /usr/local/bin/
 COPY --from=tools /out/helm /out/kubectl /usr/local/bin/
 COPY --from=build /out/ /usr/local/bin/
-RUN mkdir -p /usr/share/lain/cluster_values && install -d -m 1777 /home/lain && git config --system safe.directory '*' && \
-    echo 'lain:x:1001:' >>/etc/group && echo 'lain:x:1001:1001::/home/lain:/bin/sh' >>/etc/passwd
 ENTRYPOINT ["tini", "--", "lain-entrypoint"]
 CMD ["sh"]
 
@@ -161,10 +162,7 @@ COPY --from=ours /out/etc/lain-prompt /etc/lain-prompt
 COPY --from=tools /out/ /usr/local/bin/
 COPY --from=build /out/ /usr/local/bin/
 RUN set -eu; \
-    mkdir -p /usr/share/lain/cluster_values /usr/share/bash-completion/completions /usr/local/share/zsh/site-functions; \
-    install -d -m 1777 /home/lain; \
-    echo 'lain:x:1001:' >>/etc/group; \
-    echo 'lain:x:1001:1001::/home/lain:/bin/bash' >>/etc/passwd; \
+    mkdir -p /usr/share/bash-completion/completions /usr/local/share/zsh/site-functions; \
     rm -f /etc/gitconfig; \
     git config --system safe.directory '*'; \
     if command -v git-lfs >/dev/null; then \

@@ -138,12 +138,13 @@ fn reports_name_tests_that_exist() {
 
 /// What users read first is there in Chinese too. With `true` paragraphs are paired as well; in the gallery the Chinese page explains messages, which the English
 /// one need not.
-const PAIRS: [(&str, bool); 9] = [
+const PAIRS: [(&str, bool); 10] = [
     ("README", true),
     ("docs/chart", true),
     ("docs/pipelines", true),
     ("docs/ci-lint", true),
     ("docs/other-ci", true),
+    ("docs/image", true),
     ("docs/from-the-older-tool", true),
     ("docs/from-auto-devops", true),
     ("docs/from-to-be-continuous", true),
@@ -504,4 +505,54 @@ fn help_names_a_command_or_all() {
     let at = |words: &str| deploy.find(words).unwrap_or_else(|| panic!("{words} in\n{deploy}"));
     assert!(at("Examples:\n  lain deploy --build") < at("\nOptions:") && at("\nOptions:") < at("Options of every command:"));
     assert_eq!(lain(&["help", "nosuch"]).status.code(), Some(2));
+}
+
+/// What crates may be under: no licence that asks for more than its text beside the binary.
+const LICENCES: [&str; 10] =
+    ["MIT", "Apache-2.0", "ISC", "BSD-3-Clause", "0BSD", "Zlib", "Unicode-3.0", "Unlicense", "BSL-1.0", "CDLA-Permissive-2.0"];
+
+/// The binaries hold other people's work: which, and under what licence. `UPDATE_DOCS=1` writes the page.
+#[test]
+fn the_licences_of_crates_are_listed() {
+    let mut told = BTreeSet::new();
+    for architecture in ["x86_64", "aarch64"] {
+        let out = Command::new(env!("CARGO"))
+            .args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}|{l}|{r}"])
+            .args(["--target", &format!("{architecture}-unknown-linux-gnu")])
+            .current_dir(root())
+            .output()
+            .expect("cargo");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let text = String::from_utf8(out.stdout).expect("UTF-8");
+        told.extend(text.lines().filter(|line| !line.starts_with("lain ")).map(|line| line.trim_end_matches(" (*)").to_owned()));
+    }
+    let mut page = String::from(
+        "# Licences of what is in lain's binaries\n\n\
+         lain itself is under [MIT](../LICENSE-MIT) or [Apache-2.0](../LICENSE-APACHE), as you like. Compiled into it are these crates:\n\n\
+         | crate | version | licence |\n| --- | --- | --- |\n",
+    );
+    let mut count = 0;
+    for line in &told {
+        let [package, licence, address] = line.split('|').collect::<Vec<_>>()[..] else { panic!("`{line}`") };
+        let mut words = package.split(' ');
+        let (name, version) = (words.next().expect("a name"), words.next().expect("a version").trim_start_matches('v'));
+        let licence = licence.replace('/', " OR ");
+        // One of several is enough; what is joined by AND is needed.
+        for part in licence.split(" AND ") {
+            let part = part.trim_matches(['(', ')']);
+            let mut choices = part.split(" OR ").map(|one| one.split(" WITH ").next().expect("a name").trim_matches(['(', ')']));
+            assert!(choices.any(|one| LICENCES.contains(&one)), "{name} is under `{licence}`, which nobody looked at");
+        }
+        page += &format!("| [{name}]({address}) | {version} | {licence} |\n");
+        count += 1;
+    }
+    assert!(count > 50, "{count} crates");
+    let path = root().join("docs/licences.md");
+    if std::env::var("UPDATE_DOCS").is_ok() {
+        fs::write(&path, &page).expect("written");
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap_or_default() == page,
+        "docs/licences.md is of other crates: UPDATE_DOCS=1 cargo test --test docs licences"
+    );
 }

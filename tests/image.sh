@@ -81,6 +81,22 @@ for target in slim full; do
   done
 done
 
+say "the pages about it"
+# Names alone: versions come and go with Debian's.
+rows() { sed -nE 's/^\| `?([^`|]*[^`| ])`? \|.*\| *(yes)? *\|$/\1 \2/p' | grep -v '^stern '; }
+diff <(rows <docs/image-contents.md) <(vendor/contents --names lain:full-test lain:slim-test | rows) >&2 ||
+  die "docs/image-contents.md is of another image: vendor/contents --names lain:full-test lain:slim-test"
+# The image that docs/image.md makes of ours.
+mkdir "$work/own"
+sed -n '/^```Dockerfile$/,/^```$/{/^```/!p}' docs/image.md | sed 's/^FROM .*/FROM lain:full-test/' >"$work/own/Dockerfile"
+echo "registry: registry.example.com/own" >"$work/own/values-own.yaml"
+openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=own-ca -days 2 -keyout "$work/key" -out "$work/own/company-ca.crt" 2>/dev/null
+docker build --network none --tag lain:own-test "$work/own" >"$work/own.log" 2>&1 || { cat "$work/own.log" >&2; die "docs/image.md: it does not build"; }
+docker run --rm lain:own-test lain use 2>&1 | grep -q own || die "docs/image.md: the cluster is not there"
+docker run --rm lain:own-test sh -c 'awk "/BEGIN/ {c = \"openssl x509 -noout -subject\"} {print | c} /END/ {close(c)}" /etc/ssl/certs/ca-certificates.crt' | grep -q own-ca ||
+  die "docs/image.md: the certificate is not trusted"
+docker image rm lain:own-test >/dev/null
+
 say "GitLab's variables"
 run() { docker run --rm "$@"; }
 for user in 0 12345; do
