@@ -8,7 +8,7 @@
 ARG RUST_IMAGE=rust:trixie
 ARG BASE_IMAGE=debian:trixie-slim
 
-# The five binaries, compiled or from vendor/bin.
+# lain, compiled or from vendor/bin, and its other four names.
 FROM $RUST_IMAGE AS build
 # A crates.io mirror: sparse+https://HOST/PATH/
 ARG CRATES_MIRROR=
@@ -20,16 +20,14 @@ WORKDIR /src
 COPY . .
 RUN set -eu; \
     mkdir /out; \
-    if [ -e vendor/bin/lain ]; then \
-      for name in lain lain-render lain-build lain-deploy lain-notify; do install -m 755 "vendor/bin/$name" /out/; done; \
-      exit; \
-    fi; \
+    for name in lain-render lain-build lain-deploy lain-notify; do ln -s lain "/out/$name"; done; \
+    if [ -e vendor/bin/lain ]; then install -m 755 vendor/bin/lain /out/; exit; fi; \
     set --; \
     if [ -n "$CRATES_MIRROR" ]; then \
       set -- --config 'source.crates-io.replace-with="mirror"' --config "source.mirror.registry=\"$CRATES_MIRROR\""; \
     fi; \
-    cargo build --release --locked --bins "$@"; \
-    for name in lain lain-render lain-build lain-deploy lain-notify; do install -m 755 "${CARGO_TARGET_DIR:-target}/release/$name" /out/; done
+    cargo build --release --locked --bin lain "$@"; \
+    install -m 755 "${CARGO_TARGET_DIR:-target}/release/lain" /out/
 
 # Debian's part of `slim`, with the certificates that builds behind a company proxy need.
 FROM $BASE_IMAGE AS base

@@ -22,6 +22,21 @@ pub(crate) struct Choice {
     pub name: String,
     /// Its kubeconfig, when it is not what the tools would take anyway.
     pub kubeconfig: Option<PathBuf>,
+    /// The namespace of the pod that lain runs in, where its service account is the login.
+    pub pod: Option<String>,
+}
+
+/// What the cluster is called that a pod finds itself in.
+const OWN: &str = "in-cluster";
+/// Where Kubernetes puts the login of a pod's service account, for kubectl and helm too.
+const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// The cluster that this pod runs in, where nobody chose one. Not in CI: a runner's pod is no place to deploy to because a variable is missing.
+fn own(env: &Env) -> Option<Choice> {
+    let is_login = |dir: &Path| dir.join("token").is_file() && env.get("KUBERNETES_SERVICE_HOST").is_some();
+    let is_free = !env.is_ci() && env.get("KUBECONFIG").is_none() && !link(env).is_some_and(|link| link.exists());
+    let pod = fs::read_to_string(Path::new(ACCOUNT).join("namespace")).ok().filter(|_| is_free && is_login(Path::new(ACCOUNT)))?;
+    Some(Choice { name: OWN.to_owned(), kubeconfig: None, pod: Some(pod.trim().to_owned()) })
 }
 
 /// Decides which cluster the run acts on.
@@ -32,14 +47,14 @@ pub(crate) fn choose(ui: &Ui, env: &Env, named: Option<&str>) -> Result<Option<C
     if let Some(name) = named {
         check_known(env, name)?;
         let kubeconfig = find(ui, env, name)?;
-        return Ok(Some(Choice { name: name.to_owned(), kubeconfig: Some(text::home_of(&kubeconfig)) }));
+        return Ok(Some(Choice { name: name.to_owned(), kubeconfig: Some(text::home_of(&kubeconfig)), pod: None }));
     }
     // The link wins over an inherited KUBECONFIG only by being passed on; both tools would read the variable first.
     let passed_on = link(env).and_then(|link| {
         let home = text::home_of(&link);
         (env.get("KUBECONFIG").is_some() || home != link).then_some(home)
     });
-    Ok(linked_cluster(env).map(|name| Choice { kubeconfig: passed_on, name }))
+    Ok(linked_cluster(env).map(|name| Choice { kubeconfig: passed_on, name, pod: None }).or_else(|| own(env)))
 }
 
 fn kube_dir(env: &Env) -> Option<PathBuf> {

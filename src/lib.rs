@@ -1,7 +1,7 @@
 //! lain takes an application from a git repo to a running Kubernetes release.
 //!
 //! The map: rooms from top to bottom. A room uses rooms below it alone, and of those the ones that the table in `tests/house.rs` names. `bin/` stands above
-//! all: five mains of one line each.
+//! all: five mains of one line each, of which `lain` is the others too where a link calls it so.
 //!
 //! - [`cli`]: the command lines of the five binaries, and what is about them alone (completions, man pages, `lain-NAME` on PATH).
 //! - [`command`]: one file a command, named after it: its flags, and what is shown.

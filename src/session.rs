@@ -577,6 +577,9 @@ impl Session {
             (flags.kubectl, flags.helm) = (target.words("--context"), target.words("--kube-context"));
             flags.namespace = target.namespace_words();
         });
+        if let Some(pod) = &choice.pod {
+            return Ok(Target { namespace: target.namespace.or_else(|| Some(pod.clone())), base: Some(String::new()), ..target });
+        }
         // What is not said here is what the kubeconfig says: told to both tools, whatever variables each of them reads.
         let file = choice.kubeconfig.clone().or_else(|| kubeconfig::link(&self.env));
         Ok(aimed(target, file))

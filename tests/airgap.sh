@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The air-gapped bundle, really: made by vendor/bundle, and imported by a docker and into a registry that have no route to anywhere.
 #
-#     tests/airgap.sh [FOLDER WITH THE FIVE BINARIES [FULL SLIM]]
+#     tests/airgap.sh [FOLDER WITH THE BINARIES [FULL SLIM]]
 #
 # FULL and SLIM are images of these binaries; tests/image.sh, which calls this, has them.
 set -Eeuo pipefail

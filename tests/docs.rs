@@ -507,6 +507,25 @@ fn help_names_a_command_or_all() {
     assert_eq!(lain(&["help", "nosuch"]).status.code(), Some(2));
 }
 
+/// The image holds one program and links to it.
+#[test]
+fn lain_is_each_of_the_others_where_a_link_calls_it_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, own) in [
+        ("lain-render", env!("CARGO_BIN_EXE_lain-render")),
+        ("lain-build", env!("CARGO_BIN_EXE_lain-build")),
+        ("lain-deploy", env!("CARGO_BIN_EXE_lain-deploy")),
+        ("lain-notify", env!("CARGO_BIN_EXE_lain-notify")),
+    ] {
+        let link = folder.path().join(name);
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_lain"), &link).expect("a link");
+        let help =
+            |program: &Path| String::from_utf8(Command::new(program).arg("--help").output().expect("it runs").stdout).expect("UTF-8");
+        assert_eq!(help(&link), help(Path::new(own)));
+        assert_ne!(help(&link), help(Path::new(env!("CARGO_BIN_EXE_lain"))));
+    }
+}
+
 /// What crates may be under: no licence that asks for more than its text beside the binary.
 const LICENCES: [&str; 10] =
     ["MIT", "Apache-2.0", "ISC", "BSD-3-Clause", "0BSD", "Zlib", "Unicode-3.0", "Unlicense", "BSL-1.0", "CDLA-Permissive-2.0"];

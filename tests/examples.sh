@@ -2,7 +2,7 @@
 # The pipeline of each example, really: its own .gitlab-ci.yml, untouched, in gitlab-ci-local, which checks it against GitLab's schema: which jobs there are,
 # then lint, prepare, test, build, deploy on the rig, and what runs is asked. examples/dummy has tests/pipeline.sh; examples/everything is there to be read.
 #
-#     tests/examples.sh [FOLDER WITH THE FIVE BINARIES]
+#     tests/examples.sh [FOLDER WITH THE BINARIES]
 #
 # As tests/pipeline.sh. Two examples run at a time.
 name=examples second=prod

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The image, really: both targets built without a network, twice, and used: as root, as other users, with a read-only root, without the entrypoint.
 #
-#     tests/image.sh [FOLDER WITH THE FIVE BINARIES]
+#     tests/image.sh [FOLDER WITH THE BINARIES]
 #
 # Without a folder the binaries are compiled first (debug, so sizes are those of a release with larger binaries). Needs docker: tests/rig brings it.
 set -Eeuo pipefail
@@ -66,8 +66,8 @@ for target in slim full; do
     command=(sh)
     [[ $how != *--entrypoint* ]] || command=()
     # shellcheck disable=SC2086
-    told=$(docker run --rm $how --env "PROGRAMS=$programs" "lain:$target-test" "${command[@]}" -ec '
-      for name in lain lain-render lain-build lain-deploy lain-notify; do "$name" --version >/dev/null; done
+    told=$(docker run --rm $how --env "PROGRAMS=$programs" --env "LAIN_SAYS=$expected" "lain:$target-test" "${command[@]}" -ec '
+      for name in lain lain-render lain-build lain-deploy lain-notify; do [ "$("$name" --version)" = "$name ${LAIN_SAYS#lain }" ] || { echo "fails: $name"; exit 1; }; done
       IFS=";"
       for program in $PROGRAMS; do sh -c "$program" >/dev/null 2>&1 || { echo "fails: $program"; exit 1; }; done
       test -d /usr/share/lain/cluster_values

@@ -3,7 +3,7 @@
 # lint, prepare, test in the prepare image, build, deploy, diff, review app, rollback, promotion to a second cluster, and asks the app over HTTP.
 # The other examples' own pipelines: tests/examples.sh.
 #
-#     tests/pipeline.sh [FOLDER WITH THE FIVE BINARIES]
+#     tests/pipeline.sh [FOLDER WITH THE BINARIES]
 #
 # Without a folder the binaries are compiled first (debug). Needs a cluster, a registry and a docker: tests/rig brings them,
 # LAIN_E2E_KUBECONFIG and LAIN_E2E_REGISTRY name others.
@@ -143,5 +143,44 @@ save "$repo" "FOO is BAZ"
 pipeline "$repo"
 check_app "$repo" | tee "$work/answer"
 grep -q BAZ "$work/answer" || die "the app has the old FOO"
+
+say "the image in the cluster: a helm test that waits, a Job outside of an app, a release that goes by itself"
+docker tag lain:local "$registry/lain:latest"
+docker push --quiet "$registry/lain:latest" >/dev/null
+# All that the waiting pod may do is look.
+"${kubectl[@]}" --namespace "$namespace" create rolebinding looks --clusterrole view --serviceaccount "$namespace:default" >/dev/null
+cat >>"$repo/chart/values.yaml" <<YAML
+  waits:
+    image: $registry/lain:latest
+    command: [lain, wait, dummy, --timeout, 2m]
+    resources: {requests: {cpu: 10m, memory: 64Mi}, limits: {cpu: 1000m, memory: 256Mi}}
+YAML
+save "$repo" "a test that waits for the app"
+pipeline "$repo" deploy_job 2>&1 | tee "$work/log"
+"${kubectl[@]}" --namespace "$namespace" get pods --output name >"$work/pods"
+told=$("${kubectl[@]}" --namespace "$namespace" logs dummy-waits 2>&1) || true
+[[ $told == *"everything is ready"* ]] || die "the test did not wait in the cluster: $told ($(cat "$work/pods"))"
+# From a repo without a chart.
+repo=$work/ops
+git init --quiet --bare "$repo.git" && git init --quiet "$repo" && git -C "$repo" remote add origin https://gitlab.example.com/pipeline/ops.git && git -C "$repo" remote set-url --push origin "$repo.git"
+printf '.gitlab-ci-local\n' >>"$repo/.git/info/exclude"
+cat >"$repo/.gitlab-ci.yml" <<'YAML'
+look:
+  script:
+    - lain use test
+    - lain job --wait -- sh -c 'lain --version && helm3 version --short && echo "to $(mysql --version | cut -d " " -f 1)"'
+leave:
+  needs: [look]
+  script:
+    - lain --cluster test delete dummy --after 1s
+YAML
+save "$repo" "two jobs"
+pipeline "$repo" 2>&1 | tee "$work/log"
+grep -q 'to mysql' "$work/log" || die "the Job outside of an app did not run in the image"
+for _ in $(seq 120); do
+  left=$("${kubectl[@]}" --namespace "$namespace" get deployments,jobs,roles,rolebindings,serviceaccounts --output name | grep dummy) || break
+  sleep 1
+done
+[[ -z $left ]] || { "${kubectl[@]}" --namespace "$namespace" logs job/dummy-delete-job >&2; die "the release did not go by itself: $left"; }
 
 say "all green"

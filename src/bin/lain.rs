@@ -1,5 +1,5 @@
 //! See `lain::cli`.
 
 fn main() -> std::process::ExitCode {
-    lain::cli::lain()
+    lain::cli::lain_as_called()
 }

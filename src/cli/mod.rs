@@ -10,6 +10,7 @@ pub(crate) mod man;
 
 use std::env::set_current_dir;
 use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::builder::Resettable;
@@ -229,6 +230,18 @@ binary!(
     "Messages about deploys to webhooks, notes and approvals of GitLab's merge requests",
     lain_notify
 );
+
+/// The main of `lain`, which is any of the others where a link calls it by their name: the image holds it once.
+pub fn lain_as_called() -> ExitCode {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    match called.as_deref().and_then(Path::file_name).and_then(OsStr::to_str) {
+        Some("lain-render") => lain_render(),
+        Some("lain-build") => lain_build(),
+        Some("lain-deploy") => lain_deploy(),
+        Some("lain-notify") => lain_notify(),
+        _ => lain(),
+    }
+}
 
 type Run = Box<dyn FnOnce(&Session) -> Result<()>>;
 

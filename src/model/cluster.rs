@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::duration;
+use super::image::repository_in;
 use super::kubernetes::HostAlias;
 use super::text::{Text, whole};
 
@@ -47,7 +48,7 @@ pub struct Cluster {
     #[serde(rename = "serviceAccountName")]
     #[schemars(with = "Option<Text>")]
     pub service_account_name: Option<Json>,
-    /// The image that `lain job` runs where no app is: `REGISTRY/lain:latest` when not given.
+    /// lain's own image, for `lain job` where no app is and for `--delete-after`: `REGISTRY/lain:latest` when not given.
     pub lain_image: Option<Text>,
     /// What `lain use` prints beside the name.
     pub extra_docs: Option<Text>,
@@ -221,6 +222,12 @@ impl Cluster {
     /// The variables of the environment that logins come from (`secrets_env`).
     pub fn secret_variables(&self) -> impl Iterator<Item = &str> {
         self.secrets_env.iter().flatten().filter_map(|(_, entry)| entry.as_str().or_else(|| entry["env_name"].as_str()))
+    }
+
+    /// lain's own image, as pods pull it: `lain_image`, else `REGISTRY/lain:latest`. None where no registry is named either.
+    pub fn own_image(&self) -> Option<String> {
+        let registry = || self.internal_registry.as_deref().or(self.registry.as_deref());
+        self.lain_image.as_deref().map(str::to_owned).or_else(|| Some(format!("{}:latest", repository_in(registry()?, "lain"))))
     }
 }
 

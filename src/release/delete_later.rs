@@ -8,7 +8,6 @@ use serde_json::{Value as Json, json};
 use super::handle::Handle;
 use super::review;
 use crate::error::{Error, Result, ResultExt};
-use crate::model::image::repository_in;
 use crate::model::name::canary_of;
 
 /// What it does. All that is not lain's own comes by the environment.
@@ -36,8 +35,8 @@ pub(crate) fn leave(handle: &Handle<'_>, after: Duration) -> Result<(String, Tim
             .hint("lain deploy"));
     }
     let authority = session.authority()?;
-    let registry = authority.internal_registry.as_deref().or(authority.registry.as_deref());
-    let registry = registry
+    let image = authority
+        .own_image()
         .ok_or_else(|| Error::failed("the cluster's values name no registry, so there is no lain image for the Job").hint("lain delete"))?;
     let seconds = i64::try_from(after.as_secs()).unwrap_or(i64::MAX);
     let at = Timestamp::from_second(Timestamp::now().as_second().saturating_add(seconds))
@@ -45,7 +44,7 @@ pub(crate) fn leave(handle: &Handle<'_>, after: Duration) -> Result<(String, Tim
     let job = format!("{release}-delete-job"); // as the older tool called it
     // All three, and waited for: an account left to the cluster to collect with its Job would go while the new one is written over it.
     kubectl.delete(OBJECTS, &job)?;
-    let made = kubectl.send(&["create", "--output", "json"], &object(handle, &job, &repository_in(registry, "lain"), at))?;
+    let made = kubectl.send(&["create", "--output", "json"], &object(handle, &job, &image, at))?;
     let made: Json = made.json()?;
     // They go with the Job.
     let owner = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": job, "uid": made["metadata"]["uid"]}]);
@@ -67,7 +66,7 @@ pub(crate) fn leave(handle: &Handle<'_>, after: Duration) -> Result<(String, Tim
         .map(|()| (job, at))
 }
 
-fn object(handle: &Handle<'_>, job: &str, repository: &str, at: Timestamp) -> Json {
+fn object(handle: &Handle<'_>, job: &str, image: &str, at: Timestamp) -> Json {
     let namespace = handle.kubectl.namespace();
     let env = [
         ("RELEASE", handle.name.clone()),
@@ -84,7 +83,7 @@ fn object(handle: &Handle<'_>, job: &str, repository: &str, at: Timestamp) -> Js
         "spec": {"backoffLimit": 6, "ttlSecondsAfterFinished": 3600, "template": {"spec": {
             "serviceAccountName": job, "restartPolicy": "OnFailure",
             "containers": [{
-                "name": "delete", "image": format!("{repository}:latest"), "command": ["sh", "-c", SCRIPT], "env": env,
+                "name": "delete", "image": image, "command": ["sh", "-c", SCRIPT], "env": env,
                 "resources": {"requests": {"cpu": "1m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}},
             }],
         }}},

@@ -179,8 +179,7 @@ fn model<'j>(app: &'j App, found: &'j [Json]) -> Option<(&'j str, &'j Json)> {
 fn of_no_app(session: &Session, spec: &Spec<'_>) -> Result<Json> {
     let name = &session.require_cluster()?.name;
     let cluster = session.cluster_of(name)?;
-    let image = cluster.lain_image.as_deref().map(str::to_owned);
-    let image = image.or_else(|| Some(format!("{}:latest", repository_in(cluster.registry.as_deref()?, NO_APP)))).ok_or_else(|| {
+    let image = cluster.own_image().ok_or_else(|| {
         Error::usage(format!("no app is here, and the values of cluster {name} name no image for that"))
             .hint(format!("{NO_APP_KEY}: REGISTRY/lain:TAG # in values-{name}.yaml"))
             .hint("lain -C DIR job # for the app in that folder")

@@ -1,4 +1,4 @@
-# What every script that stands on the image begins with, sourced by them: the rig, the five binaries in $binaries (of the script's first argument, else compiled), a
+# What every script that stands on the image begins with, sourced by them: the rig, the binaries in $binaries (of the script's first argument, else compiled), a
 # folder $work that the script takes away, and `image`, which builds as a place without internet does. Wants `die`.
 tests/rig/rig up >&2
 eval "$(tests/rig/rig env)"
@@ -10,15 +10,14 @@ fi
 binaries=$(cd "$binaries" && pwd)
 work=$(mktemp -d)
 
-# What is built: the sources, and in vendor/ the five binaries, helm 4 and 3, kubectl, and Debian's packages. stern cannot be had here, so it is left out.
+# What is built: the sources, and in vendor/ lain, helm 4 and 3, kubectl, and Debian's packages. stern cannot be had here, so it is left out.
 context() {
   context=$work/context
   [[ ! -d $context ]] || return 0
   mkdir -p "$context"
   git ls-files -z | xargs -0 cp --no-dereference --parents --target-directory "$context"
   mkdir -p "$context/vendor/bin"
-  local program
-  for program in lain lain-render lain-build lain-deploy lain-notify; do install --strip -m 755 "$binaries/$program" "$context/vendor/bin/"; done
+  install --strip -m 755 "$binaries/lain" "$context/vendor/bin/"
   install -m 755 "$LAIN_RIG_TOOLS/helm-4.3.1/helm" "$context/vendor/bin/helm"
   install -m 755 "$LAIN_RIG_TOOLS/helm-3.17.3/helm" "$context/vendor/bin/helm3"
   install -m 755 "$LAIN_RIG_TOOLS/kubectl-1.20.2/kubectl" "$context/vendor/bin/kubectl" # of the rig's own cluster

@@ -1,5 +1,5 @@
 # What both runs of pipelines stand on, sourced by them: the rig, the image lain:local, two clusters that are namespaces of one, and pipelines in
-# gitlab-ci-local. The caller sets `name` (of namespaces and images) and `second` (the second cluster); its first argument is a folder with the five binaries.
+# gitlab-ci-local. The caller sets `name` (of namespaces and images) and `second` (the second cluster); its first argument is a folder with the binaries.
 set -Eeuo pipefail
 ROOT=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 cd "$ROOT"
