@@ -26,17 +26,18 @@ pub(crate) struct Choice {
     pub pod: Option<String>,
 }
 
-/// What the cluster is called that a pod finds itself in.
+/// What the cluster is called that a pod finds itself in, where `LAIN_CLUSTER` does not say it: lain's chart does, to all pods.
 const OWN: &str = "in-cluster";
 /// Where Kubernetes puts the login of a pod's service account, for kubectl and helm too.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// The cluster that this pod runs in, where nobody chose one. Not in CI: a runner's pod is no place to deploy to because a variable is missing.
+/// The cluster that this pod runs in, where nobody chose another. Not in CI: a runner's pod is no place to deploy to because a variable is missing.
 fn own(env: &Env) -> Option<Choice> {
     let is_login = |dir: &Path| dir.join("token").is_file() && env.get("KUBERNETES_SERVICE_HOST").is_some();
     let is_free = !env.is_ci() && env.get("KUBECONFIG").is_none() && !link(env).is_some_and(|link| link.exists());
     let pod = fs::read_to_string(Path::new(ACCOUNT).join("namespace")).ok().filter(|_| is_free && is_login(Path::new(ACCOUNT)))?;
-    Some(Choice { name: OWN.to_owned(), kubeconfig: None, pod: Some(pod.trim().to_owned()) })
+    let name = env.get("LAIN_CLUSTER").unwrap_or(OWN).to_owned();
+    Some(Choice { name, kubeconfig: None, pod: Some(pod.trim().to_owned()) })
 }
 
 /// Decides which cluster the run acts on.
@@ -46,7 +47,10 @@ fn own(env: &Env) -> Option<Choice> {
 pub(crate) fn choose(ui: &Ui, env: &Env, named: Option<&str>) -> Result<Option<Choice>> {
     if let Some(name) = named {
         check_known(env, name)?;
-        let kubeconfig = find(ui, env, name)?;
+        let kubeconfig = match find(ui, env, name) {
+            Err(missing) => return own(env).filter(|own| own.name == name).map(Some).ok_or(missing),
+            Ok(found) => found,
+        };
         return Ok(Some(Choice { name: name.to_owned(), kubeconfig: Some(text::home_of(&kubeconfig)), pod: None }));
     }
     // The link wins over an inherited KUBECONFIG only by being passed on; both tools would read the variable first.
@@ -152,14 +156,14 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
         .hint("lain use # lists the clusters"))
 }
 
-/// Refuses a cluster that neither has values nor a kubeconfig.
+/// Refuses a cluster that neither has values nor a kubeconfig, and is not the one that this pod is in.
 ///
 /// # Errors
 /// The name is unknown; the error lists the known ones and the nearest.
 pub(crate) fn check_known(env: &Env, name: &str) -> Result<()> {
     check_name(name)?;
     let dirs = env.cluster_values_dirs();
-    if cluster_file(&dirs, name).is_some() {
+    if cluster_file(&dirs, name).is_some() || own(env).is_some_and(|own| own.name == name) {
         return Ok(());
     }
     let known = known_clusters(&dirs);
