@@ -43,7 +43,7 @@ grep -q "^$user:" /etc/subuid || die "$user has no subordinate uids, which podma
 chmod 755 "$place"
 mkdir -p "$place/home/.kube" "$place/daemon" "$place/root" "$place/else"
 install -m 755 examples/bin/lain "$place/lain"
-socat -t 600 "UNIX-LISTEN:$place/daemon/docker.sock,fork,mode=660,group=$group" "UNIX-CONNECT:${DOCKER_HOST#unix://}" &
+socat -t 600 "UNIX-LISTEN:$place/daemon/docker.sock,fork,mode=660,group=$group" "UNIX-CONNECT:${DOCKER_HOST#unix://}" 2>/dev/null &
 for _ in $(seq 50); do [[ ! -S $place/daemon/docker.sock ]] || break; sleep 0.1; done
 # In place of the image's lain: says what it was given. What lain itself makes of it is lain's own, below.
 cat >"$place/probe" <<'PROBE'
@@ -121,7 +121,7 @@ PYTHON
 [[ -z $(docker ps --quiet --filter volume="$place/probe") ]] || die "a container is left"
 
 say "whose files, and who one is"
-probe sh 'echo x >mine; mkdir -p ~/.config/lain; echo y >/tmp/'"$user"'; id -un; echo $HOME; docker version --format "{{.Server.Version}}"; ssh -G example.com | sed -n "s/^userknownhostsfile //p"' >"$place/said"
+probe sh 'echo x >mine; mkdir -p ~/.config/lain; echo y >/tmp/'"$user"'; id -un; echo $HOME; docker version --format "{{.Server.Version}}"; ssh -G example.com 2>/dev/null | sed -n "s/^userknownhostsfile //p"' >"$place/said"
 expect "who" "$(cat "$place/said")" "$user
 $place/home
 $(docker version --format '{{.Server.Version}}')
@@ -185,11 +185,16 @@ install -m 600 -o "$uid" -g "$gid" "$LAIN_E2E_KUBECONFIG" "$place/else/kube/test
 as_user ln -s ../../kube/test "$place/else/real/.kube/kubeconfig-test" # kept elsewhere, as some do
 as_user "${linked[@]}" "$place/lain" use test >/dev/null 2>&1
 expect "lain use" "$(readlink "$place/else/real/.kube/config" | sed 's|.*/||')" kubeconfig-test
+cd "$place/else"
 inside() { printf '%s\n' "$2" | as_user "${linked[@]}" "$1" "$place/lain"; } # VARIABLE COMMAND
 says "the cluster by its link" "$(inside A= 'kubectl get --raw /version')" gitVersion
 as_user kubectl --kubeconfig "$place/else/kube/test" config view --raw --minify >/dev/null
 printf 'apiVersion: v1\nkind: Config\ncontexts: [{name: other, context: {cluster: none, user: none}}]\n' >"$place/else/kube/other"
 expect "KUBECONFIG with several" "$(inside "KUBECONFIG=$place/else/kube/other:$place/else/kube/test" 'kubectl config get-contexts --output name | grep -c .')" 2
+mkdir "$place/certificates"
+printf x | tee "$place/certificates/ca.crt" >"$place/else/kube/client.key"
+printf 'kind: Config\nclusters:\n- cluster:\n    certificate-authority: %s/certificates/ca.crt\n  name: x\nusers:\n- name: x\n  user:\n    client-key: "client.key"\n' "$place" >"$place/else/kube/files"
+expect "the files of a kubeconfig" "$(inside "KUBECONFIG=$place/else/kube/files" 'cat ../certificates/ca.crt kube/client.key')" xx
 says "KUBECONFIG_TEST" "$(inside "KUBECONFIG_TEST=$place/else/kube/test" 'cat "$KUBECONFIG_TEST"')" "kind: Config"
 # The image's own lain builds by the socket; what it is given of the environment goes by name alone.
 mkdir "$place/told"
@@ -217,6 +222,7 @@ printf '{\n  "auths": {"r.example.com": {}},\n  "credsStore": "desktop"\n}\n' >"
 says "logins that a helper keeps" "$(lain tags 2>&1 || true)" "warning: docker-credential-desktop keeps logins of $place/home/.docker/config.json"
 ! lain <<<'docker pull 127.0.0.1:5000/lain/nothing' 2>&1 | grep credential || die "docker inside asks the helper"
 grep -q '"credsStore": "desktop"' "$place/home/.docker/config.json" || die "the user's own file is changed"
+rm -r "$place/home/.docker"
 
 say "what is wrong, and what to type"
 wrong() { # CODE WHAT NEXT COMMAND...
