@@ -21,6 +21,8 @@ context() {
   install -m 755 "$LAIN_RIG_TOOLS/helm-4.3.1/helm" "$context/vendor/bin/helm"
   install -m 755 "$LAIN_RIG_TOOLS/helm-3.17.3/helm" "$context/vendor/bin/helm3"
   install -m 755 "$LAIN_RIG_TOOLS/kubectl-1.20.2/kubectl" "$context/vendor/bin/kubectl" # of the rig's own cluster
+  mkdir -p "$context/vendor/ca"
+  cp tests/pipelines/company-ca.crt "$context/vendor/ca/" # nobody has its key
   "$context/vendor/fill" --packages
 }
 
