@@ -4,6 +4,7 @@
 #     tests/wrapper.sh [FOLDER WITH THE FIVE BINARIES]
 #
 # Stands on lain:slim-test, which tests/image.sh leaves behind; builds it where it is missing or has another lain. Needs root and docker: tests/rig brings it.
+# shellcheck disable=SC2154 # work, binaries: tests/pipelines/image.sh sets them
 set -Eeuo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 trap 'echo "tests/wrapper.sh: line $LINENO failed" >&2' ERR
@@ -14,7 +15,6 @@ says() { [[ $2 == *"$3"* ]] || die "$1:"$'\n'"$2"$'\n'"does not say"$'\n'"$3"; }
 
 # shellcheck source=/dev/null
 source tests/pipelines/image.sh
-# shellcheck disable=SC2154 # work, binaries: set there
 # The wrapper shares /tmp and the home: what is to be neither is elsewhere.
 place=$(mktemp -d /var/tmp/lain-wrapper.XXXXXX)
 user=lain-wrapper-$$
