@@ -4,6 +4,7 @@
 #     tests/wrapper.sh [FOLDER WITH THE FIVE BINARIES]
 #
 # Stands on lain:slim-test, which tests/image.sh leaves behind; builds it where it is missing or has another lain. Needs root and docker: tests/rig brings it.
+# shellcheck disable=SC2154 # work, binaries: tests/pipelines/image.sh sets them
 set -Eeuo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 trap 'echo "tests/wrapper.sh: line $LINENO failed" >&2' ERR
@@ -14,14 +15,14 @@ says() { [[ $2 == *"$3"* ]] || die "$1:"$'\n'"$2"$'\n'"does not say"$'\n'"$3"; }
 
 # shellcheck source=/dev/null
 source tests/pipelines/image.sh
-# shellcheck disable=SC2154 # work, binaries: set there
 # The wrapper shares /tmp and the home: what is to be neither is elsewhere.
 place=$(mktemp -d /var/tmp/lain-wrapper.XXXXXX)
 user=lain-wrapper-$$
 clean() {
   local pid
-  # podman leaves one process that holds the user's namespace.
-  for pid in $(jobs -p) $(cat "$place/run/libpod/tmp/pause.pid" 2>/dev/null); do kill "$pid" 2>/dev/null || true; done
+  # podman leaves one process that holds the user's namespace; unshare heeds no softer signal.
+  for pid in $(jobs -p) $(cat "$place/run/libpod/tmp/pause.pid" 2>/dev/null); do kill -KILL "$pid" 2>/dev/null || true; done
+  { wait || true; } 2>/dev/null
   ! id "$user" >/dev/null 2>&1 || userdel --force "$user" 2>/dev/null || true
   rm -rf "$work" "$place"
 }
@@ -246,7 +247,7 @@ cd /usr
 wrong 2 "lain cannot work in /usr" "cd YOUR_APP" lain lint
 
 say "podman"
-# What podman asks of a machine and this one may refuse: limits higher than the test's own.
+# What rootless engines ask of a machine and this one may refuse: limits higher than the test's own.
 cat >"$place/runtime" <<'RUNTIME'
 #!/bin/bash
 PATH=/usr/sbin:/usr/bin
@@ -270,7 +271,7 @@ rm "$place/without docker/docker"
 become=(setpriv --reuid "$uid" --regid "$gid" --clear-groups env -i HOME="$place/home" TERM=xterm XDG_RUNTIME_DIR="$place/run" CONTAINERS_CONF="$place/containers.conf"
   CONTAINERS_STORAGE_CONF="$place/storage.conf" LAIN_CONTAINER_IMAGE=lain:slim-test PATH="$place/without docker:/usr/sbin")
 cd "$place/home"
-docker save lain:slim-test | as_user podman load --quiet >/dev/null 2>&1
+docker save lain:slim-test | as_user podman load --quiet >"$place/said" 2>&1 || die "podman load: $(cat "$place/said")"
 probing=("${become[@]}" "LAIN_CONTAINER_OPTIONS=--volume $place/probe:/usr/local/bin/lain:ro" "$place/lain")
 expect "words" "$(probe run 'a  b' "it's" '' 中文 $'\n')" $'<run><a  b><it\'s><><中文><\n>'
 expect "piped stdin" "$(printf 'a\nb' | probe sh cat)" $'a\nb'
@@ -282,4 +283,28 @@ expect "who" "$(cat "$place/said") $(stat --format '%u:%g' theirs)" "$user $uid:
 for name in 'with  space' 'a:b' 'it'\''s "a,b"' 中文; do same "in '$name'" "$place/else/$name/src/deep"; done
 says "on a terminal" "$(typed "")" "yes yes yes"
 wrong 1 "there is no image lain-nothing" "export LAIN_CONTAINER_IMAGE=" as_user LAIN_CONTAINER_IMAGE=lain-nothing "$place/lain" lint
+
+say "docker that runs as the user itself"
+# A daemon in the user's own namespaces; of the image as much as tells who one is there.
+mkdir -p "$place/tiny/bin" "$place/tiny/usr/local/bin" "$place/tiny/tmp"
+mapfile -t libraries < <(ldd /bin/busybox | grep -o '/[^ ]*')
+(cd / && cp --parents --dereference "${libraries[@]}" "$place/tiny")
+cp /bin/busybox "$place/tiny/bin/"
+for program in sh id cat; do ln -s busybox "$place/tiny/bin/$program"; done
+printf '#!/bin/sh\nshift\nexec "$@"\n' >"$place/tiny/bin/tini"
+chmod 755 "$place/tiny/bin/tini"
+cp "$place/probe" "$place/tiny/usr/local/bin/lain"
+install -d -m 700 -o "$uid" -g "$gid" "$place/own"
+cat >"$place/daemon.sh" <<'DAEMON'
+mount -t tmpfs tmpfs /run && ip link set lo up
+exec dockerd --rootless --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" --host "unix://$1/docker.sock" --iptables=false --bridge=none \
+  --exec-opt native.cgroupdriver=cgroupfs --add-runtime "bare=$2" --default-runtime bare
+DAEMON
+setpriv --reuid "$uid" --regid "$gid" --clear-groups env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$place/home" XDG_RUNTIME_DIR="$place/own" ROOTLESSKIT_STATE_DIR="$place/own" \
+  unshare --user --map-root-user --map-auto --net --mount --pid --mount-proc --fork --kill-child sh "$place/daemon.sh" "$place/own" "$place/runtime" >"$place/daemon.log" 2>&1 &
+become=(setpriv --reuid "$uid" --regid "$gid" --clear-groups env -i "${base[@]}" DOCKER_HOST="unix://$place/own/docker.sock" LAIN_CONTAINER_IMAGE=lain-tiny)
+for _ in $(seq 100); do ! as_user docker version >/dev/null 2>&1 || break; sleep 0.2; done
+tar --create --directory "$place/tiny" . | as_user docker import - lain-tiny >/dev/null || die "no docker of one's own: $(tail -5 "$place/daemon.log")"
+as_user "$place/lain" sh 'echo x >own; id -u; cat /etc/passwd' >"$place/said"
+expect "who" "$(cat "$place/said") $(stat --format '%u:%g' own)" "0"$'\n'"root:x:0:0::$place/home:/bin/sh $uid:$gid"
 say "all green"
