@@ -20,9 +20,10 @@ place=$(mktemp -d /var/tmp/lain-wrapper.XXXXXX)
 user=lain-wrapper-$$
 clean() {
   local pid
+  exec 2>/dev/null # the shell tells of each job that is killed
   # podman leaves one process that holds the user's namespace; unshare heeds no softer signal.
   for pid in $(jobs -p) $(cat "$place/run/libpod/tmp/pause.pid" 2>/dev/null); do kill -KILL "$pid" 2>/dev/null || true; done
-  { wait || true; } 2>/dev/null
+  wait || true
   ! id "$user" >/dev/null 2>&1 || userdel --force "$user" 2>/dev/null || true
   rm -rf "$work" "$place"
 }
@@ -295,12 +296,13 @@ printf '#!/bin/sh\nshift\nexec "$@"\n' >"$place/tiny/bin/tini"
 chmod 755 "$place/tiny/bin/tini"
 cp "$place/probe" "$place/tiny/usr/local/bin/lain"
 install -d -m 700 -o "$uid" -g "$gid" "$place/own"
+mkdir "$place/proxy" && ln -s /bin/false "$place/proxy/rootlesskit-docker-proxy" # dockerd looks for it, also where no port is to be published
 cat >"$place/daemon.sh" <<'DAEMON'
 mount -t tmpfs tmpfs /run && ip link set lo up
 exec dockerd --rootless --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" --host "unix://$1/docker.sock" --iptables=false --bridge=none \
   --exec-opt native.cgroupdriver=cgroupfs --add-runtime "bare=$2" --default-runtime bare
 DAEMON
-setpriv --reuid "$uid" --regid "$gid" --clear-groups env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$place/home" XDG_RUNTIME_DIR="$place/own" ROOTLESSKIT_STATE_DIR="$place/own" \
+setpriv --reuid "$uid" --regid "$gid" --clear-groups env -i PATH="$place/proxy:/usr/sbin:/usr/bin:/sbin:/bin" HOME="$place/home" XDG_RUNTIME_DIR="$place/own" ROOTLESSKIT_STATE_DIR="$place/own" \
   unshare --user --map-root-user --map-auto --net --mount --pid --mount-proc --fork --kill-child sh "$place/daemon.sh" "$place/own" "$place/runtime" >"$place/daemon.log" 2>&1 &
 become=(setpriv --reuid "$uid" --regid "$gid" --clear-groups env -i "${base[@]}" DOCKER_HOST="unix://$place/own/docker.sock" LAIN_CONTAINER_IMAGE=lain-tiny)
 for _ in $(seq 100); do ! as_user docker version >/dev/null 2>&1 || break; sleep 0.2; done
