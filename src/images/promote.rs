@@ -41,6 +41,10 @@ pub(crate) fn promote(session: &Session, plan: &Plan<'_>, from: &str) -> Result<
             Err(error) => line.failed(&format!("{image}: {}", error.message())),
         }
         copied?;
+        let attached = has.copy_attached(&digest, &session.registry_of(&target)?, session.env.patience()?.registry)?;
+        if attached > 0 {
+            session.ui.say(&format!("with its signatures and what else is attached to {digest}"));
+        }
     }
     Ok(plan.result(image, tag, Some(digest)))
 }
