@@ -172,6 +172,9 @@ fn what_is_missing_is_told_before_anything_is_built() {
         "the key env://COSIGN_PRIVATE_KEY does not open with COSIGN_PASSWORD",
         "COSIGN_PASSWORD=",
     );
+    let file = shop.keys.path().join("cosign.key").display().to_string();
+    shop.app = shop.app.env("COSIGN_PRIVATE_KEY", &file);
+    refused(run(&shop.app, &["build", "--push", "--sign"]), 1, &format!("the key {file} does not open"), "COSIGN_PASSWORD=");
     shop.app = shop.app.env("COSIGN_PRIVATE_KEY", "no key");
     refused(run(&shop.app, &["build", "--push", "--sign"]), 1, "env://COSIGN_PRIVATE_KEY is no private key", "cosign generate-key-pair");
     let mut shop = shop.with_key();
@@ -179,6 +182,21 @@ fn what_is_missing_is_told_before_anything_is_built() {
     refused(run(&shop.app, &["build", "--push", "--sbom"]), 1, "--sbom needs syft, which is not installed", "buildx_builder: NAME");
     shop.app = shop.app.without("cosign");
     refused(run(&shop.app, &["build", "--push", "--sign"]), 1, "cosign is not installed", "install cosign");
+}
+
+/// A job of GitLab's signs by its own token, which nobody else gets to see; no Fulcio is here, so that cosign only says what it was given.
+#[test]
+fn a_job_signs_by_its_own_identity() {
+    let mut shop = Shop::new(COSIGNS[1]);
+    let said = shop.keys.path().join("said");
+    let script = format!("[ \"$2\" = --help ] || echo \"$* with $SIGSTORE_ID_TOKEN\" >> {}", said.display());
+    shop.app = shop.app.fake("cosign", &script).env("SIGSTORE_ID_TOKEN", "eyJ-the-token");
+    let cluster = format!("registry: {}/team\n", shop.registry.host());
+    shop.app = shop.app.cluster_without_kubeconfig("test", &cluster);
+    let ran = shop.app.run(&["build", "--push", "--sign", "-o", "json"]).exits(0).never_says("eyJ-the-token");
+    let said = std::fs::read_to_string(said).expect("cosign was asked");
+    let image = shop.image("team", &Shop::digest(&ran));
+    assert_eq!(said, format!("sign --yes --allow-http-registry {image} with eyJ-the-token\n"));
 }
 
 /// A registry that goes once the image is pushed: what is there and what is not is said.

@@ -11,7 +11,7 @@ use crate::images::publish::{publish, targets};
 use crate::model::builds::Start;
 use crate::model::tag::{NO_GIT_TAG, is_dirty_tag};
 use crate::model::text::csv_field;
-use crate::render::dockerfile::{Dockerfile, Stage};
+use crate::render::dockerfile::{Dockerfile, Stage, mirrored};
 use crate::session::Session;
 use crate::tools::call::Call;
 use crate::tools::docker::{Docker, INSTALL_BUILDX};
@@ -19,6 +19,9 @@ use crate::tools::syft;
 
 /// Tag of a builder's cache in the registry; the prepare stage has its own.
 const CACHE_TAG: &str = "buildcache";
+
+/// What a builder lists with (<https://docs.docker.com/build/metadata/attestations/sbom/>).
+const LISTER: &str = "docker/buildkit-syft-scanner:stable-1";
 
 /// What a build is to do with its image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -313,7 +316,9 @@ impl Plan<'_> {
             return Ok(call);
         }
         if given.sbom {
-            call = call.option("--attest", "type=sbom");
+            let lister = mirrored(session.cluster()?.image_mirrors.as_ref(), LISTER);
+            let by = if lister == LISTER { String::new() } else { format!(",{}", csv_field(&format!("generator={lister}"))) };
+            call = call.option("--attest", format!("type=sbom{by}"));
         }
         call = match order.to {
             _ if apart => order
@@ -367,7 +372,7 @@ fn failure(error: Error, tail: &str, order: &Order<'_>, dockerfile: &str) -> Err
     if tail.contains("syft-scanner") {
         return error
             .hint(syft::INSTALL)
-            .hint("docker pull docker/buildkit-syft-scanner:stable-1 # what the builder lists with: can it be had?");
+            .hint(format!("image_mirrors: {{docker.io: HOST/PATH}} # in the cluster values: where else can {LISTER} be had?"));
     }
     let why = tail.lines().rev().find_map(|line| line.strip_prefix("ERROR: ")).unwrap_or_default();
     let refusals = ["denied", "unauthorized", "forbidden", "authorization failed", "no basic auth credentials"];

@@ -73,8 +73,10 @@ impl Wish {
             .hint(format!("{line} {}", asked.join(" "))));
         }
         if self.sign {
-            for secret in SECRETS.iter().filter_map(|name| session.env.get(name)) {
-                session.ui.hide_from_children(secret);
+            for (name, secret) in SECRETS.iter().filter_map(|name| Some((name, session.env.get(name)?))) {
+                if *name != PRIVATE_KEY || !is_file(secret) {
+                    session.ui.hide_from_children(secret);
+                }
             }
             if goal == Goal::Publish {
                 for plan in plans {
@@ -246,7 +248,11 @@ impl Hand<'_> {
 
 /// A key in a variable, or in the file that it names: GitLab has variables of both kinds.
 pub(crate) fn in_variable(name: &str, text: &str) -> OsString {
-    if !text.contains("-----BEGIN") && Path::new(text.trim()).is_file() { text.trim().into() } else { format!("env://{name}").into() }
+    if is_file(text) { text.trim().into() } else { format!("env://{name}").into() }
+}
+
+fn is_file(text: &str) -> bool {
+    !text.contains("-----BEGIN") && Path::new(text.trim()).is_file()
 }
 
 /// True where the cluster has no transparency log take part.

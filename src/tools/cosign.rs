@@ -207,17 +207,7 @@ impl<'a> Cosign<'a> {
     /// # Errors
     /// cosign is missing, or cannot tell: the registry or the log does not answer.
     pub(crate) fn verify(&self, image: &str, sought: Sought, trusted: &Trusted, terms: &Terms) -> Result<Verdict> {
-        let call = match sought {
-            Sought::Signature => self.call().arg("verify"),
-            Sought::Sbom => self.call().args(["verify-attestation", "--type", SPDX]),
-        };
-        let call = match trusted {
-            Trusted::Key(key) => call.option("--key", key),
-            Trusted::Pem(text) => call.option("--key", format!("env://{TEXT}")).env(TEXT, text),
-            Trusted::Identity { who: (flag, who), issuer } => call.option(flag, who).option("--certificate-oidc-issuer", issuer),
-        };
-        let call = if self.is_private { call.arg("--insecure-ignore-tlog=true") } else { call };
-        let call = on_terms(call, terms).operand(image).lookup().timeout(LOOK);
+        let call = self.look(image, sought, trusted, terms);
         let out = call.capture()?;
         let said = || out.stderr.lines().rev().find_map(|line| line.strip_prefix("Error: ")).unwrap_or_default().to_owned();
         match out.code {
@@ -231,6 +221,20 @@ impl<'a> Cosign<'a> {
                 None => Err(call.failure(out.code, &out.stderr)),
             },
         }
+    }
+
+    fn look(&self, image: &str, sought: Sought, trusted: &Trusted, terms: &Terms) -> Call<'a> {
+        let call = match sought {
+            Sought::Signature => self.call().arg("verify"),
+            Sought::Sbom => self.call().args(["verify-attestation", "--type", SPDX]),
+        };
+        let call = match trusted {
+            Trusted::Key(key) => call.option("--key", key),
+            Trusted::Pem(text) => call.option("--key", format!("env://{TEXT}")).env(TEXT, text),
+            Trusted::Identity { who: (flag, who), issuer } => call.option(flag, who).option("--certificate-oidc-issuer", issuer),
+        };
+        let call = if self.is_private { call.arg("--insecure-ignore-tlog=true") } else { call };
+        on_terms(call, terms).operand(image).lookup().timeout(LOOK)
     }
 }
 
@@ -256,4 +260,31 @@ fn explained(error: Error, said: &str, key: &OsString) -> Error {
             .hint(format!("{PRIVATE_KEY}=\"$(cat cosign.key)\" # the file's text; in GitLab CI a variable of type Variable"));
     }
     error.context(format!("nothing can be signed with {shown}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::{Color, Format, Verbosity};
+
+    #[test]
+    fn who_counts_and_how_the_registry_is_are_told() {
+        let (ui, env) = (Ui::new(Color::Never, false, false, None, Verbosity::Silent, Format::Text), Env::default());
+        let line = |is_private, trusted: &Trusted, terms: &Terms| {
+            Cosign::new(&ui, &env, None, is_private).look("r/a@sha256:1", Sought::Signature, trusted, terms).line()
+        };
+        let key = Trusted::Key("cosign.pub".into());
+        assert_eq!(line(false, &key, &Terms::default()), "cosign verify --key cosign.pub r/a@sha256:1");
+        let terms = Terms { plain: true, unchecked: true, ca: Some("/ca.crt".into()) };
+        assert_eq!(
+            line(true, &key, &terms),
+            "cosign verify --key cosign.pub --insecure-ignore-tlog=true --allow-http-registry --allow-insecure-registry \
+             --registry-cacert /ca.crt r/a@sha256:1"
+        );
+        let who = Trusted::Identity { who: ("--certificate-identity", "https://g/a//b".into()), issuer: "https://g".into() };
+        assert_eq!(
+            line(false, &who, &Terms::default()),
+            "cosign verify --certificate-identity https://g/a//b --certificate-oidc-issuer https://g r/a@sha256:1"
+        );
+    }
 }
