@@ -9,6 +9,7 @@ mod prepared;
 mod processors;
 pub(crate) mod promote;
 pub(crate) mod publish;
+pub(crate) mod seal;
 mod secrets;
 pub(crate) mod tags;
 
@@ -53,11 +54,13 @@ pub(crate) struct Options {
     pub if_missing: bool,
     /// Push it as `latest` too.
     pub latest: bool,
+    /// The builder lists what it builds.
+    pub sbom: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { pull: true, keep_dockerfile: false, platforms: vec![], if_missing: false, latest: true }
+        Self { pull: true, keep_dockerfile: false, platforms: vec![], if_missing: false, latest: true, sbom: false }
     }
 }
 

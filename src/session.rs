@@ -27,6 +27,7 @@ use crate::resolved::clusters::{ClusterFile, cluster_of, known_clusters};
 use crate::resolved::helm_values::HelmValues;
 use crate::resolved::layers::{APP_VALUES, Layers};
 use crate::resolved::{Asked, Resolved, Sources};
+use crate::tools::cosign;
 use crate::tools::decrypt;
 use crate::tools::docker::{Answer, Docker};
 use crate::tools::git::{Commit, Git, Head};
@@ -263,7 +264,13 @@ impl Session {
         }
         let kubeconfigs = self.env.names().filter(|name| name.starts_with("KUBECONFIG_")).map(str::to_owned);
         let mut names: Vec<String> = kubeconfigs
-            .chain(["GITLAB_API_TOKEN", "DOCKER_AUTH_CONFIG", "CI_REGISTRY_PASSWORD"].into_iter().chain(decrypt::KEYS).map(str::to_owned))
+            .chain(
+                ["GITLAB_API_TOKEN", "DOCKER_AUTH_CONFIG", "CI_REGISTRY_PASSWORD"]
+                    .into_iter()
+                    .chain(decrypt::KEYS)
+                    .chain(cosign::SECRETS)
+                    .map(str::to_owned),
+            )
             .collect();
         // Values that cannot be read are told of by whoever needs them.
         if let Ok(authority) = self.authority() {
@@ -436,7 +443,7 @@ impl Session {
     /// `--remote-docker` without `remote_docker` in the values, or as [`Env::patience`].
     pub(crate) fn docker(&self) -> Result<Docker<'_>> {
         self.withhold();
-        let config = get_or_try(&self.docker_config, || self.docker_config())?.as_ref().map(Folder::path);
+        let config = self.docker_logins()?;
         if !self.globals.remote_docker {
             return Ok(Docker::new(&self.ui, None, &self.docker_answer).with(self.env.patience()?).with_config(config));
         }
@@ -445,6 +452,24 @@ impl Session {
             .ok_or_else(|| Error::usage("--remote-docker, but the cluster values have no `remote_docker`").hint("remote_docker: HOST"))?;
         let host = if host.contains("://") { host.to_owned() } else { format!("tcp://{host}:2375") };
         Ok(Docker::new(&self.ui, Some(&host), &self.docker_answer).with(self.env.patience()?).with_config(config))
+    }
+
+    /// The folder that docker, and all that read its logins, find those of this run in; docker's own without one.
+    ///
+    /// # Errors
+    /// The temporary files have no room.
+    pub(crate) fn docker_logins(&self) -> Result<Option<&Path>> {
+        self.withhold();
+        Ok(get_or_try(&self.docker_config, || self.docker_config())?.as_ref().map(Folder::path))
+    }
+
+    /// A file that a cluster's file names: beside that, where the path is not a whole one.
+    pub(crate) fn beside_clusters(&self, named: &str) -> PathBuf {
+        if let (Some(rest), Some(home)) = (named.strip_prefix("~/"), self.env.home()) {
+            return home.join(rest);
+        }
+        let places: Vec<PathBuf> = self.env.cluster_values_dirs().iter().map(|dir| dir.join(named)).collect();
+        places.iter().find(|path| path.is_file()).or(places.last()).cloned().unwrap_or_else(|| PathBuf::from(named))
     }
 
     /// docker's folder with the logins of this run in it, where its environment brings some; gone with the run. All else in it is docker's own.

@@ -81,3 +81,20 @@ fn publishing_with_a_builder_names_the_registry_that_does_not_take_it() {
     let ran = shop.app.run(&["build", "--publish"]).exits(1).reason("`docker buildx build` failed").says("could not be pushed: ");
     ran.says("connection refused").next("lain build --publish # when 127.0.0.1:1 answers");
 }
+
+/// Without syft the builder lists what it builds: the digest is that of an index then, one for all registries.
+#[test]
+fn a_builder_lists_what_it_builds() {
+    let published = Published::new();
+    // What it lists with comes from Docker Hub, which not every rig reaches.
+    let ran = published.shop.app.run(&["build", "--publish", "--sbom"]).says("--attest type=sbom").says(" --push ").never_says("--output");
+    if ran.code != 0 {
+        ran.exits(1).next("install syft");
+    }
+    // Where base images come by a mirror, that does too.
+    let values =
+        format!("registry: {}/team\nbuildx_builder: far\nimage_mirrors: {{docker.io: 127.0.0.1:1/hub}}\n", published.registries[0].host());
+    let shop = published.shop.with(|app| app.cluster_without_kubeconfig("test", &values));
+    let ran = shop.app.run(&["build", "--push", "--sbom"]).exits(1);
+    ran.says("--attest type=sbom,generator=127.0.0.1:1/hub/docker/buildkit-syft-scanner:stable-1");
+}

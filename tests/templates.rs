@@ -187,6 +187,8 @@ fn no_value_of_a_variable_is_a_command() {
         "LAIN_PROMOTE_FROM",
         "LAIN_CANARY_GROUP",
         "LAIN_BUILD_PUBLISH",
+        "LAIN_BUILD_SBOM",
+        "LAIN_BUILD_SIGN",
         "LAIN_DEPLOY_WHEN",
         "LAIN_PREPARE_WHEN",
         "LAIN_DIFF_NOTE",
@@ -229,6 +231,31 @@ fn no_value_of_a_variable_is_a_command() {
         }
     }
     assert!(ran > 200 && as_it_is > 50, "{ran} scripts, {as_it_is} of them with the value as an argument of its own");
+}
+
+/// `sbom` and `sign` of the build, alone and both.
+#[test]
+fn a_build_is_sealed_as_its_inputs_say() {
+    let bin = tempfile::tempdir().expect("a folder");
+    let program = bin.path().join("lain-build");
+    fs::write(&program, "#!/bin/sh\necho \"$*\" >&2\n").expect("a program");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a program");
+    let jobs: BTreeMap<String, serde_json::Value> = serde_yaml::from_str(&Template::read("build").jobs).expect("jobs");
+    let job = jobs.values().find(|job| !job["script"].is_null()).expect("a job");
+    let script: Vec<_> = job["script"].as_array().expect("a script").iter().filter_map(|line| line.as_str()).skip(1).collect();
+    for (sbom, sign, flags) in
+        [("false", "false", ""), ("true", "false", " --sbom"), ("false", "true", " --sign"), ("true", "true", " --sbom --sign")]
+    {
+        let mut shell = Command::new("bash");
+        shell.args(["-eo", "pipefail", "-c", &script.join("\n")]).current_dir(bin.path()).env_clear();
+        shell.env("PATH", format!("{}:/usr/bin:/bin", bin.path().display())).env("LAIN_BUILD_SBOM", sbom).env("LAIN_BUILD_SIGN", sign);
+        let out = shell.output().expect("bash");
+        let told = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(told.trim(), format!("build --if-missing -o dotenv --push{flags}"));
+    }
+    let inputs: Vec<_> =
+        ["sbom", "sign"].iter().map(|name| job["variables"][format!("LAIN_BUILD_{}", name.to_uppercase())].clone()).collect();
+    assert_eq!(inputs, ["$[[ inputs.sbom ]]", "$[[ inputs.sign ]]"]);
 }
 
 /// Nor does a template take such a value for an input that becomes text.

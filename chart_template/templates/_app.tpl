@@ -100,6 +100,7 @@ app.kubernetes.io/instance: {{ printf "%s-%s" .root.Release.Name .name | quote }
 {{/*
 The image of a container: its own `image`; one of `builds` (the build named default has no suffix);
 the app's image with the container's own tag; the reference the whole deploy was given; the app's image.
+Those of the app's own go by the digest that lain verified, where the cluster asks for signatures (`pinnedImages`).
 Takes root, container.
 */}}
 {{- define "lain.image" -}}
@@ -110,12 +111,21 @@ Takes root, container.
 {{- $build := include "lain.text" $own.build -}}
 {{- if $own.image -}}
 {{- include "lain.text" $own.image -}}
-{{- else if and $build (ne $build "default") -}}
-{{- printf "%s/%s-%s:%s" (include "lain.registry" .root) $appname $build ($tag | default (include "lain.imageTag" .root)) -}}
-{{- else if and $values.imageRef (not $tag) -}}
-{{- include "lain.text" $values.imageRef -}}
 {{- else -}}
-{{- printf "%s/%s:%s" (include "lain.registry" .root) $appname ($tag | default (include "lain.imageTag" .root)) -}}
+{{- $image := "" -}}
+{{- if and $build (ne $build "default") -}}
+{{- $image = printf "%s/%s-%s:%s" (include "lain.registry" .root) $appname $build ($tag | default (include "lain.imageTag" .root)) -}}
+{{- else if and $values.imageRef (not $tag) -}}
+{{- $image = include "lain.text" $values.imageRef -}}
+{{- else -}}
+{{- $image = printf "%s/%s:%s" (include "lain.registry" .root) $appname ($tag | default (include "lain.imageTag" .root)) -}}
+{{- end -}}
+{{- range splitList " " (include "lain.text" $values.pinnedImages) -}}
+{{- if hasPrefix (printf "%s@" $image) . -}}
+{{- $image = . -}}
+{{- end -}}
+{{- end -}}
+{{- $image -}}
 {{- end -}}
 {{- end -}}
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Command;
 use crate::command::deploy::tell;
 use crate::error::Result;
+use crate::images::seal::Wish;
 use crate::images::{self, Goal, ImageResult, Images, Options};
 use crate::release::deploy::{self, Wanted};
 use crate::release::deployed::DeployAnswer;
@@ -17,7 +18,9 @@ use crate::ui::{Answer, Format};
 
 /// Build the app's image from `build` (and `release`) of the values
 #[derive(Args, Debug)]
-#[command(after_help = "  lain build --push\n  lain build --push -o dotenv > lain.env   # LAIN_IMAGE, LAIN_IMAGE_TAG, LAIN_IMAGE_DIGEST")]
+#[command(
+    after_help = "  lain build --push\n  lain build --push -o dotenv > lain.env   # LAIN_IMAGE, LAIN_IMAGE_TAG, LAIN_IMAGE_DIGEST\n  lain build --push --sbom --sign"
+)]
 pub struct Build {
     /// Push it afterwards, also as `latest`
     #[arg(long)]
@@ -47,6 +50,29 @@ pub struct Build {
     /// What it is to run on, in place of `build.platforms`: linux/amd64,linux/arm64
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
     platform: Vec<String>,
+    #[command(flatten)]
+    seal: Seal,
+}
+
+/// What an image gets once the registry has it.
+#[derive(Args, Debug, Default)]
+pub(super) struct Seal {
+    /// Once it is pushed, attach a list of what it is made of (SBOM, in SPDX): made by syft, else by the builder
+    #[arg(long)]
+    sbom: bool,
+    /// Once it is pushed, sign its digest with cosign: by --key, `COSIGN_PRIVATE_KEY`, the cluster's key, or the job's `SIGSTORE_ID_TOKEN`
+    #[arg(long)]
+    sign: bool,
+    /// With --sign: the private key, a file or an address (awskms://, hashivault://, ...)
+    #[arg(long, value_name = "KEY", requires = "sign")]
+    key: Option<String>,
+}
+
+impl Seal {
+    /// As it is asked for.
+    pub(super) fn wish(self) -> Wish {
+        Wish { sbom: self.sbom, sign: self.sign, key: self.key }
+    }
 }
 
 impl Command for Build {
@@ -64,14 +90,21 @@ impl Command for Build {
             platforms: self.platform,
             if_missing: self.if_missing,
             latest: !self.no_latest,
+            sbom: false,
         };
         if self.if_missing && !self.deploy && images::builds_nothing(session)? {
             session.ui.say("the values have no `build`: nothing to build");
             return Ok(());
         }
         let mut results = Vec::new();
-        for plan in images::plans_to_build(session, self.name.as_deref())? {
-            results.extend(plan.make(session, &options, goal)?);
+        let plans = images::plans_to_build(session, self.name.as_deref())?;
+        let wish = self.seal.wish();
+        let sealer = wish.prepare(session, goal, &plans, "lain build --push")?;
+        let options = Options { sbom: sealer.by_builder(), ..options };
+        for plan in plans {
+            let made = plan.make(session, &options, goal)?;
+            sealer.seal(&wish, &plan, goal, &made)?;
+            results.extend(made);
         }
         if !self.deploy {
             return images::print(session, &results);

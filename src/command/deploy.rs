@@ -61,6 +61,10 @@ pub struct Deploy {
     /// Refuse when what runs is a newer commit: a pipeline that comes late undoes nothing
     #[arg(long)]
     refuse_older: bool,
+    /// Refuse an image whose signature does not count, as `signature` of the cluster values or `COSIGN_PUBLIC_KEY` says; always so where the
+    /// cluster has `require_signature`
+    #[arg(long)]
+    verify: bool,
     /// Print what would be sent to the cluster, change nothing
     #[arg(long)]
     dry_run: bool,
@@ -130,6 +134,7 @@ impl Deploy {
             canary: self.canary,
             review: self.review.is_some(),
             refuse_older: self.refuse_older,
+            verify: self.verify,
             timeout: self.timeout,
         };
         if let Some(plan) = plan {

@@ -5,10 +5,11 @@ use std::path::Path;
 use clap::Args;
 
 use super::Command;
+use super::build::Seal;
 use crate::error::{Error, Result};
 use crate::images::promote::promote;
 use crate::images::publish::publish;
-use crate::images::{self, ImageResult, Images, push_image};
+use crate::images::{self, Goal, ImageResult, Images, push_image};
 use crate::model::image::{ImageReference, repository_in};
 use crate::session::Session;
 use crate::tools::docker::Docker;
@@ -41,32 +42,36 @@ pub struct Push {
     /// This app's image of HEAD from another cluster's registry, the same digest; needs no docker
     #[arg(long, value_name = "CLUSTER", conflicts_with_all = ["images", "registry", "overwrite_latest", "pull", "publish"])]
     from: Option<String>,
+    #[command(flatten)]
+    seal: Seal,
 }
 
 impl Command for Push {
     const FORMATS: &'static [Format] = Images::FORMATS;
 
-    fn run(self, session: &Session) -> Result<()> {
+    fn run(mut self, session: &Session) -> Result<()> {
         let mut results = Vec::new();
-        if let Some(from) = &self.from {
-            session.require_cluster()?;
-            for plan in self.plans(session)? {
-                results.push(promote(session, &plan, from)?);
+        let wish = std::mem::take(&mut self.seal).wish();
+        let is_of_app = self.images.is_empty() && self.registry.is_none();
+        if is_of_app {
+            let goal = if self.publish { Goal::Publish } else { Goal::Push };
+            let plans = self.plans(session)?;
+            if self.from.is_some() {
+                session.require_cluster()?;
+            }
+            let sealer = wish.prepare(session, goal, &plans, "lain push")?;
+            for plan in plans {
+                let made = match &self.from {
+                    Some(from) => vec![promote(session, &plan, from)?],
+                    None if self.publish => publish(session, &plan)?,
+                    None => vec![plan.push(session)?],
+                };
+                sealer.seal(&wish, &plan, goal, &made)?;
+                results.extend(made);
             }
             return images::print(session, &results);
         }
-        if self.publish {
-            for plan in self.plans(session)? {
-                results.extend(publish(session, &plan)?);
-            }
-            return images::print(session, &results);
-        }
-        if self.images.is_empty() && self.registry.is_none() {
-            for plan in self.plans(session)? {
-                results.push(plan.push(session)?);
-            }
-            return images::print(session, &results);
-        }
+        let sealer = wish.prepare(session, Goal::Push, &[], "lain push")?;
         let docker = session.docker()?;
         docker.check()?;
         let registry = match &self.registry {
@@ -97,7 +102,9 @@ impl Command for Push {
             if self.overwrite_latest && tag != "latest" {
                 push("latest")?;
             }
-            results.push(ImageResult { version: 1, build: None, image: target, tag, digest });
+            let made = ImageResult { version: 1, build: None, image: target, tag, digest };
+            sealer.seal_one(&wish, session.authority()?, &repository, &made)?;
+            results.push(made);
         }
         images::print(session, &results)
     }

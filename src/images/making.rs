@@ -11,13 +11,17 @@ use crate::images::publish::{publish, targets};
 use crate::model::builds::Start;
 use crate::model::tag::{NO_GIT_TAG, is_dirty_tag};
 use crate::model::text::csv_field;
-use crate::render::dockerfile::{Dockerfile, Stage};
+use crate::render::dockerfile::{Dockerfile, Stage, mirrored};
 use crate::session::Session;
 use crate::tools::call::Call;
 use crate::tools::docker::{Docker, INSTALL_BUILDX};
+use crate::tools::syft;
 
 /// Tag of a builder's cache in the registry; the prepare stage has its own.
 const CACHE_TAG: &str = "buildcache";
+
+/// What a builder lists with (<https://docs.docker.com/build/metadata/attestations/sbom/>).
+const LISTER: &str = "docker/buildkit-syft-scanner:stable-1";
 
 /// What a build is to do with its image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +47,8 @@ struct Given {
     file: Dockerfile,
     /// What a prepare image is made from, where this is one.
     prepared_from: Option<String>,
+    /// The builder lists what it builds.
+    sbom: bool,
 }
 
 /// One build.
@@ -234,7 +240,8 @@ impl Plan<'_> {
         let folder = Folder::temporary("build")?;
         let answer = folder.path().join("answer.json");
         let prepared_from = if order.stage == Stage::Prepare { self.prepared_from(session)? } else { None };
-        let given = Given { platforms, secrets: secrets.words, variables: secrets.variables, file, prepared_from };
+        let sbom = options.sbom && order.stage != Stage::Prepare && order.to == Destination::Registry;
+        let given = Given { platforms, secrets: secrets.words, variables: secrets.variables, file, prepared_from, sbom };
         let start = |apart: bool| -> Result<(Call<'_>, i32, String)> {
             let mut call = self.build_command(session, docker, engine, &given, order, apart)?.env("TMPDIR", folder.path());
             if *engine != Engine::Docker {
@@ -248,7 +255,7 @@ impl Plan<'_> {
             let (code, tail) = call.stream()?;
             Ok((call, code, tail))
         };
-        let apart = order.goes_apart() && !attests(session);
+        let apart = order.goes_apart() && !attests(session) && !sbom;
         let (mut call, mut code, mut tail) = start(apart)?;
         if apart && code != 0 && tail.contains(ONE_OUTPUT) {
             session.ui.say("this builder's BuildKit is older than 0.13: it pushes to one registry after another");
@@ -308,6 +315,11 @@ impl Plan<'_> {
         if *engine == Engine::Docker {
             return Ok(call);
         }
+        if given.sbom {
+            let lister = mirrored(session.cluster()?.image_mirrors.as_ref(), LISTER);
+            let by = if lister == LISTER { String::new() } else { format!(",{}", csv_field(&format!("generator={lister}"))) };
+            call = call.option("--attest", format!("type=sbom{by}"));
+        }
         call = match order.to {
             _ if apart => order
                 .images
@@ -356,6 +368,11 @@ fn failure(error: Error, tail: &str, order: &Order<'_>, dockerfile: &str) -> Err
     }
     if tail.to_lowercase().contains("buildx component is missing") {
         return error.hint(INSTALL_BUILDX);
+    }
+    if tail.contains("syft-scanner") {
+        return error
+            .hint(syft::INSTALL)
+            .hint(format!("image_mirrors: {{docker.io: HOST/PATH}} # in the cluster values: where else can {LISTER} be had?"));
     }
     let why = tail.lines().rev().find_map(|line| line.strip_prefix("ERROR: ")).unwrap_or_default();
     let refusals = ["denied", "unauthorized", "forbidden", "authorization failed", "no basic auth credentials"];

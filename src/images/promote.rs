@@ -1,7 +1,7 @@
 //! An image that one cluster has tried, for another: by its digest, from registry to registry.
 
 use super::{ImageResult, Plan};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::http::registry::Registry;
 use crate::resolved::clusters::known_clusters;
 use crate::session::Session;
@@ -41,6 +41,13 @@ pub(crate) fn promote(session: &Session, plan: &Plan<'_>, from: &str) -> Result<
             Err(error) => line.failed(&format!("{image}: {}", error.message())),
         }
         copied?;
+        // The image is there: who needs its signature is told by the deploy.
+        match has.copy_attached(&digest, &session.registry_of(&target)?, session.env.patience()?.registry) {
+            Ok(0) => {}
+            Ok(_) => session.ui.say(&format!("with its signatures and what else is attached to {digest}")),
+            Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+            Err(error) => session.ui.warning(&error.context("what is attached to the image (signatures, SBOMs) was not copied")),
+        }
     }
     Ok(plan.result(image, tag, Some(digest)))
 }

@@ -31,6 +31,13 @@ pub(crate) struct Target {
     pub repository: String,
 }
 
+impl Target {
+    /// What the administrators say of its registry, and of signatures there.
+    pub(crate) fn authority(&self) -> &Cluster {
+        &self.authority
+    }
+}
+
 /// Pushes the built image of a plan to the registry of every configured cluster, each registry once. What a cluster's values call the app
 /// and the registry counts, `chart/values-CLUSTER.yaml` included.
 ///

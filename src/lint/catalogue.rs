@@ -44,6 +44,11 @@ pub const CHECKS: &[Check] = &[
         "YAML 1.1 makes a boolean of `on` and 511 of `0777`; the container gets that, not what is written",
     ),
     check("L032", "number too long", "helm reads numbers as 64 bit floats: beyond 2^53 the last digits change"),
+    check(
+        "L033",
+        "whose signature",
+        "a rule that names nobody lets nothing run, and one that names an issuer alone would let anybody's image run",
+    ),
     check("L040", "image without a version", "`latest` is another program tomorrow, and a rollback does not bring the old one back"),
     check("L041", "no probes", "Kubernetes cannot tell a process that hangs from one that works"),
     check("L042", "limits without requests", "Kubernetes then sets aside the whole limit"),

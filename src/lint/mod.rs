@@ -19,6 +19,7 @@ pub(crate) mod report;
 mod resources;
 mod secrets;
 pub(crate) mod server;
+mod signature;
 pub(crate) mod sizing;
 pub(crate) mod twice;
 mod types;
@@ -142,6 +143,7 @@ pub fn check(layers: &Layers, surroundings: &Surroundings) -> Vec<Problem> {
     ingress::check(&mut input);
     layers::check(&mut input);
     secrets::check(&mut input);
+    signature::check(&mut input);
     if surroundings.older_chart {
         input
             .problems

@@ -14,7 +14,7 @@ use super::text::{Text, whole};
 
 /// What only the administrator's own file says: what is run, whom the cluster's logins go to, and by what way. An app that could would have them sent
 /// to a host of its own.
-pub const ADMINISTRATORS: [&str; 13] = [
+pub const ADMINISTRATORS: [&str; 15] = [
     "registry_token_fetch_cmd",
     "registry_token_type",
     "registry_insecure",
@@ -28,6 +28,8 @@ pub const ADMINISTRATORS: [&str; 13] = [
     "remote_docker",
     "gitlab",
     "kube_context",
+    "signature",
+    "require_signature",
 ];
 
 /// A cluster. Unknown keys are kept and reach the chart.
@@ -158,6 +160,10 @@ pub struct Cluster {
     #[serde(default, deserialize_with = "whole")]
     #[schemars(range(min = 3, max = 4))]
     pub helm_version: Option<u32>,
+    /// How images are signed, and whose signature counts.
+    pub signature: Option<Signature>,
+    /// What runs of an app's own images is signed, as `signature` says: everything else is refused.
+    pub require_signature: Option<bool>,
     /// Accepted, unused.
     pub pypi_index: Option<Json>,
 }
@@ -228,6 +234,43 @@ impl Cluster {
     pub fn own_image(&self) -> Option<String> {
         let registry = || self.internal_registry.as_deref().or(self.registry.as_deref());
         self.lain_image.as_deref().map(str::to_owned).or_else(|| Some(format!("{}:latest", repository_in(registry()?, "lain"))))
+    }
+}
+
+/// How images are signed by `cosign`, and whose signature counts: that of a key, or of an identity that an issuer vouches for.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)] // a slip in it would let anything pass
+pub struct Signature {
+    /// The public key: itself (PEM), a file beside this one, or its address (`awskms://`, `gcpkms://`, `azurekms://`, `hashivault://`, `k8s://`).
+    pub key: Option<Text>,
+    /// Who signed without a key: the subject of the certificate.
+    pub identity: Option<Text>,
+    /// The same as a regular expression.
+    pub identity_regexp: Option<Text>,
+    /// Who vouches for the identity: `https://gitlab.com`.
+    pub issuer: Option<Text>,
+    /// The key that `--sign` signs with: an address, or a file beside this one. `COSIGN_PRIVATE_KEY` and `--key` go before it.
+    pub signing_key: Option<Text>,
+    /// `false`: signatures are in no transparency log, as where no such server can be reached.
+    pub tlog: Option<bool>,
+}
+
+impl Signature {
+    /// What is wrong with what it says of whose signature counts, in words that follow its name; none where it names one, or nobody.
+    pub fn wrong(&self) -> Option<&'static str> {
+        let who = self.identity.is_some() || self.identity_regexp.is_some();
+        match (&self.key, who, &self.issuer) {
+            (Some(_), true, _) | (Some(_), _, Some(_)) => Some("names a key and an identity, and only one can count"),
+            (None, true, None) => Some("names an identity, and no `issuer` that vouches for it"),
+            (None, false, Some(_)) => Some("names an `issuer`, and no `identity`: whoever that vouches for would count"),
+            _ if self.identity.is_some() && self.identity_regexp.is_some() => Some("names an `identity` and an `identity_regexp`"),
+            _ => None,
+        }
+    }
+
+    /// True where it says whose signature counts.
+    pub fn names_somebody(&self) -> bool {
+        self.key.is_some() || self.issuer.is_some()
     }
 }
 

@@ -13,6 +13,7 @@ use super::image::{Asked, changes_to_build, require_image};
 use super::lease::{Doing, shown};
 use super::lock::{Busy, Lock, hold_and};
 use super::record::{self, Record};
+use super::signature::Guard;
 use super::story::Story;
 use super::{deadline, history, mend, pending, review, rollback, rollout, secrets};
 use crate::checks;
@@ -82,6 +83,8 @@ pub(crate) struct Wanted {
     pub review: bool,
     /// Refuse a commit that is older than what runs.
     pub refuse_older: bool,
+    /// Refuse an image whose signature does not count; a cluster may always want it.
+    pub verify: bool,
     /// Longest time for helm and for the rollout.
     pub timeout: Option<Duration>,
 }
@@ -205,6 +208,8 @@ pub(super) struct Run<'s> {
     running: Option<Running>,
     /// What HEAD's image is without, in words, where it may be built.
     uncommitted: Option<String>,
+    /// Where signatures are asked for.
+    guard: Option<Guard<'s>>,
 }
 
 /// The image of the release as it is.
@@ -273,7 +278,8 @@ impl<'s> Run<'s> {
         if server.is_none() {
             handle.kubectl.why_silent()?;
         }
-        Ok(Self { session, handle, values, app, wanted, story, server, running, uncommitted })
+        let guard = Guard::of(session, wanted.verify)?;
+        Ok(Self { session, handle, values, app, wanted, story, server, running, uncommitted, guard })
     }
 
     /// Makes sure of everything that the upgrade relies on.
@@ -293,6 +299,17 @@ impl<'s> Run<'s> {
             .hint("lain deploy --dry-run -o plan # makes a new one: look through that"));
         }
         self.refuse_older(&history)?;
+        let tag = self.tag()?;
+        self.story.knows(|facts| {
+            facts.tag = Some(tag.clone());
+            facts.image = self.image().map(ToString::to_string);
+        });
+        let uncommitted = self.uncommitted.as_deref();
+        {
+            let _phase = self.story.phase("image");
+            require_image(session, app, &Asked { image: self.image(), tag: &tag, build: self.wanted.build, uncommitted })?;
+            self.require_signatures()?;
+        }
         if self.wanted.review {
             review::prepare(&self.handle, app)?;
         }
@@ -301,17 +318,8 @@ impl<'s> Run<'s> {
         let id = pending::run_id();
         values.add(pending::ID, id.clone());
         values.add(pending::TIMEOUT, self.limits()?.most.as_secs().to_string());
-        self.story.knows(|facts| {
-            facts.tag = Some(tag.clone());
-            facts.image = self.image().map(ToString::to_string);
-        });
         if self.wanted.which == Which::Running {
             values.add(history::ACTION, "redeploy".to_owned());
-        }
-        let uncommitted = self.uncommitted.as_deref();
-        {
-            let _phase = self.story.phase("image");
-            require_image(session, app, &Asked { image: self.image(), tag: &tag, build: self.wanted.build, uncommitted })?;
         }
         label_nodes(session, kubectl, app, release)?;
         delete_finished_jobs(kubectl, app, release)?;
@@ -421,9 +429,26 @@ impl<'s> Run<'s> {
         let mut values = self.session.helm_values(Some(&tag))?;
         values.add("secretsChecksum", checksum.to_owned());
         if let Some(reference) = reference {
+            let reference = self.guard.as_ref().map_or_else(|| Ok(reference.clone()), |guard| guard.pinned(reference))?;
             values.add("imageRef", reference.to_string());
         }
+        if let Some(guard) = &self.guard {
+            values.add("pinnedImages", guard.pins(self.app, &tag)?.join(" "));
+        }
         Ok((tag, values))
+    }
+
+    /// Where signatures are asked for: what helm will send runs no image of the app's own but by a digest whose signature counts.
+    fn require_signatures(&self) -> Result<()> {
+        let Some(guard) = &self.guard else { return Ok(()) };
+        let Handle { name: release, helm, kubectl, .. } = &self.handle;
+        let (_, values) = self.values(&secrets::current_checksum(kubectl, self.app)?)?;
+        // What helm only stumbles over in the cluster is mended before the upgrade.
+        let manifest = match helm.try_upgrade(release, &values) {
+            Err(error) if error.kind() != Kind::Interrupted => helm.render_upgrade(release, &values, self.server)?,
+            tried => tried?,
+        };
+        guard.require_all(&manifest, self.image(), "lain init --template-only # this chart does not name digests; lain's own does")
     }
 
     /// Goes on from what a run before left half-way, where that may be; true when there is another history now.

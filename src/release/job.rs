@@ -9,6 +9,7 @@ use super::deadline;
 use super::image::require_tag;
 use super::job_spec::{self, BY, RUN, Spec};
 use super::rollout;
+use super::signature;
 use crate::cluster::follow::{Follower, PAUSE};
 use crate::cluster::look;
 use crate::cluster::objects::{Job, Pod};
@@ -92,10 +93,11 @@ pub(crate) fn run(session: &Session, wanted: &Wanted) -> Result<()> {
         user: wanted.user,
         sleeps: wanted.by_hand,
     };
-    let object = match app {
+    let mut object = match app {
         Some(app) => of_app(session, kubectl, app, &spec, &wanted.image)?,
         None => of_no_app(session, &spec)?,
     };
+    signature::pin(session, &mut object)?;
     make_room(session, kubectl, &name, wanted.force)?;
     let started = Started::new(session, kubectl, name, run, wanted.timeout);
     if wanted.by_hand {
@@ -116,6 +118,7 @@ pub(crate) fn run_cronjob(session: &Session, release: &str, proc: &str, timeout:
         let is_missing = error.tool().is_some_and(|tool| tool.says("NotFound"));
         if is_missing { error.context(format!("cron job {release}-{proc} is not deployed")).hint("lain deploy") } else { error }
     })?;
+    signature::pin(session, &mut object)?;
     job_spec::mark(&mut object, &run, &session.env.executor());
     let own = object["spec"]["activeDeadlineSeconds"].as_u64().map(Duration::from_secs);
     Started::new(session, kubectl, name, run, own.unwrap_or(timeout)).run(&object, true)

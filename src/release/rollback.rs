@@ -7,6 +7,7 @@ use super::handle::{Handle, for_words};
 use super::lease::{Doing, shown};
 use super::lock::{Busy, Lock, hold};
 use super::record::Record;
+use super::signature::Guard;
 use super::{deadline, history, mend, pending, rollout};
 use crate::error::{Error, Kind, Result};
 use crate::model::app::App;
@@ -171,9 +172,17 @@ fn follow(handle: &Handle<'_>, app: &App) -> Result<()> {
 /// helm or the server refuses.
 pub(crate) fn back_to(handle: &Handle<'_>, from: u32, to: u32) -> Result<()> {
     let Handle { session, name: release, helm, kubectl, .. } = handle;
+    let goal = Record::fetch(kubectl, release, to)?;
+    if let Some(guard) = Guard::of(session, false)? {
+        let manifest = goal.as_ref().map(Record::manifest_and_hooks).ok_or_else(|| {
+            Error::refused(format!("helm's record of revision {to} cannot be read, so the signatures of what it runs cannot be verified"))
+                .hint("lain deploy --set imageTag=TAG # lain tags lists them")
+        })?;
+        guard.require_all(&manifest, None, "lain deploy --set imageTag=TAG # verifies that image, and runs it by its digest")?;
+    }
     mend::mend(&session.ui, kubectl, release, Record::fetch(kubectl, release, from)?, None, &[], &[])?;
     // helm goes back the way that the revision was made.
-    let known = mend::mend(&session.ui, kubectl, release, Record::fetch(kubectl, release, to)?, None, &[], &[])?;
+    let known = mend::mend(&session.ui, kubectl, release, goal, None, &[], &[])?;
     let call = helm.rollback(release, to, deadline::limits(session, USUAL, false))?.args(known.flags().iter().copied());
     // helm waits at a silent server for all of its time.
     let stop = Stop::within(WINDS_UP);

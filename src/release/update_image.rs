@@ -11,6 +11,7 @@ use super::image::require_tag;
 use super::lease::Doing;
 use super::lock::{Busy, hold};
 use super::rollout;
+use super::signature::Guard;
 use crate::error::{Error, Result};
 use crate::images::{self, tags};
 use crate::model::app::{App, ProcKind};
@@ -72,6 +73,7 @@ fn update_locked(handle: &Handle<'_>, wanted: &Wanted, kinds: &[ProcKind]) -> Re
     let list: Json = handle.kubectl.select("deployments,statefulsets,cronjobs", &selector)?;
     let found = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut tag = if wanted.deduce { None } else { Some(session.image_tag()?.to_owned()) };
+    let guard = Guard::of(session, false)?;
     let mut goals = vec![];
     for (name, kind) in wanted.procs.iter().zip(kinds.iter().copied()) {
         let full = format!("{}-{name}", handle.name);
@@ -87,7 +89,9 @@ fn update_locked(handle: &Handle<'_>, wanted: &Wanted, kinds: &[ProcKind]) -> Re
         };
         let missing = || Error::failed(format!("{} {full} is not deployed", kind.resource())).hint("lain deploy");
         let object = found.iter().find(is_it).ok_or_else(missing)?;
-        goals.push(goal(session, object, &format!("{}/{full}", kind.resource()), &pushed, &tag)?);
+        let image = ImageReference { tag: Some(tag.clone()), ..ImageReference::parse(&pushed)? };
+        let image = guard.as_ref().map_or_else(|| Ok(image.clone()), |guard| guard.verified(&image))?;
+        goals.push(goal(session, object, &format!("{}/{full}", kind.resource()), &pushed, &tag, image.digest)?);
     }
     let mut follower = rollout::follower(session, &handle.kubectl, &selector)?;
     follower.start_from_now()?;
@@ -155,8 +159,8 @@ fn newest_in(session: &Session, repository: &str) -> Result<String> {
     newest.into_iter().next().ok_or_else(|| Error::failed(format!("{repository} has no image of a commit")).hint("lain build --push"))
 }
 
-/// What of an object runs the app's own image, and is to run another tag of it.
-fn goal(session: &Session, object: &Json, name: &str, pushed: &str, tag: &str) -> Result<Goal> {
+/// What of an object runs the app's own image, and is to run another tag of it, by this digest where there is one.
+fn goal(session: &Session, object: &Json, name: &str, pushed: &str, tag: &str, digest: Option<String>) -> Result<Goal> {
     let inner = session.cluster()?.internal_registry.as_deref().map(|inner| {
         let last = pushed.rsplit('/').next().unwrap_or(pushed);
         repository_in(inner, last)
@@ -182,7 +186,7 @@ fn goal(session: &Session, object: &Json, name: &str, pushed: &str, tag: &str) -
                 is_told = true;
                 change["env"] = json!([{"name": IMAGE_TAG, "value": tag}]);
             }
-            let new = ImageReference { tag: Some(tag.to_owned()), digest: None, ..image };
+            let new = ImageReference { tag: Some(tag.to_owned()), digest: digest.clone(), ..image };
             change["image"] = new.to_string().into();
             if let Some(list) = changes.as_object_mut().and_then(|all| all.entry(key).or_insert(json!([])).as_array_mut()) {
                 list.push(change);

@@ -61,19 +61,24 @@ impl Facts<'_> {
     }
 
     fn mirrored(&self, image: &str) -> String {
-        let first = image.split('/').next().unwrap_or_default();
-        let names_host = first != image && (first.contains(['.', ':']) || first == "localhost");
-        let whole = match (names_host, image.contains('/')) {
-            (true, _) => image.to_owned(),
-            (false, true) => format!("docker.io/{image}"),
-            (false, false) => format!("docker.io/library/{image}"),
-        };
-        let rest = |name: &str| whole.strip_prefix(name.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
-        let fitting = self.mirrors.into_iter().flatten().filter_map(|(name, mirror)| Some((name.len(), mirror, rest(name)?)));
-        match fitting.max_by_key(|(length, _, _)| *length) {
-            Some((_, mirror, rest)) if image != "scratch" && !image.contains('$') => format!("{}/{rest}", mirror.trim_end_matches('/')),
-            _ => image.to_owned(),
-        }
+        mirrored(self.mirrors, image)
+    }
+}
+
+/// An image by the mirror of its registry, where there is one.
+pub(crate) fn mirrored(mirrors: Option<&IndexMap<String, Text>>, image: &str) -> String {
+    let first = image.split('/').next().unwrap_or_default();
+    let names_host = first != image && (first.contains(['.', ':']) || first == "localhost");
+    let whole = match (names_host, image.contains('/')) {
+        (true, _) => image.to_owned(),
+        (false, true) => format!("docker.io/{image}"),
+        (false, false) => format!("docker.io/library/{image}"),
+    };
+    let rest = |name: &str| whole.strip_prefix(name.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
+    let fitting = mirrors.into_iter().flatten().filter_map(|(name, mirror)| Some((name.len(), mirror, rest(name)?)));
+    match fitting.max_by_key(|(length, _, _)| *length) {
+        Some((_, mirror, rest)) if image != "scratch" && !image.contains('$') => format!("{}/{rest}", mirror.trim_end_matches('/')),
+        _ => image.to_owned(),
     }
 }
 

@@ -30,5 +30,6 @@ mod restart;
 mod review;
 #[path = "../support/server.rs"]
 mod server;
+mod signatures;
 mod support;
 mod upgrade;

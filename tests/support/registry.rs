@@ -134,6 +134,11 @@ impl Registry {
         panic!("docker-registry does not start:\n{}", fs::read_to_string(dir.path().join("log")).unwrap_or_default());
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `ADDRESS:PORT`.
     pub fn host(&self) -> String {
         format!("{}:{}", self.address, self.port)

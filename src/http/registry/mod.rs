@@ -8,6 +8,7 @@ mod copy;
 mod held;
 mod login;
 mod reach;
+mod referrers;
 mod transfer;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -32,6 +33,7 @@ use crate::error::{Error, Result};
 use crate::model::cluster::Cluster;
 use crate::model::hex::hex;
 use crate::model::image::is_tag;
+use crate::tools::cosign::Terms;
 use crate::ui::{Ui, printable};
 
 /// Tags asked for in one page.
@@ -98,6 +100,11 @@ impl<'a> Registry<'a> {
     /// Where it is asked, as people know it: `docker.io/library/nginx`.
     pub fn whereabouts(&self) -> String {
         format!("{}/{}", self.place.name(), self.place.repository)
+    }
+
+    /// What another program must be told of the registry, once something was asked of it here.
+    pub(crate) fn terms(&self) -> Terms {
+        self.reach.terms()
     }
 
     /// All tags, in the registry's order; none for a repository that nothing was pushed to.

@@ -1,7 +1,7 @@
 //! How a registry is reached: http or https, whose certificates count, and where a redirect may lead.
 
 use std::cell::{Cell, OnceCell};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ureq::http::StatusCode;
@@ -16,6 +16,7 @@ use crate::http::reply::Reply;
 use crate::http::url::{host_of, is_loopback, resolve};
 use crate::model::cluster::Cluster;
 use crate::model::image::{ImageReference, repository_in};
+use crate::tools::cosign::Terms;
 
 /// The longest one try may take: a registry on object storage needs its time to list thousands of tags.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -117,6 +118,11 @@ impl Reach {
         }
     }
 
+    /// What another program must be told of it. The way is settled by the first reply.
+    pub(super) fn terms(&self) -> Terms {
+        Terms { plain: !self.is_https(), unchecked: !self.verified, ca: self.certificates.iter().find_map(|folder| ca_in(folder)) }
+    }
+
     /// The host.
     pub(super) fn host(&self) -> &str {
         &self.host
@@ -195,6 +201,12 @@ impl Reach {
 /// A host that is marked insecure may speak plain http.
 fn may_be_plain(failure: &Failure) -> bool {
     matches!(failure.trouble, Trouble::NoTls | Trouble::Refused | Trouble::Broken)
+}
+
+/// The first of the CAs in a folder of docker's.
+fn ca_in(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    entries.filter(|path| path.extension().is_some_and(|kind| kind == "crt")).min()
 }
 
 /// The host without its port.
