@@ -15,7 +15,7 @@ use super::trouble::LogAt;
 use crate::error::Result;
 use crate::interrupt;
 use crate::tools::kubectl::{Kubectl, Listed, News};
-use crate::tools::server::is_forbidden;
+use crate::tools::server::{is_forbidden, is_unknown};
 
 /// The selector of everything that a release's chart makes.
 pub(crate) fn selector(app: &str, release: &str) -> String {
@@ -80,11 +80,58 @@ const SELDOM: Duration = Duration::from_secs(12);
 const ANEW: Duration = Duration::from_secs(15);
 /// What comes so soon after one change is told together with it.
 const TOGETHER: Duration = Duration::from_millis(60);
+/// So many last lines of a log tell why something failed.
+const END_OF_LOG: u32 = 30;
 /// Ctrl-C is noticed within this time.
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// What is looked at.
 pub(crate) const KINDS: [&str; 5] = ["deployments", "statefulsets", "replicasets", "jobs", "pods"];
+
+/// The same, as kubectl takes several at once.
+const ALL: &str = "deployments,statefulsets,replicasets,jobs,pods";
+
+/// What a selector selects, asked for once.
+#[derive(Debug, Default)]
+pub(crate) struct Once {
+    /// Of all of [`KINDS`].
+    pub objects: Vec<Object>,
+    /// The kinds that this account may not list (403).
+    pub refused: Vec<&'static str>,
+}
+
+/// What a selector selects, all kinds at the same time. What this account may not list is left out.
+///
+/// # Errors
+/// The server does not answer.
+pub(crate) fn once(kubectl: &Kubectl<'_>, selector: &str) -> Result<Once> {
+    match select(kubectl, ALL, selector) {
+        Err(error) if is_forbidden(&error) || is_unknown(&error) => {}
+        found => return Ok(Once { objects: found?, refused: vec![] }),
+    }
+    let found = std::thread::scope(|scope| {
+        let asked = KINDS.map(|kind| (kind, scope.spawn(move || select::<Object>(kubectl, kind, selector))));
+        asked.map(|(kind, asked)| (kind, asked.join()))
+    });
+    let mut once = Once::default();
+    for (kind, found) in found {
+        match found {
+            Ok(Err(error)) if is_forbidden(&error) => once.refused.push(kind),
+            Ok(Err(error)) if is_unknown(&error) => {} // then there is none of it
+            Ok(found) => once.objects.extend(found?),
+            Err(_) => {} // a thread that panicked has said so
+        }
+    }
+    Ok(once)
+}
+
+/// What controllers and nodes warn of in the namespace.
+///
+/// # Errors
+/// As [`once`], or this account may not list events.
+pub(crate) fn warnings(kubectl: &Kubectl<'_>) -> Result<Vec<Event>> {
+    kubectl.warnings::<List<Event>>().map(|list| list.items)
+}
 
 /// Everything that a selector selects.
 #[derive(Debug)]
@@ -235,7 +282,7 @@ impl Looks for Selected<'_> {
     }
 
     fn end_of_log(&self, at: &LogAt) -> Option<String> {
-        self.kubectl.end_of_container_log(&at.pod, &at.container, at.is_previous)
+        self.kubectl.end_of_container_log(&at.pod, &at.container, at.is_previous, END_OF_LOG).ok().flatten()
     }
 }
 

@@ -35,6 +35,7 @@ pub(crate) mod rollout;
 pub(crate) mod secret_data;
 pub(crate) mod secret_text;
 pub(crate) mod secrets;
+pub(crate) mod status;
 pub(crate) mod story;
 pub(crate) mod trial;
 pub(crate) mod update_image;

@@ -11,7 +11,7 @@ use super::later::Later;
 use super::line::{Line, Method};
 use super::server::{ask, explain, explain_change};
 use super::target::Target;
-use super::usage;
+use super::usage::{self, PodUsage};
 use super::way::{self, Way};
 pub(crate) use super::way::{Listed, News};
 use crate::error::{Error, Result};
@@ -511,11 +511,25 @@ impl<'a> Kubectl<'a> {
         self.answer(&self.question(["get", "events", "--field-selector", "type=Warning", "--output", "json"]))
     }
 
-    /// The last 30 lines that a container logged, or its run before; none when there is no log to be had.
-    pub(crate) fn end_of_container_log(&self, pod: &str, container: &str, is_previous: bool) -> Option<String> {
-        let call = self.question(["logs", "--tail", "30"]).option("--container", container).operand(pod);
-        let out = if is_previous { call.arg("--previous") } else { call }.capture().ok()?;
-        (out.ok() && !out.stdout.is_empty()).then(|| out.text())
+    /// The last lines that a container logged, or its run before; none when there is no log to be had.
+    ///
+    /// # Errors
+    /// As [`Kubectl::get`]: this account may not read it, or the server does not answer.
+    pub(crate) fn end_of_container_log(&self, pod: &str, container: &str, is_previous: bool, lines: u32) -> Result<Option<String>> {
+        let over = self.way.as_ref().map_or(Ok(None), |way| way.end_of_log(pod, container, is_previous, lines))?;
+        let (call, out) = if let Some(found) = over {
+            found
+        } else {
+            let call = self.question(["logs"]).option("--tail", lines.to_string()).option("--container", container).operand(pod);
+            let call = if is_previous { call.arg("--previous") } else { call };
+            let out = call.capture()?;
+            (call, out)
+        };
+        if out.ok() {
+            return Ok((!out.stdout.is_empty()).then(|| out.text()));
+        }
+        // A container that never ran has no log, and a pod may be gone by now.
+        if out.stderr.contains("(BadRequest)") || out.stderr.contains("(NotFound)") { Ok(None) } else { Err(explain(&call, &out)) }
     }
 
     /// Hears the log of a container from its beginning on, line by line, as long as it comes; none at its end. False where there is no connection.
@@ -523,13 +537,17 @@ impl<'a> Kubectl<'a> {
         self.way.as_ref().is_some_and(|way| way.hear_log(pod, container, tell))
     }
 
-    /// `kubectl top pod`, as it prints it; none when the cluster has no metrics.
-    pub(crate) fn top_pods(&self, selector: &str) -> Option<String> {
+    /// `kubectl top pod`.
+    ///
+    /// # Errors
+    /// The cluster has no metrics, this account may not see them, or the server does not answer.
+    pub(crate) fn top_pods(&self, selector: &str) -> Result<Vec<PodUsage>> {
         if let Some(pods) = self.way.as_ref().and_then(|way| way.usage(selector).transpose()) {
-            return pods.ok().map(|pods| usage::table(&pods));
+            return pods.map(|pods| usage::of_metrics(&pods));
         }
-        let out = self.question(["top", "pod", "--no-headers"]).option("--selector", selector).capture().ok()?;
-        out.ok().then(|| out.text())
+        let call = self.question(["top", "pod", "--no-headers"]).option("--selector", selector);
+        let out = call.capture()?;
+        if out.ok() { Ok(usage::of_table(&out.text())) } else { Err(explain(&call, &out)) }
     }
 
     /// `kubectl delete pod --wait=false`.

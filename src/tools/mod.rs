@@ -27,5 +27,5 @@ pub(crate) mod server;
 mod standstill;
 pub(crate) mod target;
 pub(crate) mod tied;
-mod usage;
+pub(crate) mod usage;
 mod way;

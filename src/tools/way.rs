@@ -225,6 +225,20 @@ impl<'a> Way<'a> {
         self.line.follow(&path, &|| self.start(), Box::new(tell))
     }
 
+    /// The last lines of a container's log, or of its run before; none where kubectl is to be asked.
+    ///
+    /// # Errors
+    /// Ctrl-C.
+    pub(super) fn end_of_log(&self, pod: &str, container: &str, is_previous: bool, lines: u32) -> Result<Option<(Call<'a>, Captured)>> {
+        let Some(namespace) = self.namespace().filter(|_| kinds::is_part(pod)) else { return Ok(None) };
+        let lines = lines.to_string();
+        let mut selectors = vec![("container", container), ("tailLines", &*lines)];
+        if is_previous {
+            selectors.push(("previous", "true"));
+        }
+        self.get(&format!("/api/v1/namespaces/{namespace}/pods/{pod}/log{}", kinds::query(&selectors)))
+    }
+
     /// One object, `null` where there is none of that name; none where kubectl is to be asked.
     ///
     /// # Errors

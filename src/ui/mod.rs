@@ -5,6 +5,7 @@
 
 mod answer;
 mod board;
+mod fit;
 mod hidden;
 mod label;
 mod progress;
@@ -29,6 +30,7 @@ use hidden::Hidden;
 
 pub use answer::{Answer, TEXT};
 pub(crate) use board::{Board, Row, Stand};
+pub(crate) use fit::{cut, shorten, wrap};
 pub use label::Label;
 pub use progress::Progress;
 pub use relay::{Relay, Shown};
