@@ -64,6 +64,8 @@ pub(crate) struct View {
     pub templates: BTreeSet<String>,
     /// What each workload's object has come to.
     pub generations: Generations,
+    /// The kinds that this account may not list (403), where that is borne.
+    pub refused: Vec<&'static str>,
     /// What controllers and nodes warn of, newest first: `pod/dummy-web-1: Unhealthy: Readiness probe failed`.
     pub warnings: Vec<String>,
 }

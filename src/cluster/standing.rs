@@ -69,7 +69,7 @@ fn standing(pod: &Pod) -> Standing {
         is_good: is_succeeded || (ready == wanted && phase == "Running" && !is_leaving),
         is_over: is_succeeded,
         is_leaving,
-        doing: doing(pod).filter(|_| !is_succeeded),
+        doing: doing(pod).filter(|_| !is_succeeded && !is_leaving),
         containers: pod.spec.containers.iter().map(|container| container.name.clone()).collect(),
         log: trouble::log_of(pod),
     }

@@ -10,19 +10,20 @@ use super::Command;
 use crate::cluster::usage::Now;
 use crate::error::{Error, Result};
 use crate::model::duration;
+use crate::panel;
 use crate::release::status::{self, Explanation, PodAnswer, StatusAnswer, UrlAnswer};
 use crate::session::Session;
 use crate::tools::usage;
 use crate::ui::{Answer, Format, Label, Ui, columns, cut, printable, shorten, wrap};
 
-/// Show pods, usage, URLs and links
+/// Show pods, usage, what is wrong, URLs and links: a panel on a terminal
 #[derive(Args, Debug)]
 #[command(
-    after_help = "  lain status -s\n  lain status -s --exit-code        # 3 where something is bad\n  lain status -o json | jq .good    # lain schema status"
+    after_help = "  lain status                       # a panel; ? shows its keys\n  lain status -s                    # printed once\n  lain status -s --exit-code        # 3 where something is bad\n  lain status -o json | jq .good    # lain schema status"
 )]
 pub struct Status {
     // `-s` has meant "print once" here since the older tool; the global flag keeps its long name.
-    /// Print it once
+    /// Print it once, as where there is no terminal
     #[arg(short = 's', long)]
     simple: bool,
     /// Print it once, and end with exit code 3 when something is bad
@@ -42,8 +43,10 @@ impl Command for Status {
     const FORMATS: &'static [Format] = Stands::FORMATS;
 
     fn run(self, session: &Session) -> Result<()> {
-        let _ = self.simple; // the one shape there is so far
         let kubectl = session.kubectl()?;
+        if !self.simple && !self.exit_code && session.ui.can_show_panel() {
+            return panel::run(session, &kubectl);
+        }
         let (answer, used) = status::now(session, &kubectl)?;
         let next = answer.explanation.as_ref().and_then(|it| it.next.as_deref()).map(|next| session.ui.aimed(next));
         let stands = Stands { answer: &answer, used: &used, next, columns: columns() };

@@ -160,6 +160,12 @@ impl Subject {
         }
     }
 
+    /// One pod, bad or not.
+    pub(crate) fn of_pod(view: &View, name: &str) -> Option<Self> {
+        let trouble = view.troubles.iter().find(|trouble| trouble.kind == "pod" && trouble.name == name);
+        trouble.map(Self::of_trouble).or_else(|| view.pods.iter().find(|pod| pod.name == name).map(Self::of_standing))
+    }
+
     fn of_trouble(trouble: &Trouble) -> Self {
         let words = Explanation {
             object: format!("{}/{}", trouble.kind, trouble.name),

@@ -28,6 +28,8 @@ const READY: &str = "kubectl get --raw /readyz # is the API server well?";
 const MAX_STREAMS: &str = "20";
 /// The same when the user waits for the run to end.
 const LAST_WORD: Duration = Duration::from_secs(6);
+/// Of a question that only asks whether the server is there.
+const PULSE: Duration = Duration::from_secs(4);
 /// The same over the connection.
 const OVER: Duration = Duration::from_secs(20);
 const LAST_WORD_OVER: Duration = Duration::from_secs(5);
@@ -548,6 +550,39 @@ impl<'a> Kubectl<'a> {
         let call = self.question(["top", "pod", "--no-headers"]).option("--selector", selector);
         let out = call.capture()?;
         if out.ok() { Ok(usage::of_table(&out.text())) } else { Err(explain(&call, &out)) }
+    }
+
+    /// What the server tells of one pod, whether it warns or not: `kubectl get events`.
+    ///
+    /// # Errors
+    /// As [`Kubectl::get`].
+    pub(crate) fn events_of_pod<T: DeserializeOwned>(&self, pod: &str) -> Result<T> {
+        let selector = format!("involvedObject.kind=Pod,involvedObject.name={pod}");
+        if let Some(list) = self.listed("events", &[("fieldSelector", &selector)])? {
+            return read(list);
+        }
+        self.answer(&self.question(["get", "events", "--output", "json"]).option("--field-selector", selector))
+    }
+
+    /// A shell in a container until it ends: bash, or sh where there is no bash. Its exit code.
+    ///
+    /// # Errors
+    /// As [`Kubectl::exec`].
+    pub(crate) fn shell(&self, pod: &str, container: &str, has_terminal: bool) -> Result<i32> {
+        match self.exec(pod, container, has_terminal, &["bash"])? {
+            126 | 127 => self.exec(pod, container, has_terminal, &["sh"]),
+            code => Ok(code),
+        }
+    }
+
+    /// True when the API server answers soon, whatever it says.
+    pub(crate) fn has_a_pulse(&self) -> bool {
+        let way = self.way.clone().map(|way| Way { within: PULSE, ..way });
+        match way.map(|way| way.get("/version")) {
+            Some(Ok(Some((_, out)))) => out.ok() || out.stderr.contains("Error from server"),
+            Some(Err(_)) => false,
+            _ => self.answers(PULSE),
+        }
     }
 
     /// `kubectl delete pod --wait=false`.

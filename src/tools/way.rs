@@ -21,6 +21,9 @@ use crate::ui::Ui;
 /// Objects, and the state of the server that they are of (`resourceVersion`).
 pub(crate) type Listed = (Vec<Json>, String);
 
+/// How long a watch goes on, in seconds: a little longer than before whoever follows asks for all anew, so that one that nobody hears any more ends.
+const WATCH: &str = "20";
+
 /// The connection, and what is asked over it.
 #[derive(Clone, Debug)]
 pub(super) struct Way<'a> {
@@ -209,7 +212,7 @@ impl<'a> Way<'a> {
             return false;
         };
         let [kind] = kinds[..] else { return false };
-        let query = kinds::query(&[("labelSelector", selector), ("resourceVersion", since), ("watch", "true")]);
+        let query = kinds::query(&[("labelSelector", selector), ("resourceVersion", since), ("watch", "true"), ("timeoutSeconds", WATCH)]);
         let path = format!("{base}{}{query}", kind.path(kind.versions[0], Some(namespace)));
         self.call("get", &path).stand_in();
         let hear = move |line: Option<&[u8]>| tell(line.map_or(News::Ended, |line| news(line, kind.name)));
