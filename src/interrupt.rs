@@ -1,16 +1,18 @@
 //! Ctrl-C and SIGTERM: children get the signal, the run winds up through ordinary errors, so that
 //! every guard that removes a generated file does its work.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_current_process_group, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::error::{Error, Result};
 
 static RECEIVED: AtomicI32 = AtomicI32::new(0);
+/// What is under way is not wanted any more.
+static ABANDONED: AtomicBool = AtomicBool::new(false);
 static CHILDREN: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
 struct Child {
@@ -38,7 +40,30 @@ pub(crate) fn install() -> Result<()> {
 
 /// True once Ctrl-C or SIGTERM came.
 pub(crate) fn received() -> bool {
-    RECEIVED.load(Ordering::SeqCst) != 0
+    RECEIVED.load(Ordering::SeqCst) != 0 || ABANDONED.load(Ordering::SeqCst)
+}
+
+/// Ends all that is under way as SIGTERM does, until this is dropped: who leaves a panel does not wait for its questions.
+#[derive(Debug)]
+pub(crate) struct Abandoned(());
+
+/// See [`Abandoned`].
+pub(crate) fn abandon() -> Abandoned {
+    let children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+    ABANDONED.store(true, Ordering::SeqCst);
+    children.iter().for_each(|child| child.tell(SIGTERM));
+    Abandoned(())
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        ABANDONED.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Ctrl-Z: stops this process group until the shell goes on with it.
+pub(crate) fn stop() {
+    let _ = kill_current_process_group(Signal::TSTP); // who may not stop goes on
 }
 
 /// Fails once Ctrl-C or SIGTERM came. Called between steps.
@@ -71,6 +96,7 @@ impl Forwarding {
         for pid in &pids {
             let child = Child { pid: *pid, interactive };
             match RECEIVED.load(Ordering::SeqCst) {
+                0 if ABANDONED.load(Ordering::SeqCst) => child.tell(SIGTERM),
                 0 => {}
                 signal => child.tell(signal), // it came while the child was starting
             }

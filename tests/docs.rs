@@ -138,13 +138,14 @@ fn reports_name_tests_that_exist() {
 
 /// What users read first is there in Chinese too. With `true` paragraphs are paired as well; in the gallery the Chinese page explains messages, which the English
 /// one need not.
-const PAIRS: [(&str, bool); 10] = [
+const PAIRS: [(&str, bool); 11] = [
     ("README", true),
     ("docs/chart", true),
     ("docs/pipelines", true),
     ("docs/ci-lint", true),
     ("docs/other-ci", true),
     ("docs/image", true),
+    ("docs/status", true),
     ("docs/from-the-older-tool", true),
     ("docs/from-auto-devops", true),
     ("docs/from-to-be-continuous", true),

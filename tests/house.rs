@@ -115,6 +115,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "command",
         &[
+            "panel",
             "release",
             "images",
             "checks",
@@ -137,6 +138,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "error",
         ],
     ),
+    ("panel", &["release", "session", "cluster", "tools", "ui", "model", "interrupt", "error"]),
     (
         "release",
         &["images", "checks", "session", "cluster", "http", "tools", "resolved", "render", "ui", "model", "values", "interrupt", "error"],

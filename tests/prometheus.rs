@@ -655,6 +655,32 @@ fn what_pods_use_now_is_kubectls_own_table() {
     assert_eq!(usage(&app.run(&["-v", "status", "-s"]).exits(0).says("kubectl top pod")), table);
 }
 
+#[test]
+fn without_a_metrics_server_prometheus_says_what_is_used() {
+    const MI: f64 = 1_048_576.0;
+    // One of a release whose name begins alike, one without a number, and one that is gone by now.
+    let pods = [
+        pod("shop-web-a", |_| 300.0 * MI, |_| 250.0),
+        pod("shop-admin-web-a", |_| 9.0 * MI, |_| 9.0),
+        pod("shop-web-gone", |_| 5.0 * MI, |_| 5.0),
+    ];
+    let prometheus = Prometheus::with(&pods);
+    let api = server::Server::new(|asked: &Asked| match asked.target.split('?').next().unwrap_or_default() {
+        "/api/v1/namespaces/shop/pods" => Answer::json(
+            200,
+            r#"{"kind":"PodList","metadata":{},"items":[{"metadata":{"name":"shop-web-a"},"status":{"phase":"Pending"}}]}"#,
+        ),
+        path if path.contains("metrics") || path.contains("/pods") => {
+            Answer::json(404, r#"{"kind":"Status","status":"Failure","reason":"NotFound","message":"no","code":404}"#)
+        }
+        _ => Answer::json(200, r#"{"kind":"List","metadata":{},"items":[]}"#),
+    });
+    let app = App::new().cluster("test", &format!("registry: r.example.com\nnamespace: shop\nprometheus: {}\n", prometheus.address));
+    let app = app.kubeconfig("test", &format!("http://{}", api.host())).using("test").tools(&["kubectl"]);
+    let out = app.run(&["status", "-s"]).exits(0).stdout;
+    assert!(out.contains("\nusage\nshop-web-a   250m   300Mi\n(by Prometheus: the cluster has no metrics server)\n"), "{out}");
+}
+
 fn program_of_rig(path: &str) -> std::path::PathBuf {
     std::path::Path::new(&support::rig("LAIN_RIG_TOOLS")).join(path)
 }

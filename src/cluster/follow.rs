@@ -277,6 +277,14 @@ impl<'a> Follower<'a> {
         }
     }
 
+    /// Lets time pass, `most` at most: until something may have changed.
+    ///
+    /// # Errors
+    /// Ctrl-C.
+    pub(crate) fn wait(&self, most: Duration) -> Result<()> {
+        self.looks.wait(self.clock, most)
+    }
+
     /// Something changed since the last look, as far as it is told.
     pub(crate) fn has_news(&self) -> bool {
         self.looks.has_news()

@@ -8,11 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::objects::{ContainerStatus, Event, Job, Object, Pod, Workload, holding};
+use super::standing::{Standing, doing, standings};
 use super::templates::{self, Generations, Templates, generations, id_of_job, is_seen};
 use super::trouble::{self, LogAt, Trouble, Warnings};
 
-/// What a new pod does whose containers run: its readiness probe has not passed.
-pub(crate) const STARTED: &str = "started, not ready yet";
 /// So many warnings are told.
 const WARNINGS: usize = 6;
 
@@ -57,12 +56,16 @@ pub(crate) struct View {
     pub workloads: Vec<Progress>,
     /// Jobs.
     pub jobs: Vec<JobStanding>,
+    /// Pods, bad ones first.
+    pub pods: Vec<Standing>,
     /// What is wrong.
     pub troubles: Vec<Trouble>,
     /// The newest templates, and the Jobs, each by what tells it from those before.
     pub templates: BTreeSet<String>,
     /// What each workload's object has come to.
     pub generations: Generations,
+    /// The kinds that this account may not list (403), where that is borne.
+    pub refused: Vec<&'static str>,
     /// What controllers and nodes warn of, newest first: `pod/dummy-web-1: Unhealthy: Readiness probe failed`.
     pub warnings: Vec<String>,
 }
@@ -76,6 +79,11 @@ impl View {
     /// Nothing is on its way.
     pub(crate) fn is_settled(&self) -> bool {
         self.is_done() && !self.jobs.iter().any(|job| job.id.is_some() && job.state == "running")
+    }
+
+    /// The trouble that explains most: what cannot pass before what may.
+    pub(crate) fn worst(&self) -> Option<&Trouble> {
+        self.troubles.iter().min_by_key(|trouble| (trouble.grace.is_none(), trouble.grace))
     }
 
     /// There is nothing at all.
@@ -132,6 +140,10 @@ pub(crate) fn judge(objects: &[Object], events: &[Event]) -> View {
         workload.doing = pods.doing.get(&workload.name).copied().or(workload.doing);
     }
     view.warnings = told(objects, &templates, &warnings);
+    view.pods = standings(objects.iter().filter_map(|object| match object {
+        Object::Pod(pod) => Some(pod),
+        _ => None,
+    }));
     view
 }
 
@@ -168,22 +180,6 @@ fn pod_trouble<'a>(pod: &'a Pod, is_new: bool, templates: &Templates<'a>, warnin
     let found = trouble::of_pod(pod, &templates.own_containers(pod), warnings)?;
     let template = templates.id_of(pod);
     (!is_job || found.class != trouble::Class::Crash).then_some(Trouble { template, ..found })
-}
-
-/// What a pod does before it is ready; none where it is, or where its trouble says more.
-fn doing(pod: &Pod) -> Option<&'static str> {
-    let waits = |reason: &str| {
-        let waiting = pod.status.container_statuses.iter().filter_map(|status| status.state.waiting.as_ref());
-        waiting.into_iter().any(|waiting| waiting.reason.as_deref() == Some(reason))
-    };
-    match pod.status.phase.as_str() {
-        _ if pod.is("Ready") => None,
-        "Pending" if !pod.is("PodScheduled") => Some("no node yet"),
-        "Pending" if waits("PodInitializing") => Some("its init containers run"),
-        "Pending" if waits("ContainerCreating") => Some("pulling image or mounting volumes"),
-        "Running" if pod.status.container_statuses.iter().all(|status| status.state.waiting.is_none()) => Some(STARTED),
-        _ => None,
-    }
 }
 
 /// What is wrong with what makes pods.
@@ -314,58 +310,6 @@ fn job_standing(job: &Job, newest: Option<&Pod>, own: &[&str]) -> (JobStanding, 
         Some(LogAt { pod: pod.metadata.name.clone(), container: status.name.clone(), is_previous: false })
     });
     (JobStanding { name: name.clone(), state, is_hook: job.metadata.annotation("helm.sh/hook").is_some(), id, log }, found)
-}
-
-/// How one pod stands, for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
-    /// The pod.
-    pub name: String,
-    /// Containers that serve.
-    pub ready: usize,
-    /// Containers that it has.
-    pub wanted: usize,
-    /// `Running`, `CrashLoopBackOff`, `Terminating`...
-    pub state: String,
-    /// Restarts of all containers.
-    pub restarts: u64,
-    /// When it was made.
-    pub created: Option<Timestamp>,
-    /// As it should be.
-    pub is_good: bool,
-    /// It ran to a good end.
-    pub is_over: bool,
-    /// It was told to go.
-    pub is_leaving: bool,
-}
-
-/// How pods stand, bad ones first, and of these the ones that stay before those that are leaving anyway.
-pub(crate) fn standings(pods: &[Pod]) -> Vec<Standing> {
-    let mut found: Vec<Standing> = pods.iter().map(standing).collect();
-    found.sort_by(|a, b| (a.is_good, a.is_over, a.is_leaving, &a.name).cmp(&(b.is_good, b.is_over, b.is_leaving, &b.name)));
-    found
-}
-
-fn standing(pod: &Pod) -> Standing {
-    let statuses = &pod.status.container_statuses;
-    let (ready, wanted) = (statuses.iter().filter(|status| status.ready).count(), pod.spec.containers.len());
-    let phase = &pod.status.phase;
-    let mut reasons = statuses.iter().filter_map(|status| {
-        [&status.state.waiting, &status.state.terminated].into_iter().find_map(|state| state.as_ref()?.reason.clone())
-    });
-    let is_leaving = pod.metadata.is_leaving();
-    let is_over = phase == "Succeeded";
-    Standing {
-        name: pod.metadata.name.clone(),
-        ready,
-        wanted,
-        state: if is_leaving { "Terminating".to_owned() } else { reasons.next().unwrap_or_else(|| phase.clone()) },
-        restarts: statuses.iter().map(|status| status.restart_count).sum(),
-        created: pod.metadata.created(),
-        is_good: is_over || (ready == wanted && phase == "Running" && !is_leaving),
-        is_over,
-        is_leaving,
-    }
 }
 
 #[cfg(test)]
@@ -759,35 +703,5 @@ mod tests {
         assert_eq!(state(json!({"failed": 1, "active": 1})), "running");
         assert_eq!(state(json!({"failed": 1})), "failed");
         assert_eq!(state(Json::Null), "running");
-    }
-
-    #[test]
-    fn what_a_new_pod_does_is_seen() {
-        let pod = |phase: &str, conditions: Json, waiting: &str| -> Pod {
-            let state = if waiting.is_empty() { json!({"running": {}}) } else { json!({"waiting": {"reason": waiting}}) };
-            serde_json::from_value(json!({"metadata": {"name": "p"}, "spec": {"containers": [{}]}, "status":
-                {"phase": phase, "conditions": conditions, "containerStatuses": [{"state": state}]}}))
-            .expect("a pod")
-        };
-        let placed = || json!([{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "False"}]);
-        assert_eq!(doing(&pod("Pending", json!([]), "")), Some("no node yet"));
-        assert_eq!(doing(&pod("Pending", placed(), "ContainerCreating")), Some("pulling image or mounting volumes"));
-        assert_eq!(doing(&pod("Pending", placed(), "PodInitializing")), Some("its init containers run"));
-        assert_eq!(doing(&pod("Running", placed(), "")), Some("started, not ready yet"));
-        assert_eq!(doing(&pod("Running", placed(), "CrashLoopBackOff")), None, "that is told as its trouble");
-        assert_eq!(doing(&pod("Running", json!([{"type": "Ready", "status": "True"}]), "")), None);
-    }
-
-    #[test]
-    fn bad_pods_come_first() {
-        let pods: List<Pod> = serde_json::from_value(json!({"items": [
-            {"metadata": {"name": "good"}, "spec": {"containers": [{}]}, "status": {"phase": "Running", "containerStatuses": [{"ready": true, "restartCount": 2}]}},
-            {"metadata": {"name": "done"}, "spec": {"containers": [{}]}, "status": {"phase": "Succeeded", "containerStatuses": [{"state": {"terminated": {"reason": "Completed"}}}]}},
-            {"metadata": {"name": "a-leaving", "deletionTimestamp": "2026-11-26T17:20:05Z"}, "spec": {"containers": [{}]}, "status": {"phase": "Running", "containerStatuses": [{"ready": true}]}},
-            {"metadata": {"name": "bad"}, "spec": {"containers": [{}, {}]}, "status": {"phase": "Running", "containerStatuses": [{"ready": true, "restartCount": 1}, {"restartCount": 4, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}},
-        ]})).expect("pods");
-        let shown = |it: &Standing| format!("{} {}/{} {} {}", it.name, it.ready, it.wanted, it.state, it.restarts);
-        let rows: Vec<String> = standings(&pods.items).iter().map(shown).collect();
-        assert_eq!(rows, ["bad 1/2 CrashLoopBackOff 5", "a-leaving 1/1 Terminating 0", "good 1/1 Running 2", "done 0/1 Completed 0"]);
     }
 }

@@ -15,7 +15,7 @@ use super::trouble::LogAt;
 use crate::error::Result;
 use crate::interrupt;
 use crate::tools::kubectl::{Kubectl, Listed, News};
-use crate::tools::server::is_forbidden;
+use crate::tools::server::{is_forbidden, is_unknown};
 
 /// The selector of everything that a release's chart makes.
 pub(crate) fn selector(app: &str, release: &str) -> String {
@@ -80,11 +80,66 @@ const SELDOM: Duration = Duration::from_secs(12);
 const ANEW: Duration = Duration::from_secs(15);
 /// What comes so soon after one change is told together with it.
 const TOGETHER: Duration = Duration::from_millis(60);
+/// So many last lines of a log tell why something failed.
+const END_OF_LOG: u32 = 30;
 /// Ctrl-C is noticed within this time.
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// What is looked at.
 pub(crate) const KINDS: [&str; 5] = ["deployments", "statefulsets", "replicasets", "jobs", "pods"];
+
+/// The same, as kubectl takes several at once.
+const ALL: &str = "deployments,statefulsets,replicasets,jobs,pods";
+
+/// What a selector selects, asked for once.
+#[derive(Debug, Default)]
+pub(crate) struct Once {
+    /// Of all of [`KINDS`].
+    pub objects: Vec<Object>,
+    /// The kinds that this account may not list (403).
+    pub refused: Vec<&'static str>,
+}
+
+/// What a selector selects, all kinds at the same time. What this account may not list is left out.
+///
+/// # Errors
+/// The server does not answer.
+pub(crate) fn once(kubectl: &Kubectl<'_>, selector: &str) -> Result<Once> {
+    match select(kubectl, ALL, selector) {
+        Err(error) if is_forbidden(&error) || is_unknown(&error) => {}
+        found => return Ok(Once { objects: found?, refused: vec![] }),
+    }
+    let found = std::thread::scope(|scope| {
+        let asked = KINDS.map(|kind| (kind, scope.spawn(move || select::<Object>(kubectl, kind, selector))));
+        asked.map(|(kind, asked)| (kind, asked.join()))
+    });
+    let mut once = Once::default();
+    for (kind, found) in found {
+        match found {
+            Ok(Err(error)) if is_forbidden(&error) => once.refused.push(kind),
+            Ok(Err(error)) if is_unknown(&error) => {} // then there is none of it
+            Ok(found) => once.objects.extend(found?),
+            Err(_) => {} // a thread that panicked has said so
+        }
+    }
+    Ok(once)
+}
+
+/// What controllers and nodes warn of in the namespace.
+///
+/// # Errors
+/// As [`once`], or this account may not list events.
+pub(crate) fn warnings(kubectl: &Kubectl<'_>) -> Result<Vec<Event>> {
+    kubectl.warnings::<List<Event>>().map(|list| list.items)
+}
+
+/// What the server tells of a pod, whether it warns or not.
+///
+/// # Errors
+/// As [`warnings`].
+pub(crate) fn events_of_pod(kubectl: &Kubectl<'_>, pod: &str) -> Result<Vec<Event>> {
+    kubectl.events_of_pod::<List<Event>>(pod).map(|list| list.items)
+}
 
 /// Everything that a selector selects.
 #[derive(Debug)]
@@ -108,13 +163,17 @@ struct Known {
     heard: Vec<Told>,
     /// When all was asked for.
     asked: Option<Instant>,
+    /// What this account may not list is left out.
+    is_lenient: bool,
+    /// What it may not list.
+    refused: BTreeSet<usize>,
 }
 
 impl Known {
     fn new() -> Self {
         let (sender, receiver) = channel();
         let shelves = KINDS.map(Shelf::new);
-        Self { shelves, sender, receiver, heard: vec![], asked: None }
+        Self { shelves, sender, receiver, heard: vec![], asked: None, is_lenient: false, refused: BTreeSet::new() }
     }
 
     /// All that there is; none where only kubectl can be asked. What is watched is not asked for; the first look watches nothing, it may be the only one.
@@ -126,9 +185,19 @@ impl Known {
         }
         let is_first = self.asked.is_none();
         let anew = self.asked.is_none_or(|asked| now.duration_since(asked) >= ANEW);
-        let asked: Vec<usize> = (0..self.shelves.len()).filter(|at| anew || !self.shelves[*at].is_live()).collect();
+        let is_known = |at: &usize| self.shelves[*at].is_live() || self.refused.contains(at);
+        let asked: Vec<usize> = (0..self.shelves.len()).filter(|at| anew || !is_known(at)).collect();
         for (at, found) in Self::ask(&asked, &self.shelves, kubectl, selector) {
-            let Some((objects, version)) = found? else { return Ok(None) };
+            let found = match found {
+                Err(error) if self.is_lenient && is_forbidden(&error) => {
+                    self.refused.insert(at);
+                    self.shelves[at].put(vec![])?;
+                    continue;
+                }
+                found => found?,
+            };
+            self.refused.remove(&at);
+            let Some((objects, version)) = found else { return Ok(None) };
             let place = &mut self.shelves[at];
             place.put(objects)?;
             if is_first || !place.may_be_watched() {
@@ -150,7 +219,7 @@ impl Known {
         let one = |at: usize| kubectl.known(shelves[at].kind, selector);
         let Some((first, others)) = asked.split_first() else { return vec![] };
         let mut found = vec![(*first, one(*first))];
-        if matches!(found[0].1, Ok(Some(_))) {
+        if matches!(&found[0].1, Ok(Some(_))) || matches!(&found[0].1, Err(error) if is_forbidden(error)) {
             std::thread::scope(|scope| {
                 let others: Vec<_> = others.iter().map(|at| (*at, scope.spawn(move || one(*at)))).collect();
                 found.extend(others.into_iter().map(|(at, other)| (at, other.join().unwrap_or(Ok(None)))));
@@ -183,16 +252,29 @@ impl<'a> Selected<'a> {
         let warnings = Warnings { events: vec![], may_not: false, next: Instant::now() + Duration::from_secs(1) };
         Self { kubectl, selector, warnings: RefCell::new(warnings), known: RefCell::new(Known::new()) }
     }
+
+    /// Leaves out what this account may not list, and says so in [`View::refused`].
+    pub(crate) fn seeing_what_it_may(self) -> Self {
+        self.known.borrow_mut().is_lenient = true;
+        self
+    }
+
+    fn objects(&self) -> Result<Once> {
+        let mut known = self.known.borrow_mut();
+        let objects = known.look(self.kubectl, self.selector)?;
+        match objects {
+            Some(objects) => Ok(Once { objects, refused: known.refused.iter().map(|at| KINDS[*at]).collect() }),
+            None if known.is_lenient => once(self.kubectl, self.selector),
+            None => Ok(Once { objects: select(self.kubectl, ALL, self.selector)?, refused: vec![] }),
+        }
+    }
 }
 
 impl Looks for Selected<'_> {
     fn look(&self) -> Result<View> {
-        let objects = match self.known.borrow_mut().look(self.kubectl, self.selector)? {
-            Some(objects) => objects,
-            None => select(self.kubectl, "deployments,statefulsets,replicasets,jobs,pods", self.selector)?,
-        };
+        let Once { objects, refused } = self.objects()?;
         let mut warnings = self.warnings.borrow_mut();
-        let view = judge(&objects, &warnings.events);
+        let view = View { refused: refused.clone(), ..judge(&objects, &warnings.events) };
         let asked = Instant::now();
         if view.is_settled() || asked < warnings.next {
             return Ok(view);
@@ -204,7 +286,7 @@ impl Looks for Selected<'_> {
         }
         // A namespace with very many is asked less often.
         warnings.next = Instant::now() + WARNINGS.max((asked.elapsed() * 10).min(SELDOM));
-        let mut view = judge(&objects, &warnings.events);
+        let mut view = View { refused, ..judge(&objects, &warnings.events) };
         if warnings.may_not {
             view.warnings.push("not to be seen: this account may not list events (403)".to_owned());
         }
@@ -235,7 +317,7 @@ impl Looks for Selected<'_> {
     }
 
     fn end_of_log(&self, at: &LogAt) -> Option<String> {
-        self.kubectl.end_of_container_log(&at.pod, &at.container, at.is_previous)
+        self.kubectl.end_of_container_log(&at.pod, &at.container, at.is_previous, END_OF_LOG).ok().flatten()
     }
 }
 

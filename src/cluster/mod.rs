@@ -6,6 +6,7 @@ pub(crate) mod follow;
 pub(crate) mod judge;
 pub(crate) mod look;
 pub(crate) mod objects;
+pub(crate) mod standing;
 mod store;
 pub(crate) mod templates;
 pub(crate) mod trouble;

@@ -441,6 +441,9 @@ pub(crate) struct Event {
     pub reason: String,
     /// In a sentence.
     pub message: String,
+    /// `Normal`, `Warning`
+    #[serde(rename = "type")]
+    pub what: String,
     last_timestamp: Option<String>,
     event_time: Option<String>,
     #[serde(deserialize_with = "or_empty")]

@@ -150,6 +150,21 @@ fn of_container(pod: &Pod, status: &ContainerStatus, warnings: &Warnings<'_>) ->
     Some(Trouble { log: Some(log), ..bare(pod, class, reason, &message, (!may_pass).then_some(grace)) })
 }
 
+/// The log that tells most of a pod: of a container that ended before one that only is not ready. None where none ever ran.
+pub(super) fn log_of(pod: &Pod) -> Option<LogAt> {
+    let statuses = || pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
+    let waits_again = |status: &&ContainerStatus| status.state.waiting.is_some() && status.last_state.terminated.is_some();
+    let failed = |status: &&ContainerStatus| status.state.terminated.as_ref().is_some_and(|end| end.exit_code != 0);
+    let ran = |status: &&ContainerStatus| status.state.waiting.is_none();
+    let own = || pod.status.container_statuses.iter().filter(ran);
+    let at = |status: &ContainerStatus, is_previous| LogAt { pod: pod.metadata.name.clone(), container: status.name.clone(), is_previous };
+    let again = statuses().find(waits_again).map(|status| at(status, true));
+    again.or_else(|| {
+        let found = statuses().find(failed).or_else(|| own().find(|status| !status.ready)).or_else(|| own().next());
+        found.or_else(|| statuses().find(ran)).map(|status| at(status, false))
+    })
+}
+
 /// A message that only says that something will be tried again.
 pub(super) fn says_little(message: &str) -> bool {
     message.is_empty() || message.starts_with("Back-off")

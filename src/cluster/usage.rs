@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::http::prometheus::{self, Query, Series};
+use crate::http::prometheus::{self, Labelled, Query, Series};
 use crate::http::proxy::Proxies;
 use crate::model::app::ProcKind;
 use crate::model::name::is_label;
 use crate::tools::kubectl::Kubectl;
+use crate::tools::server::is_forbidden;
+use crate::tools::usage::PodUsage;
 
 /// All answers together may take so long.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,9 +21,86 @@ const NAME_KEPT: usize = 58;
 /// Less CPU is not told apart, in thousandths of a core.
 pub(crate) const CPU_FLOOR: u64 = 5;
 
-/// What the pods that a selector selects use now, as kubectl's own table; none when the cluster does not say.
-pub(crate) fn top(kubectl: &Kubectl<'_>, selector: &str) -> Option<String> {
-    kubectl.top_pods(selector)
+/// How long Prometheus may take to say what is used now.
+const NOW: Duration = Duration::from_secs(3);
+
+/// What pods use now, and who says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Now {
+    /// The cluster's metrics server.
+    Metrics(Vec<PodUsage>),
+    /// Prometheus, where there is no metrics server.
+    Prometheus(Vec<PodUsage>),
+    /// Nobody: why not, in a line.
+    Unknown(String),
+}
+
+impl Now {
+    /// Of each pod that somebody tells of.
+    pub(crate) fn pods(&self) -> &[PodUsage] {
+        match self {
+            Self::Metrics(pods) | Self::Prometheus(pods) => pods,
+            Self::Unknown(_) => &[],
+        }
+    }
+}
+
+/// Whom to ask for what is used now.
+#[derive(Clone, Debug)]
+pub(crate) struct Meter<'a> {
+    /// The release, a DNS label: its pods' names begin with it.
+    pub release: &'a str,
+    /// Selects its pods.
+    pub selector: &'a str,
+    /// Prometheus, where the cluster's values name one.
+    pub prometheus: Option<&'a str>,
+    /// The namespace of the pods.
+    pub namespace: Option<&'a str>,
+    /// How Prometheus is reached.
+    pub proxies: &'a Proxies,
+}
+
+impl Meter<'_> {
+    /// What the pods use now: by the metrics server, or by Prometheus where there is none.
+    pub(crate) fn read(&self, kubectl: &Kubectl<'_>) -> Now {
+        let error = match kubectl.top_pods(self.selector) {
+            Ok(pods) => return Now::Metrics(pods),
+            Err(error) => error,
+        };
+        match self.of_prometheus() {
+            Some(Ok(pods)) => Now::Prometheus(pods),
+            Some(Err(why)) => Now::Unknown(format!("no usage: the cluster's metrics do not come, and neither do Prometheus': {why}")),
+            None if is_forbidden(&error) => Now::Unknown("not to be seen: this account may not list pod metrics (403)".to_owned()),
+            None => Now::Unknown("no usage: the cluster has no metrics server, or it does not answer".to_owned()),
+        }
+    }
+
+    fn of_prometheus(&self) -> Option<Result<Vec<PodUsage>>> {
+        let base = self.prometheus.filter(|base| !base.trim().is_empty() && is_label(self.release))?;
+        let mut matchers = vec![format!("pod=~\"{}-.+\"", self.release)];
+        matchers.extend(self.namespace.filter(|namespace| is_label(namespace)).map(|namespace| format!("namespace=\"{namespace}\"")));
+        matchers.push("container!=\"\",container!=\"POD\"".to_owned());
+        let matchers = matchers.join(",");
+        let queries = vec![
+            Query::Now(format!("sum by (pod) (rate(container_cpu_usage_seconds_total{{{matchers}}}[5m])) * 1000")),
+            Query::Now(format!("sum by (pod) (container_memory_working_set_bytes{{{matchers}}})")),
+        ];
+        Some(prometheus::ask_with_labels(self.proxies, base, queries, NOW).map(|answers| both(&answers)))
+    }
+}
+
+/// CPU and memory of each pod, by name; what one of them lacks is none, and what nothing can use is left out.
+fn both(answers: &[Vec<Labelled>]) -> Vec<PodUsage> {
+    let mut found: BTreeMap<&str, PodUsage> = BTreeMap::new();
+    for (at, (labels, series)) in answers.iter().enumerate().flat_map(|(at, answer)| answer.iter().map(move |one| (at, one))) {
+        let Some(name) = labels["pod"].as_str() else { continue };
+        let Some(value) = series.last().map(|(_, value)| *value).filter(|value| (0.0..1e18).contains(value)) else { continue };
+        let pod = found.entry(name).or_insert_with(|| PodUsage { name: name.to_owned(), cpu: 0, memory: 0 });
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it is within
+        let value = value.round() as u64;
+        if at == 0 { pod.cpu = value } else { pod.memory = value }
+    }
+    found.into_values().collect()
 }
 
 /// A process of a release. Its name and the release's are DNS labels: they go into queries as they are.

@@ -9,6 +9,7 @@ use crate::images::Images;
 use crate::model::changes::Diff;
 use crate::model::schema;
 use crate::release::deployed::DeployAnswer;
+use crate::release::status::StatusAnswer;
 use crate::session::Session;
 use crate::ui::Format;
 
@@ -38,6 +39,8 @@ enum Of {
     Image,
     /// What `lain cherry -o json` prints
     Cherry,
+    /// What `lain status -o json` prints
+    Status,
 }
 
 impl Command for Schema {
@@ -50,6 +53,7 @@ impl Command for Schema {
             Of::Deploy => session.ui.result_json(&schema::of::<DeployAnswer>("what lain deploy -o json prints")),
             Of::Diff => session.ui.result_json(&schema::of::<Diff>("what lain diff -o json prints")),
             Of::Image => session.ui.result_json(&schema::of::<Images<'_>>("what lain build, push, prepare and image print with -o json")),
+            Of::Status => session.ui.result_json(&schema::of::<StatusAnswer>("what lain status -o json prints")),
             Of::Cherry => session.ui.result_json(&schema::of::<Commits>("what lain cherry -o json prints")),
         }
     }

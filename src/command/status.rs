@@ -1,27 +1,34 @@
 //! `lain status`: how the release stands.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::Command;
-use crate::cluster::judge::{Standing, standings};
-use crate::cluster::{look, usage};
-use crate::error::Result;
-use crate::http::probe::{Reach, probe};
+use crate::cluster::usage::Now;
+use crate::error::{Error, Result};
 use crate::model::duration;
-use crate::release::links;
+use crate::panel;
+use crate::release::status::{self, Explanation, PodAnswer, StatusAnswer, UrlAnswer};
 use crate::session::Session;
-use crate::ui::{Answer, Format, Label, Ui, printable};
+use crate::tools::usage;
+use crate::ui::{Answer, Format, Label, Ui, columns, cut, printable, shorten, wrap};
 
-/// Show pods, usage, URLs and links
+/// Show pods, usage, what is wrong, URLs and links: a panel on a terminal
 #[derive(Args, Debug)]
+#[command(
+    after_help = "  lain status                       # a panel; ? shows its keys\n  lain status -s                    # printed once\n  lain status -s --exit-code        # 3 where something is bad\n  lain status -o json | jq .good    # lain schema status"
+)]
 pub struct Status {
     // `-s` has meant "print once" here since the older tool; the global flag keeps its long name.
-    /// Print it once
+    /// Print it once, as where there is no terminal
     #[arg(short = 's', long)]
     simple: bool,
+    /// Print it once, and end with exit code 3 when something is bad
+    #[arg(long)]
+    exit_code: bool,
     /// Print warnings and errors only
     #[arg(id = "silent", long = "silent")]
     _silent: bool,
@@ -29,96 +36,38 @@ pub struct Status {
 
 /// Pods listed in full; more are counted.
 const MAX_PODS: usize = 13;
+/// The narrowest that a name is made, in cells.
+const NARROWEST: usize = 12;
 
 impl Command for Status {
     const FORMATS: &'static [Format] = Stands::FORMATS;
 
     fn run(self, session: &Session) -> Result<()> {
-        let _ = self.simple; // the one shape there is so far
-        let app = session.app()?;
-        let release = app.release();
         let kubectl = session.kubectl()?;
-        kubectl.begin(); // one process for both questions: two kubectls would want a processor each
-        let cluster = session.cluster()?;
-        let selector = look::selector(&app.appname, release);
-        let urls = links::urls(app, cluster);
-        let proxies = session.proxies();
-        // One round trip deep: everything is asked at once.
-        let (pods, usage, reachable) = std::thread::scope(|scope| {
-            let usage = scope.spawn(|| usage::top(&kubectl, &selector));
-            let urls: Vec<_> = urls
-                .iter()
-                .map(|url| {
-                    scope.spawn({
-                        let proxies = &proxies;
-                        move || (url.clone(), probe(proxies, url))
-                    })
-                })
-                .collect();
-            let pods = look::pods(&kubectl, &selector);
-            let urls: Vec<(String, Reach)> = urls.into_iter().filter_map(|handle| handle.join().ok()).collect();
-            (pods, usage.join(), urls)
-        });
-        let answer = Stands {
-            version: 1,
-            release,
-            cluster: session.cluster_name(),
-            pods: standings(&pods?).into_iter().map(Row::of).collect(),
-            usage: usage.ok().flatten(),
-            urls: reachable.into_iter().map(|(url, reach)| Reached { url, is_good: reach.is_good(), state: reach.to_string() }).collect(),
-            links: [("grafana", links::grafana(app, cluster)), ("kibana", links::kibana(app, cluster))]
-                .into_iter()
-                .filter_map(|(name, link)| Some((name, link?)))
-                .collect(),
-        };
-        session.ui.answer(&answer)
+        if !self.simple && !self.exit_code && session.ui.can_show_panel() {
+            return panel::run(session, &kubectl);
+        }
+        let (answer, used) = status::now(session, &kubectl)?;
+        let next = answer.explanation.as_ref().and_then(|it| it.next.as_deref()).map(|next| session.ui.aimed(next));
+        let stands = Stands { answer: &answer, used: &used, next, columns: columns() };
+        session.ui.answer(&stands)?;
+        // No words of its own: what is bad was shown.
+        if self.exit_code && !answer.good { Err(Error::child(3)) } else { Ok(()) }
     }
 }
 
-/// How a release stands.
+/// How a release stands, as it is shown.
 #[derive(Serialize)]
+#[serde(transparent)]
 struct Stands<'a> {
-    version: u32,
-    release: &'a str,
-    cluster: Option<String>,
-    pods: Vec<Row>,
-    /// kubectl's own table; none without a metrics server.
+    answer: &'a StatusAnswer,
     #[serde(skip)]
-    usage: Option<String>,
-    urls: Vec<Reached>,
+    used: &'a Now,
     #[serde(skip)]
-    links: Vec<(&'static str, String)>,
-}
-
-/// A pod; its words are printable.
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    /// `1/2`
-    ready: String,
-    state: String,
-    restarts: u64,
-    #[serde(rename = "good")]
-    is_good: bool,
+    next: Option<String>,
+    /// Of the terminal; none where it is no terminal, and nothing is cut.
     #[serde(skip)]
-    age: String,
-}
-
-impl Row {
-    fn of(pod: Standing) -> Self {
-        let age = duration::age(pod.created.map_or(0, |created| jiff::Timestamp::now().as_second() - created.as_second()));
-        let (name, state) = (printable(&pod.name), printable(&pod.state));
-        Self { name, ready: format!("{}/{}", pod.ready, pod.wanted), state, restarts: pod.restarts, is_good: pod.is_good, age }
-    }
-}
-
-/// An address of the app, and whether it answers.
-#[derive(Serialize)]
-struct Reached {
-    url: String,
-    state: String,
-    #[serde(skip)]
-    is_good: bool,
+    columns: Option<usize>,
 }
 
 impl Answer for Stands<'_> {
@@ -133,33 +82,133 @@ impl Answer for Stands<'_> {
 
 impl Stands<'_> {
     fn written(&self, paint: impl Fn(&str, Label) -> String) -> String {
-        let label = |is_good: bool| if is_good { Label::Good } else { Label::Bad };
         let mut out = String::new();
-        if self.pods.is_empty() {
-            out.push_str("no pods: lain deploy\n");
-        } else {
-            let width = self.pods.iter().map(|pod| pod.name.len()).max().unwrap_or(0).max(4);
-            let _ = writeln!(out, "{:width$}  READY  {:24} RESTARTS  AGE", "NAME", "STATUS");
-            for pod in self.pods.iter().take(MAX_PODS) {
-                let state = paint(&format!("{:24}", pod.state), label(pod.is_good));
-                let _ = writeln!(out, "{:width$}  {:5}  {state} {:8}  {}", pod.name, pod.ready, pod.restarts, pod.age);
-            }
-            if self.pods.len() > MAX_PODS {
-                let good = self.pods.iter().filter(|pod| pod.is_good).count();
-                let _ = writeln!(out, "... {} pods in all, {good} good", self.pods.len());
-            }
+        self.pods(&mut out, &paint);
+        for it in self.answer.workloads.iter().filter(|it| it.ready < it.wanted) {
+            let _ = writeln!(out, "{}", self.cut(&format!("{}: {} of {} new pods ready", it.name, it.ready, it.wanted)));
         }
-        let none = "no usage: the cluster has no metrics server, or it does not answer";
-        let _ = writeln!(out, "\nusage\n{}", printable(self.usage.as_deref().unwrap_or(none)));
-        if !self.urls.is_empty() {
+        if let Some(explanation) = &self.answer.explanation {
+            self.explain(&mut out, explanation, &paint);
+        }
+        let _ = writeln!(out, "\nusage");
+        self.usage(&mut out);
+        if !self.answer.urls.is_empty() {
             out.push_str("\nurls\n");
-            for Reached { url, state, is_good } in &self.urls {
-                let _ = writeln!(out, "{}  {}", paint(state, label(*is_good)), printable(url));
+            for url in &self.answer.urls {
+                let _ = writeln!(out, "{}  {}", paint(&self.cut(&url.state), label_of(url)), printable(&url.url));
             }
         }
-        for (name, link) in &self.links {
-            let _ = writeln!(out, "\n{name}: {}", printable(link));
+        if !self.answer.unseen.is_empty() {
+            out.push_str("\nnot to be seen\n");
+            self.answer.unseen.iter().for_each(|line| self.wrapped(&mut out, line, ""));
+        }
+        for (name, link) in [("grafana", &self.answer.grafana), ("kibana", &self.answer.kibana)] {
+            if let Some(link) = link {
+                let _ = writeln!(out, "\n{name}: {}", printable(link)); // whole, whatever the terminal is
+            }
         }
         out
     }
+
+    fn pods(&self, out: &mut String, paint: &impl Fn(&str, Label) -> String) {
+        let pods = &self.answer.pods;
+        if pods.is_empty() {
+            let may_not = self.answer.unseen.iter().any(|line| line.starts_with("pods: "));
+            out.push_str(if may_not { "no pods are to be seen\n" } else { "no pods: lain deploy\n" });
+            return;
+        }
+        let shown = &pods[..pods.len().min(MAX_PODS)];
+        let widest = |cell: &dyn Fn(&PodAnswer) -> usize, head: &str| shown.iter().map(cell).max().unwrap_or(0).max(head.len());
+        let (name, state) = (widest(&|pod| pod.name.len(), "NAME"), widest(&|pod| pod.state.len(), "STATUS"));
+        let rest = "READY".len() + state + "RESTARTS".len() + "AGE".len() + 4 * 2 + 1;
+        let name = self.columns.map_or(name, |columns| name.min(columns.saturating_sub(rest).max(NARROWEST)));
+        let _ = writeln!(out, "{:name$}  READY  {:state$}  RESTARTS  AGE", "NAME", "STATUS");
+        for pod in shown {
+            let label = if pod.good { Label::Good } else { Label::Bad };
+            let (shown, padded) = (shorten(&pod.name, name), format!("{:state$}", pod.state));
+            let _ = writeln!(out, "{shown:name$}  {:5}  {}  {:8}  {}", pod.ready, paint(&padded, label), pod.restarts, age(pod));
+        }
+        if pods.len() > shown.len() {
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            pods[shown.len()..].iter().for_each(|pod| *counts.entry(&pod.state).or_default() += 1);
+            let counts: Vec<String> = counts.into_iter().map(|(state, count)| format!("{count} {state}")).collect();
+            let good = pods.iter().filter(|pod| pod.good).count();
+            let more = format!("... {} more: {}; {} pods in all, {good} good", pods.len() - shown.len(), counts.join(", "), pods.len());
+            self.wrapped(out, &more, "    ");
+        }
+    }
+
+    fn explain(&self, out: &mut String, it: &Explanation, paint: &impl Fn(&str, Label) -> String) {
+        let more = if it.message.is_empty() { String::new() } else { format!(": {}", it.message) };
+        out.push('\n');
+        let said = format!("{}: {}{more}", it.object, it.reason);
+        for line in self.lines(&said, "  ") {
+            let _ = writeln!(out, "{}", paint(&line, Label::Bad));
+        }
+        if let Some(of) = &it.log_of {
+            let _ = writeln!(out, "{}", self.cut(&format!("the end of the log of {of}:")));
+            for line in &it.log {
+                let _ = writeln!(out, "{}", self.cut(&format!("  {line}")));
+            }
+        }
+        if !it.events.is_empty() {
+            out.push_str("the newest warnings of the cluster:\n");
+            it.events.iter().for_each(|line| self.wrapped(out, &format!("  {line}"), "    "));
+        }
+        if let Some(next) = &self.next {
+            let _ = writeln!(out, "{} {next}", paint("next:", Label::Next)); // whole: it is to be pasted
+        }
+    }
+
+    fn usage(&self, out: &mut String) {
+        match (self.used, &self.answer.usage) {
+            (Now::Unknown(why), _) => self.wrapped(out, &printable(why), "  "),
+            (used, Some(pods)) => {
+                // Behind the name stand two columns of nine cells at most.
+                let name = self.columns.map_or(usize::MAX, |columns| columns.saturating_sub(20).max(NARROWEST));
+                let shown = &pods[..pods.len().min(MAX_PODS)];
+                let _ = writeln!(out, "{}", usage::table(shown, |pod| shorten(&printable(pod), name)));
+                if pods.len() > shown.len() {
+                    let (cpu, memory) = pods.iter().fold((0, 0), |(cpu, memory), pod| (cpu + pod.cpu, memory + pod.memory));
+                    let _ = writeln!(out, "... {} pods in all: {cpu}m CPU, {}Mi memory", pods.len(), memory >> 20);
+                }
+                if matches!(used, Now::Prometheus(_)) {
+                    out.push_str("(by Prometheus: the cluster has no metrics server)\n");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn cut(&self, line: &str) -> String {
+        self.columns.map_or_else(|| line.to_owned(), |columns| cut(line, columns))
+    }
+
+    /// One line, or several where the terminal is narrow: those after the first stand behind `indent`.
+    fn lines(&self, text: &str, indent: &str) -> Vec<String> {
+        let Some(columns) = self.columns else { return vec![text.to_owned()] };
+        let lead = &text[..text.len() - text.trim_start().len()];
+        let lines = wrap(text.trim_start(), columns.saturating_sub(indent.len().max(lead.len())));
+        lines.iter().enumerate().map(|(at, line)| format!("{}{line}", if at == 0 { lead } else { indent })).collect()
+    }
+
+    fn wrapped(&self, out: &mut String, text: &str, indent: &str) {
+        for line in self.lines(text, indent) {
+            let _ = writeln!(out, "{line}");
+        }
+    }
+}
+
+/// A page, an answer that is no page, nothing.
+fn label_of(url: &UrlAnswer) -> Label {
+    match url {
+        _ if url.good => Label::Good,
+        _ if url.is_bad => Label::Bad,
+        _ => Label::Detail,
+    }
+}
+
+fn age(pod: &PodAnswer) -> String {
+    let created: Option<jiff::Timestamp> = pod.created.as_deref().and_then(|text| text.parse().ok());
+    created.map_or_else(|| "?".to_owned(), |at| duration::age(jiff::Timestamp::now().as_second() - at.as_second()))
 }

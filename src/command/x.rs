@@ -44,15 +44,11 @@ impl Command for X {
         let running = running(proc)?;
         let pod = running.ok_or_else(|| Error::failed(format!("no pod of {release}-{proc} is running")).hint("lain status -s"))?;
         let tty = session.ui.has_terminal();
-        let start = |words: &[&str]| kubectl.exec(&pod.metadata.name, proc, tty, words);
         let words: Vec<&str> = command.iter().skip_while(|word| *word == "--").map(String::as_str).collect();
         let code = if words.is_empty() {
-            match start(&["bash"])? {
-                126 | 127 => start(&["sh"])?, // no bash in this image
-                code => code,
-            }
+            kubectl.shell(&pod.metadata.name, proc, tty)?
         } else {
-            start(&words)?
+            kubectl.exec(&pod.metadata.name, proc, tty, &words)?
         };
         if code == 0 { Ok(()) } else { Err(Error::child(code)) }
     }

@@ -10,6 +10,8 @@ use crate::interrupt;
 use crate::tools::kubectl::Kubectl;
 use crate::ui::{Board, Ui, printable};
 
+/// So many last lines of a log are read.
+const END_OF_LOG: u32 = 30;
 /// So many last lines of a Job that went well are shown.
 const LINES: usize = 5;
 /// With `--verbose`.
@@ -114,7 +116,7 @@ impl<'a> JobLogs<'a> {
             }
         }
         let Some(at) = &job.log else { return vec![] };
-        let log = self.kubectl.end_of_container_log(&at.pod, &at.container, false).unwrap_or_default();
+        let log = self.kubectl.end_of_container_log(&at.pod, &at.container, false, END_OF_LOG).ok().flatten().unwrap_or_default();
         log.lines().map(str::to_owned).collect()
     }
 

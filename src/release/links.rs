@@ -19,6 +19,27 @@ pub(crate) fn urls(app: &App, cluster: &Cluster) -> Vec<String> {
     urls
 }
 
+/// An address of the app, and whether the cluster's values promise it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// `https://shop.example.com/`
+    pub url: String,
+    /// It is to answer; else it is the other of HTTP and HTTPS, which may.
+    pub is_promised: bool,
+}
+
+/// The URLs of all ingresses over HTTP and HTTPS, as [`urls`] orders them. Where the cluster names a port, that port speaks one of them alone.
+pub(crate) fn addresses(app: &App, cluster: &Cluster) -> Vec<Address> {
+    let both = |url: String| {
+        let (scheme, rest) = url.split_once("://").map(|(scheme, rest)| (scheme.to_owned(), rest.to_owned())).unwrap_or_default();
+        let has_port = rest.split('/').next().is_some_and(|host| host.contains(':'));
+        let other = format!("{}://{rest}", if scheme == "https" { "http" } else { "https" });
+        let promised = Address { url, is_promised: true };
+        std::iter::once(promised).chain((!has_port).then_some(Address { url: other, is_promised: false }))
+    };
+    urls(app, cluster).into_iter().flat_map(both).collect()
+}
+
 /// A bare host completed by the cluster, as the chart does it.
 pub(crate) fn full_host(host: &str, cluster: &Cluster) -> String {
     if host.contains('.') {
@@ -64,5 +85,11 @@ mod tests {
         assert_eq!(link.matches('(').count(), link.matches(')').count());
         assert!(link.ends_with(')'));
         assert_eq!(urls(&app, &cluster), ["http://dummy.in.example.com/"]);
+        let shown = |cluster: &Cluster| -> Vec<String> {
+            addresses(&app, cluster).iter().map(|it| format!("{} {}", it.url, it.is_promised)).collect()
+        };
+        assert_eq!(shown(&cluster), ["http://dummy.in.example.com/ true", "https://dummy.in.example.com/ false"]);
+        let with_port = Cluster { ingress_internal_port: Some(8080), ..cluster };
+        assert_eq!(shown(&with_port), ["http://dummy.in.example.com:8080/ true"]);
     }
 }

@@ -36,6 +36,7 @@ pub(crate) mod secret_data;
 pub(crate) mod secret_text;
 pub(crate) mod secrets;
 mod signature;
+pub(crate) mod status;
 pub(crate) mod story;
 pub(crate) mod trial;
 pub(crate) mod update_image;

@@ -7,8 +7,9 @@ use super::deadline;
 use super::job_logs::JobLogs;
 use crate::cluster::clock::Wall;
 use crate::cluster::follow::{End, Event, Follower};
-use crate::cluster::judge::{self, Progress, View};
+use crate::cluster::judge::{Progress, View};
 use crate::cluster::look::Selected;
+use crate::cluster::standing::STARTED;
 use crate::cluster::trouble::{Class, Trouble};
 use crate::error::{Error, Result};
 use crate::session::Session;
@@ -160,10 +161,8 @@ pub(crate) fn verdict(ui: &Ui, end: End, timeout: Duration) -> Result<View> {
         }
         End::Late { waiting, warnings } => {
             show_warnings(ui, &warnings);
-            let started = waiting
-                .iter()
-                .find(|it| it.doing == Some(judge::STARTED))
-                .map(|it| format!("kubectl logs {} # why it is not ready", it.name));
+            let started =
+                waiting.iter().find(|it| it.doing == Some(STARTED)).map(|it| format!("kubectl logs {} # why it is not ready", it.name));
             let stand = |it: &Progress| {
                 let doing = it.doing.map_or_else(String::new, |doing| format!(", {doing}"));
                 format!("{} {}/{}{doing}", it.name, it.ready, it.wanted)
@@ -226,7 +225,7 @@ fn reason(trouble: &Trouble) -> Error {
 }
 
 /// What to type next.
-fn next(trouble: &Trouble) -> String {
+pub(crate) fn next(trouble: &Trouble) -> String {
     let Trouble { kind, name, reason, .. } = trouble;
     let says = |words: &str| trouble.message.to_lowercase().contains(words);
     let hint = match trouble.class {

@@ -11,7 +11,7 @@ use super::later::Later;
 use super::line::{Line, Method};
 use super::server::{ask, explain, explain_change};
 use super::target::Target;
-use super::usage;
+use super::usage::{self, PodUsage};
 use super::way::{self, Way};
 pub(crate) use super::way::{Listed, News};
 use crate::error::{Error, Result};
@@ -28,6 +28,8 @@ const READY: &str = "kubectl get --raw /readyz # is the API server well?";
 const MAX_STREAMS: &str = "20";
 /// The same when the user waits for the run to end.
 const LAST_WORD: Duration = Duration::from_secs(6);
+/// Of a question that only asks whether the server is there.
+const PULSE: Duration = Duration::from_secs(4);
 /// The same over the connection.
 const OVER: Duration = Duration::from_secs(20);
 const LAST_WORD_OVER: Duration = Duration::from_secs(5);
@@ -511,11 +513,25 @@ impl<'a> Kubectl<'a> {
         self.answer(&self.question(["get", "events", "--field-selector", "type=Warning", "--output", "json"]))
     }
 
-    /// The last 30 lines that a container logged, or its run before; none when there is no log to be had.
-    pub(crate) fn end_of_container_log(&self, pod: &str, container: &str, is_previous: bool) -> Option<String> {
-        let call = self.question(["logs", "--tail", "30"]).option("--container", container).operand(pod);
-        let out = if is_previous { call.arg("--previous") } else { call }.capture().ok()?;
-        (out.ok() && !out.stdout.is_empty()).then(|| out.text())
+    /// The last lines that a container logged, or its run before; none when there is no log to be had.
+    ///
+    /// # Errors
+    /// As [`Kubectl::get`]: this account may not read it, or the server does not answer.
+    pub(crate) fn end_of_container_log(&self, pod: &str, container: &str, is_previous: bool, lines: u32) -> Result<Option<String>> {
+        let over = self.way.as_ref().map_or(Ok(None), |way| way.end_of_log(pod, container, is_previous, lines))?;
+        let (call, out) = if let Some(found) = over {
+            found
+        } else {
+            let call = self.question(["logs"]).option("--tail", lines.to_string()).option("--container", container).operand(pod);
+            let call = if is_previous { call.arg("--previous") } else { call };
+            let out = call.capture()?;
+            (call, out)
+        };
+        if out.ok() {
+            return Ok((!out.stdout.is_empty()).then(|| out.text()));
+        }
+        // A container that never ran has no log, and a pod may be gone by now.
+        if out.stderr.contains("(BadRequest)") || out.stderr.contains("(NotFound)") { Ok(None) } else { Err(explain(&call, &out)) }
     }
 
     /// Hears the log of a container from its beginning on, line by line, as long as it comes; none at its end. False where there is no connection.
@@ -523,13 +539,50 @@ impl<'a> Kubectl<'a> {
         self.way.as_ref().is_some_and(|way| way.hear_log(pod, container, tell))
     }
 
-    /// `kubectl top pod`, as it prints it; none when the cluster has no metrics.
-    pub(crate) fn top_pods(&self, selector: &str) -> Option<String> {
+    /// `kubectl top pod`.
+    ///
+    /// # Errors
+    /// The cluster has no metrics, this account may not see them, or the server does not answer.
+    pub(crate) fn top_pods(&self, selector: &str) -> Result<Vec<PodUsage>> {
         if let Some(pods) = self.way.as_ref().and_then(|way| way.usage(selector).transpose()) {
-            return pods.ok().map(|pods| usage::table(&pods));
+            return pods.map(|pods| usage::of_metrics(&pods));
         }
-        let out = self.question(["top", "pod", "--no-headers"]).option("--selector", selector).capture().ok()?;
-        out.ok().then(|| out.text())
+        let call = self.question(["top", "pod", "--no-headers"]).option("--selector", selector);
+        let out = call.capture()?;
+        if out.ok() { Ok(usage::of_table(&out.text())) } else { Err(explain(&call, &out)) }
+    }
+
+    /// What the server tells of one pod, whether it warns or not: `kubectl get events`.
+    ///
+    /// # Errors
+    /// As [`Kubectl::get`].
+    pub(crate) fn events_of_pod<T: DeserializeOwned>(&self, pod: &str) -> Result<T> {
+        let selector = format!("involvedObject.kind=Pod,involvedObject.name={pod}");
+        if let Some(list) = self.listed("events", &[("fieldSelector", &selector)])? {
+            return read(list);
+        }
+        self.answer(&self.question(["get", "events", "--output", "json"]).option("--field-selector", selector))
+    }
+
+    /// A shell in a container until it ends: bash, or sh where there is no bash. Its exit code.
+    ///
+    /// # Errors
+    /// As [`Kubectl::exec`].
+    pub(crate) fn shell(&self, pod: &str, container: &str, has_terminal: bool) -> Result<i32> {
+        match self.exec(pod, container, has_terminal, &["bash"])? {
+            126 | 127 => self.exec(pod, container, has_terminal, &["sh"]),
+            code => Ok(code),
+        }
+    }
+
+    /// True when the API server answers soon, whatever it says.
+    pub(crate) fn has_a_pulse(&self) -> bool {
+        let way = self.way.clone().map(|way| Way { within: PULSE, ..way });
+        match way.map(|way| way.get("/version")) {
+            Some(Ok(Some((_, out)))) => out.ok() || out.stderr.contains("Error from server"),
+            Some(Err(_)) => false,
+            _ => self.answers(PULSE),
+        }
     }
 
     /// `kubectl delete pod --wait=false`.

@@ -29,5 +29,5 @@ mod standstill;
 pub(crate) mod syft;
 pub(crate) mod target;
 pub(crate) mod tied;
-mod usage;
+pub(crate) mod usage;
 mod way;

@@ -61,6 +61,11 @@ pub(crate) fn is_forbidden(error: &Error) -> bool {
     error.tool().is_some_and(|tool| tool.says("(Forbidden)") || tool.says("is forbidden: User "))
 }
 
+/// True where the server does not serve such objects.
+pub(crate) fn is_unknown(error: &Error) -> bool {
+    error.tool().is_some_and(|tool| tool.says("(NotFound)") || tool.says("doesn't have a resource type"))
+}
+
 /// Captures a look-up, and tries again where the server or the way to it failed for a moment. Nothing that changes anything may come here.
 ///
 /// # Errors

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::model::quantity::Quantity;
@@ -11,10 +13,56 @@ const GAP: usize = 3;
 /// The narrowest column.
 const NARROWEST: usize = 6;
 
-/// The table of these `PodMetrics`, by name: CPU in thousandths of a core, rounded up, and whole mebibytes of memory, cut off, all containers together.
-pub(super) fn table(pods: &[Json]) -> String {
-    let mut rows: Vec<[String; 3]> = pods.iter().map(row).collect();
-    rows.sort();
+/// What one pod uses, all its containers together.
+#[derive(Clone, Debug, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+pub(crate) struct PodUsage {
+    /// The pod.
+    pub name: String,
+    /// In thousandths of a core, rounded up.
+    pub cpu: u64,
+    /// In bytes.
+    pub memory: u64,
+}
+
+impl PodUsage {
+    /// `5m`
+    pub(crate) fn cpu(&self) -> String {
+        format!("{}m", self.cpu)
+    }
+
+    /// `470Mi`, cut off
+    pub(crate) fn memory(&self) -> String {
+        format!("{}Mi", self.memory >> 20)
+    }
+}
+
+/// What these `PodMetrics` tell, by name.
+pub(super) fn of_metrics(pods: &[Json]) -> Vec<PodUsage> {
+    let mut found: Vec<PodUsage> = pods.iter().map(of_pod).collect();
+    found.sort();
+    found
+}
+
+fn of_pod(pod: &Json) -> PodUsage {
+    let containers = pod["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let used = |what: &str| containers.iter().filter_map(|container| Quantity::of_json(&container["usage"][what]).ok()).sum::<Quantity>();
+    let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    PodUsage { name, cpu: used("cpu").millis(), memory: used("memory").bytes() }
+}
+
+/// What kubectl's own table tells: `shop-web-1   5m   470Mi`.
+pub(super) fn of_table(text: &str) -> Vec<PodUsage> {
+    let row = |line: &str| {
+        let mut cells = line.split_whitespace();
+        let (name, cpu, memory) = (cells.next()?, Quantity::parse(cells.next()?).ok()?, Quantity::parse(cells.next()?).ok()?);
+        Some(PodUsage { name: name.to_owned(), cpu: cpu.millis(), memory: memory.bytes() })
+    };
+    text.lines().filter_map(row).collect()
+}
+
+/// kubectl's own table; each name as `shown` has it.
+pub(crate) fn table(pods: &[PodUsage], shown: impl Fn(&str) -> String) -> String {
+    let rows: Vec<[String; 3]> = pods.iter().map(|pod| [shown(&pod.name), pod.cpu(), pod.memory()]).collect();
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count() + GAP).max().unwrap_or(0).max(NARROWEST);
     let (name, cpu) = (width(0), width(1));
     let mut out = String::new();
@@ -22,13 +70,6 @@ pub(super) fn table(pods: &[Json]) -> String {
         let _ = writeln!(out, "{:name$}{:cpu$}{}", row[0], row[1], row[2]);
     }
     out.trim_end().to_owned()
-}
-
-fn row(pod: &Json) -> [String; 3] {
-    let containers = pod["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let used = |what: &str| containers.iter().filter_map(|container| Quantity::of_json(&container["usage"][what]).ok()).sum::<Quantity>();
-    let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    [name, used("cpu").as_cpu(), format!("{}Mi", used("memory").bytes() >> 20)]
 }
 
 #[cfg(test)]
@@ -43,7 +84,10 @@ mod tests {
             json!({"metadata": {"name": name}, "containers": containers})
         };
         let pods = [pod("shop-web-2", &[("400000n", "1048575"), ("400000n", "1")]), pod("a", &[("1", "2Gi")]), pod("none", &[])];
-        assert_eq!(table(&pods), "a            1000m   2048Mi\nnone         0m      0Mi\nshop-web-2   1m      1Mi");
-        assert_eq!(table(&[]), "");
+        let words = "a            1000m   2048Mi\nnone         0m      0Mi\nshop-web-2   1m      1Mi";
+        let used = of_metrics(&pods);
+        assert_eq!(table(&used, str::to_owned), words);
+        assert_eq!(of_table(&format!("{words}\n\nError from server\n")), used, "and back");
+        assert_eq!(table(&[], str::to_owned), "");
     }
 }

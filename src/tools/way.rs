@@ -21,6 +21,9 @@ use crate::ui::Ui;
 /// Objects, and the state of the server that they are of (`resourceVersion`).
 pub(crate) type Listed = (Vec<Json>, String);
 
+/// How long a watch goes on, in seconds: a little longer than before whoever follows asks for all anew, so that one that nobody hears any more ends.
+const WATCH: &str = "20";
+
 /// The connection, and what is asked over it.
 #[derive(Clone, Debug)]
 pub(super) struct Way<'a> {
@@ -209,7 +212,7 @@ impl<'a> Way<'a> {
             return false;
         };
         let [kind] = kinds[..] else { return false };
-        let query = kinds::query(&[("labelSelector", selector), ("resourceVersion", since), ("watch", "true")]);
+        let query = kinds::query(&[("labelSelector", selector), ("resourceVersion", since), ("watch", "true"), ("timeoutSeconds", WATCH)]);
         let path = format!("{base}{}{query}", kind.path(kind.versions[0], Some(namespace)));
         self.call("get", &path).stand_in();
         let hear = move |line: Option<&[u8]>| tell(line.map_or(News::Ended, |line| news(line, kind.name)));
@@ -223,6 +226,20 @@ impl<'a> Way<'a> {
         let path = format!("{base}/api/v1/namespaces/{namespace}/pods/{pod}/log{query}");
         self.call("get", &path).stand_in();
         self.line.follow(&path, &|| self.start(), Box::new(tell))
+    }
+
+    /// The last lines of a container's log, or of its run before; none where kubectl is to be asked.
+    ///
+    /// # Errors
+    /// Ctrl-C.
+    pub(super) fn end_of_log(&self, pod: &str, container: &str, is_previous: bool, lines: u32) -> Result<Option<(Call<'a>, Captured)>> {
+        let Some(namespace) = self.namespace().filter(|_| kinds::is_part(pod)) else { return Ok(None) };
+        let lines = lines.to_string();
+        let mut selectors = vec![("container", container), ("tailLines", &*lines)];
+        if is_previous {
+            selectors.push(("previous", "true"));
+        }
+        self.get(&format!("/api/v1/namespaces/{namespace}/pods/{pod}/log{}", kinds::query(&selectors)))
     }
 
     /// One object, `null` where there is none of that name; none where kubectl is to be asked.

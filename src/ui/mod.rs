@@ -5,6 +5,8 @@
 
 mod answer;
 mod board;
+mod fit;
+mod fullscreen;
 mod hidden;
 mod label;
 mod progress;
@@ -29,9 +31,12 @@ use hidden::Hidden;
 
 pub use answer::{Answer, TEXT};
 pub(crate) use board::{Board, Row, Stand};
+pub(crate) use fit::{cut, shorten, wrap};
+pub(crate) use fullscreen::Fullscreen;
 pub use label::Label;
 pub use progress::Progress;
 pub use relay::{Relay, Shown};
+pub(crate) use safe::plain;
 pub use safe::{is_unsafe, printable};
 pub use section::Section;
 pub use table::Table;
@@ -103,6 +108,9 @@ pub(crate) fn columns() -> Option<usize> {
     console::Term::stdout().size_checked().map(|(_, columns)| columns.into())
 }
 
+/// So much of what is said is kept while a panel has the terminal: the last of it.
+const KEPT: usize = 100;
+
 /// How much to say on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
@@ -136,6 +144,8 @@ pub struct Ui {
     board: Mutex<Option<board::Drawn>>,
     /// Where pasted hints go.
     flags: Mutex<TargetFlags>,
+    /// What is said while a panel has the terminal.
+    kept: Mutex<Option<Vec<String>>>,
     /// Fails when a question is not to be waited for any more.
     stop: Option<fn() -> Result<()>>,
 }
@@ -172,6 +182,7 @@ impl Ui {
             spinners: OnceLock::new(),
             board: Mutex::default(),
             flags: Mutex::default(),
+            kept: Mutex::default(),
             stop: None,
         }
     }
@@ -478,8 +489,33 @@ impl Ui {
 
     fn line(&self, level: Verbosity, text: &(impl std::fmt::Display + ?Sized)) {
         if self.verbosity >= level {
-            self.above_spinners(|| drop(writeln!(io::stderr().lock(), "{text}"))); // nowhere left to complain
+            self.write(&format!("{text}\n"));
         }
+    }
+
+    /// Writes to stderr; or keeps it, while a panel has the terminal.
+    fn write(&self, text: &str) {
+        if let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            if kept.len() == KEPT {
+                kept.remove(0);
+            }
+            return kept.push(text.to_owned());
+        }
+        self.above_spinners(|| {
+            let mut err = io::stderr().lock();
+            let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush()); // nowhere left to complain
+        });
+    }
+
+    /// From now on what is said is kept.
+    fn keep_back(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
+    }
+
+    /// What was kept is said.
+    fn let_go(&self) {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.into_iter().flatten().for_each(|text| self.write(&text));
     }
 
     fn above_spinners(&self, print: impl FnOnce()) {

@@ -1,7 +1,5 @@
 //! A child's words on their way to stderr, as they come.
 
-use std::io::{self, Write};
-
 use super::hidden::Pieces;
 use super::safe::Filter;
 use super::{Ui, Verbosity};
@@ -52,10 +50,7 @@ impl<'a> Relay<'a> {
             return;
         }
         if self.ui.verbosity > Verbosity::Silent {
-            self.ui.above_spinners(|| {
-                let mut err = io::stderr().lock();
-                let _ = err.write_all(told.as_bytes()).and_then(|()| err.flush()); // nowhere left to complain
-            });
+            self.ui.write(told);
         }
         self.tail.push_str(told);
         if self.tail.len() > 2 * TAIL_BYTES {

@@ -27,6 +27,11 @@ pub fn printable(text: &str) -> String {
     out
 }
 
+/// One line of text without the colours that it has, and fit to be drawn: blanks for tabs and line ends.
+pub(crate) fn plain(text: &str) -> String {
+    printable(&console::strip_ansi_codes(text)).replace(['\n', '\t'], " ")
+}
+
 fn push(out: &mut String, c: char) {
     if is_unsafe(c) {
         let _ = write!(out, "{}", c.escape_unicode()); // a String takes all

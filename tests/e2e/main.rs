@@ -22,6 +22,7 @@ mod logs;
 mod notify;
 mod other_ci;
 mod outage;
+mod panel;
 mod rbac;
 #[path = "../support/registry.rs"]
 mod registry;

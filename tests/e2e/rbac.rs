@@ -69,6 +69,11 @@ fn an_account_of_one_namespace_deploys() {
         .exits(1)
         .says("not ready after 15 s")
         .says("may not list events (403)");
+    let status = place.lain(&["status", "--exit-code"]).exits(3).stdout;
+    assert!(
+        status.contains("not to be seen\nevents: this account may not list them (403)\n") && status.contains("started, not ready yet"),
+        "{status}"
+    );
     place.lain(&["rollback", "--wait"]).ok();
     place.lain(&["delete", "--yes"]).ok();
     admin.kubectl(&["label", "node", &node, &format!("{label}-")]).ok();

@@ -1,0 +1,702 @@
+//! How the panel looks: a function of what it knows, of colours, and of a size. Nothing is cut without `…`, and nothing wraps by itself.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use super::model::{Mode, Model, Page};
+use crate::cluster::standing::Standing;
+use crate::cluster::usage::Now;
+use crate::model::duration;
+use crate::release::status::{UrlAnswer, is_bad, log_of, of_these};
+use crate::ui::{cut, plain, shorten, wrap};
+
+/// Pods that are listed at a time; more are counted.
+const MAX_PODS: usize = 13;
+/// From this width on pods' usage stands beside them.
+const WIDE: usize = 80;
+/// From this width on names are whole.
+const WHOLE: usize = 110;
+/// The narrowest and lowest panel.
+const SMALLEST: (u16, u16) = (40, 10);
+
+const HELP: &[(&str, &str)] = &[
+    ("j k, arrows", "select a pod; without one the worst is explained"),
+    ("g G", "the first, the last"),
+    ("PgUp PgDn", "scroll the log that explains"),
+    ("l, Enter", "the log of the pod, in full and followed"),
+    ("e", "its events"),
+    ("x", "a shell in it"),
+    ("r", "restart it: it is deleted, and another takes its place"),
+    ("/", "filter by name or state; Esc ends it"),
+    ("Esc", "one step back; out where there is none"),
+    ("q, Ctrl-C", "leave"),
+    ("Ctrl-Z", "stop; `fg` goes on"),
+    ("Ctrl-L", "draw anew"),
+    ("", ""),
+    (
+        "",
+        "Bad pods stand first. Restarts (RST) count all containers of a pod. What the API server has not told for a while says how old it is.",
+    ),
+];
+
+/// How things are told apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Theme {
+    /// By the terminal's own 16 colours too; else by bold, underlined and reversed alone.
+    pub has_colors: bool,
+}
+
+impl Theme {
+    fn color(self, color: Color) -> Style {
+        if self.has_colors { Style::new().fg(color) } else { Style::new() }
+    }
+
+    fn good(self) -> Style {
+        self.color(Color::Green)
+    }
+
+    fn bad(self) -> Style {
+        self.color(Color::Red).add_modifier(Modifier::BOLD)
+    }
+
+    fn warning(self) -> Style {
+        self.color(Color::Yellow)
+    }
+
+    fn next(self) -> Style {
+        self.color(Color::Cyan)
+    }
+
+    fn head() -> Style {
+        Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
+    }
+
+    fn bar() -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    fn quiet() -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+}
+
+/// Where lines are written, one below the other.
+struct Sheet<'b> {
+    buffer: &'b mut Buffer,
+    area: Rect,
+    row: u16,
+}
+
+impl Sheet<'_> {
+    fn width(&self) -> usize {
+        self.area.width.into()
+    }
+
+    fn left(&self) -> usize {
+        self.area.height.saturating_sub(self.row).into()
+    }
+
+    /// One more line, where there is room.
+    fn line(&mut self, line: &Line<'_>) {
+        debug_assert!(line.width() <= self.width(), "cut without a sign: {line}");
+        if self.row < self.area.height {
+            self.buffer.set_line(self.area.x, self.area.y + self.row, line, self.area.width);
+            self.row += 1;
+        }
+    }
+
+    fn text(&mut self, text: &str, style: Style) {
+        let text = cut(text, self.width());
+        self.line(&Line::styled(text, style));
+    }
+
+    /// A line that is marked up to the edge.
+    fn bar(&mut self, text: &str, style: Style) {
+        let row = Rect { y: self.area.y + self.row, height: 1, ..self.area };
+        if self.row < self.area.height {
+            self.buffer.set_style(row, style);
+        }
+        self.text(text, style);
+    }
+}
+
+/// Draws all of it.
+pub(super) fn all(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    buffer.reset();
+    let mut sheet = Sheet { buffer, area, row: 0 };
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        for line in wrap("the terminal is too small: lain status -s prints it once, q leaves", sheet.width()) {
+            sheet.text(&line, Style::new());
+        }
+        return;
+    }
+    title(model, theme, &mut sheet);
+    let last = Rect { y: area.y + area.height - 1, height: 1, ..area };
+    let body = Rect { y: area.y + 1, height: area.height - 2, ..area };
+    let mut inner = Sheet { buffer: sheet.buffer, area: body, row: 0 };
+    match (&model.mode, &model.page) {
+        (Mode::Help, _) => help(&mut inner),
+        (Mode::Page, Some(page)) => read(page, &mut inner),
+        _ => panes(model, theme, &mut inner),
+    }
+    footer(model, &mut Sheet { buffer: inner.buffer, area: last, row: 0 });
+}
+
+fn title(model: &Model, theme: Theme, sheet: &mut Sheet<'_>) {
+    let width = sheet.width();
+    let right = match model.silent() {
+        Some(seconds) => format!("API server silent for {} ", duration::age(seconds)),
+        None => String::new(),
+    };
+    let left = if model.place.is_empty() { format!(" {}", model.release) } else { format!(" {}  {}", model.release, model.place) };
+    let left = cut(&left, width.saturating_sub(right.len() + 1));
+    let gap = width - console_width(&left) - right.len();
+    let bar = Theme::bar();
+    let alarm = if theme.has_colors { bar.fg(Color::Red) } else { bar.add_modifier(Modifier::BOLD) };
+    sheet.line(&Line::from(vec![Span::styled(format!("{left}{}", " ".repeat(gap)), bar), Span::styled(right, alarm)]));
+}
+
+fn console_width(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+fn panes(model: &Model, theme: Theme, sheet: &mut Sheet<'_>) {
+    let height = sheet.left();
+    let urls = urls_of(model, height);
+    let most = (height - urls.len()) / 2;
+    pods(model, theme, sheet, most.saturating_sub(3).max(2));
+    let below = urls.len() + usize::from(!urls.is_empty());
+    let rows = sheet.left().saturating_sub(below);
+    explain(model, theme, sheet, rows);
+    sheet.row = u16::try_from(height.saturating_sub(below)).unwrap_or(sheet.row);
+    if !urls.is_empty() {
+        sheet.bar("ENDPOINTS", Theme::head());
+        for url in urls {
+            endpoint(url, theme, sheet);
+        }
+    }
+}
+
+/// The addresses that there is room for; none for one line: the last line counts the others.
+fn urls_of(model: &Model, height: usize) -> Vec<Option<(&UrlAnswer, usize)>> {
+    let most = (height / 6).clamp(2, 8);
+    let count = model.urls.len();
+    // What is bad is not among those that are only counted.
+    let mut urls: Vec<&UrlAnswer> = model.urls.iter().collect();
+    urls.sort_by_key(|url| !url.is_bad);
+    if count <= most {
+        return urls.into_iter().map(|url| Some((url, 0))).collect();
+    }
+    urls.into_iter().take(most - 1).map(|url| Some((url, 0))).chain([None]).collect()
+}
+
+fn endpoint(url: Option<(&UrlAnswer, usize)>, theme: Theme, sheet: &mut Sheet<'_>) {
+    let Some((url, _)) = url else { return sheet.text("... and more: lain status -s", Theme::quiet()) };
+    let style = match url {
+        url if url.good => theme.good(),
+        url if url.is_bad => theme.bad(),
+        _ => Theme::quiet(),
+    };
+    let state = if url.state.is_empty() { "asking" } else { &url.state };
+    let state = cut(&plain(state), sheet.width() / 3);
+    let shown = cut(&plain(&url.url), sheet.width().saturating_sub(console_width(&state) + 2));
+    sheet.line(&Line::from(vec![Span::styled(state, style), Span::raw("  "), Span::raw(shown)]));
+}
+
+fn pods(model: &Model, theme: Theme, sheet: &mut Sheet<'_>, most: usize) {
+    let Some(view) = &model.view else {
+        sheet.bar("PODS", Theme::head());
+        let words = model.unseen.as_deref().unwrap_or("asking the API server...");
+        return wrap(&plain(words), sheet.width()).iter().for_each(|line| sheet.text(line, theme.warning()));
+    };
+    let used = model.used.as_ref().map(|used| of_these(used, view)).unwrap_or_default();
+    let (cpu, memory) = used.iter().fold((0, 0), |(cpu, memory), pod| (cpu + pod.cpu, memory + pod.memory));
+    let usage = if used.is_empty() { String::new() } else { format!("  CPU {cpu}m  MEMORY {}Mi", memory >> 20) };
+    sheet.bar(&format!("PODS {}{usage}{}", counts(&view.pods), age_of(model)), Theme::head());
+    if let Some(why) = &model.unseen {
+        sheet.text(&plain(why), theme.warning());
+    }
+    for kind in &view.refused {
+        sheet.text(&format!("{kind}: this account may not list them (403)"), theme.warning());
+    }
+    let all = model.pods();
+    if all.is_empty() {
+        let words = if model.filter.is_empty() { "no pods: lain deploy" } else { "no pod's name or state holds this; Esc shows all" };
+        sheet.text(words, theme.warning());
+    } else {
+        let columns = Columns::of(model, &all, sheet.width());
+        sheet.text(&columns.head(), Theme::quiet());
+        // One more takes the room of the line that would count it.
+        let rows = all.len().min(MAX_PODS).min(if all.len() == most + 1 { most + 1 } else { most });
+        // The selected one is in sight.
+        let first = model.place_of(&all).map_or(0, |at| (at + 1).saturating_sub(rows)).min(all.len() - rows);
+        for pod in &all[first..first + rows] {
+            let usage = used.iter().find(|it| it.name == pod.name).map(|it| (it.cpu(), it.memory()));
+            let is_selected = model.selected.as_ref() == Some(&pod.name);
+            sheet.line(&columns.row(model, pod, usage, is_selected, theme));
+        }
+        if all.len() > rows {
+            let (above, below) = (first, all.len() - rows - first);
+            sheet.text(&format!("  ... {above} above, {below} below"), Theme::quiet());
+        }
+    }
+    if let Some(Now::Unknown(why)) = &model.used {
+        sheet.text(&plain(why), Theme::quiet());
+    }
+}
+
+/// `5: 2 good, 2 bad, 1 leaving`
+fn counts(pods: &[Standing]) -> String {
+    let count = |is: &dyn Fn(&&Standing) -> bool| pods.iter().filter(is).count();
+    let parts = [(count(&|pod| pod.is_good), "good"), (count(&|pod| is_bad(pod)), "bad"), (count(&|pod| pod.is_leaving), "leaving")];
+    let parts: Vec<String> = parts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
+    if parts.is_empty() { pods.len().to_string() } else { format!("{}: {}", pods.len(), parts.join(", ")) }
+}
+
+/// What is not of now says how old it is.
+fn age_of(model: &Model) -> String {
+    model.silent().map_or_else(String::new, |seconds| format!("  (as of {} ago)", duration::age(seconds)))
+}
+
+/// How wide the columns of pods are.
+struct Columns {
+    name: usize,
+    state: usize,
+    restarts: usize,
+    has_usage: bool,
+    is_whole: bool,
+}
+
+impl Columns {
+    fn of(model: &Model, pods: &[&Standing], width: usize) -> Self {
+        let is_whole = width >= WHOLE;
+        let has_usage = width >= WIDE && model.used.as_ref().is_some_and(|used| !used.pods().is_empty());
+        let longest = |of: &dyn Fn(&Standing) -> usize, least: usize| pods.iter().map(|pod| of(pod)).max().unwrap_or(0).max(least);
+        let state =
+            longest(&|pod| console_width(&plain(&pod.state)), 6).min(if width < WIDE { width.saturating_sub(31).clamp(4, 18) } else { 28 });
+        let restarts = if width < WIDE { 3 } else { 8 };
+        // Mark, READY, RESTARTS, AGE, CPU and MEMORY, each with its blanks.
+        let rest = 2 + 2 + 5 + 2 + state + 2 + restarts + 2 + 5 + if has_usage { 2 + 6 + 2 + 7 } else { 0 };
+        let room = width.saturating_sub(rest).max(8);
+        let name = longest(&|pod| console_width(&shown(model, &pod.name, is_whole)), 4).min(room);
+        Self { name, state, restarts, has_usage, is_whole }
+    }
+
+    fn head(&self) -> String {
+        let Self { name, state, .. } = self;
+        let usage = if self.has_usage { "     CPU   MEMORY" } else { "" };
+        let restarts = if self.restarts < 8 { "RST" } else { "RESTARTS" };
+        format!("  {:name$}  READY  {:state$}  {restarts}    AGE{usage}", "NAME", "STATUS")
+    }
+
+    fn row(&self, model: &Model, pod: &Standing, usage: Option<(String, String)>, is_selected: bool, theme: Theme) -> Line<'static> {
+        let padded = |text: &str, cells: usize| format!("{text}{}", " ".repeat(cells.saturating_sub(console_width(text))));
+        let name = padded(&shorten(&shown(model, &pod.name, self.is_whole), self.name), self.name);
+        let state = padded(&shorten(&plain(&pod.state), self.state), self.state);
+        let age = pod.created.map_or_else(|| "?".to_owned(), |at| duration::age(model.now.as_second() - at.as_second()));
+        let style = match pod {
+            pod if pod.is_good => theme.good(),
+            pod if pod.is_leaving => Theme::quiet(),
+            _ => theme.bad(),
+        };
+        let (mark, row) = if is_selected { ("> ", Theme::bar()) } else { ("  ", Style::new()) };
+        let ready = format!("{}/{}", pod.ready, pod.wanted);
+        let restarts = self.restarts;
+        let usage = match usage {
+            Some((cpu, memory)) if self.has_usage => format!("  {cpu:>6}  {memory:>7}"),
+            _ => String::new(),
+        };
+        let spans = vec![
+            Span::styled(format!("{mark}{name}  {ready:5}  "), row),
+            Span::styled(state, if is_selected { row } else { style }),
+            Span::styled(format!("  {:>restarts$}  {age:>5}{usage}", pod.restarts), row),
+        ];
+        Line::from(spans)
+    }
+}
+
+/// A pod's name; without the release where it is short of room: that stands in the title.
+fn shown(model: &Model, name: &str, is_whole: bool) -> String {
+    let short = name.strip_prefix(&model.release).and_then(|rest| rest.strip_prefix('-')).filter(|_| !is_whole);
+    plain(short.unwrap_or(name))
+}
+
+fn explain(model: &Model, theme: Theme, sheet: &mut Sheet<'_>, rows: usize) {
+    let end = usize::from(sheet.row) + rows;
+    let Some(view) = &model.view else { return };
+    let Some(subject) = model.subject() else {
+        let words = match view {
+            view if view.pods.is_empty() && view.is_empty() => "NOTHING RUNS",
+            _ if model.urls.iter().any(|url| url.is_bad) => "NO POD IS WRONG, but an address does not answer",
+            _ => "NOTHING IS WRONG",
+        };
+        sheet.bar(words, Theme::head());
+        let workloads = view.workloads.iter().map(|it| (format!("{}: {}/{} ready", it.name, it.ready, it.wanted), theme.good()));
+        let jobs = view.jobs.iter().map(|it| (format!("job/{}: {}", it.name, it.state), Theme::quiet()));
+        for (words, style) in workloads.chain(jobs).take(end.saturating_sub(sheet.row.into())) {
+            sheet.text(&plain(&words), style);
+        }
+        return;
+    };
+    let what = if model.selected.is_some() { "SELECTED" } else { "THE WORST" };
+    sheet.bar(&format!("{what}: {}", plain(&subject.words.object)), Theme::head());
+    let (width, is_good) = (sheet.width(), model.selected.is_some() && model.pod().is_some_and(|pod| pod.is_good));
+    let mut lines: Vec<(String, Style)> = vec![];
+    let mut add = |text: &str, style| lines.extend(wrap(&plain(text), width).into_iter().map(|line| (line, style)));
+    let message = if subject.words.message.is_empty() { String::new() } else { format!(": {}", subject.words.message) };
+    add(&format!("{}{message}", subject.words.reason), if is_good { theme.good() } else { theme.bad() });
+    if let Some(next) = &model.next {
+        add(&format!("next: {next}"), theme.next());
+    }
+    // A line each: `e` shows them whole.
+    lines.extend(subject.warnings(view).iter().take(3).map(|warning| (cut(&plain(warning), width), theme.warning())));
+    let room = end.saturating_sub(sheet.row.into());
+    // Of a long explanation as much as leaves room for three lines of the log.
+    let most = room.saturating_sub(if subject.log.is_some() { 4 } else { 0 }).max(1);
+    let is_cut = lines.len() > most;
+    lines.truncate(most);
+    if let Some((last, _)) = lines.last_mut().filter(|_| is_cut) {
+        *last = cut(&format!("{last} …"), width);
+        if !last.ends_with('…') {
+            *last = format!("{}…", cut(last, width.saturating_sub(1)));
+        }
+    }
+    lines.iter().for_each(|(line, style)| sheet.text(line, *style));
+    if let Some(at) = &subject.log {
+        let room = end.saturating_sub(usize::from(sheet.row) + 1);
+        tail(model, at, sheet, room);
+    }
+}
+
+/// The end of the log that explains, in so many rows below its head.
+fn tail(model: &Model, at: &crate::cluster::trouble::LogAt, sheet: &mut Sheet<'_>, rows: usize) {
+    let head = format!("log of {}{}", plain(&log_of(at)), age_of(model));
+    let told = model.tail.as_ref().filter(|(known, _)| known == at).map(|(_, told)| told);
+    let lines = match told {
+        None => return sheet.text(&format!("{head}: asking..."), Theme::quiet()),
+        Some(Err(why)) => return sheet.text(&plain(why), Theme::quiet()),
+        Some(Ok(lines)) if lines.is_empty() => return sheet.text(&format!("{head}: it said nothing"), Theme::quiet()),
+        Some(Ok(lines)) => lines,
+    };
+    let below = model.above.min(lines.len().saturating_sub(rows));
+    let last = lines.len() - below;
+    let more = if below > 0 { format!(" ({below} more below)") } else { String::new() };
+    sheet.text(&format!("{head}{more}: l shows all of it"), Theme::quiet());
+    lines[last.saturating_sub(rows)..last].iter().for_each(|line| sheet.text(line, Style::new()));
+}
+
+/// A page from its end, or from as far above as somebody scrolled; lines that are too long are wrapped.
+fn read(page: &Page, sheet: &mut Sheet<'_>) {
+    let what = page.container.as_ref().map_or_else(|| "EVENTS of".to_owned(), |container| format!("LOG of container {container} in"));
+    let words = if page.words.is_empty() { String::new() } else { format!("  ({})", page.words) };
+    sheet.bar(&format!("{what} pod {}{words}", plain(&page.pod)), Theme::head());
+    let (width, rows) = (sheet.width(), sheet.left());
+    let mut shown: Vec<String> = vec![];
+    for line in page.lines.iter().rev().skip(page.below) {
+        let mut parts = wrap_exactly(line, width);
+        parts.reverse();
+        shown.extend(parts);
+        if shown.len() >= rows {
+            break;
+        }
+    }
+    shown.truncate(rows);
+    let is_whole = shown.len() < rows;
+    if is_whole && page.dropped > 0 {
+        sheet.text(&format!("... {} older lines: lain logs --tail -1", page.dropped), Theme::quiet());
+    }
+    shown.iter().rev().for_each(|line| sheet.text(line, Style::new()));
+}
+
+/// A line's own blanks stay as they are; where it goes on it stands further right.
+fn wrap_exactly(line: &str, width: usize) -> Vec<String> {
+    let text = line.trim_start_matches(' ');
+    let lead = (line.len() - text.len()).min(width / 2);
+    if console_width(line) <= width {
+        return vec![line.to_owned()];
+    }
+    let parts = wrap(text, width - lead - 2);
+    parts.iter().enumerate().map(|(at, part)| format!("{}{part}", " ".repeat(if at == 0 { lead } else { lead + 2 }))).collect()
+}
+
+fn help(sheet: &mut Sheet<'_>) {
+    sheet.bar("HELP: any key goes back", Theme::head());
+    for (keys, words) in HELP {
+        for (at, line) in wrap(words, sheet.width().saturating_sub(14)).iter().enumerate() {
+            let keys = if at == 0 { keys } else { "" };
+            sheet.text(&format!("  {keys:12}{line}"), Style::new());
+        }
+    }
+}
+
+fn footer(model: &Model, sheet: &mut Sheet<'_>) {
+    let width = sheet.width();
+    let words = match &model.mode {
+        Mode::Filter => format!("/{}_  Enter keeps it, Esc ends it", model.filter),
+        Mode::Restart(pod) => {
+            let rest = "restart ? it is deleted, another comes [y/N]".len();
+            format!("restart {}? it is deleted, another comes [y/N]", shorten(&plain(pod), width.saturating_sub(rest)))
+        }
+        Mode::Help => "any key goes back".to_owned(),
+        Mode::Page if model.page.as_ref().is_some_and(|page| page.below > 0) => {
+            let below = model.page.as_ref().map_or(0, |page| page.below);
+            format!("{below} lines below, G goes there  j k PgUp PgDn scroll  q back")
+        }
+        Mode::Page => "j k PgUp PgDn g G scroll  q back  Ctrl-C leave".to_owned(),
+        Mode::Pods => match model.said() {
+            Some(words) => plain(words),
+            None if width >= WIDE => "j k select  l log  e events  x shell  r restart  / filter  ? help  q leave".to_owned(),
+            None => "j k  l log  e events  x shell  r restart  / ? help  q".to_owned(),
+        },
+    };
+    let filter = if model.mode == Mode::Pods && !model.filter.is_empty() { format!("[/{}] ", model.filter) } else { String::new() };
+    sheet.bar(&format!("{filter}{words}"), Theme::bar());
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+    use serde_json::{Value as Json, json};
+
+    use super::super::keys;
+    use super::super::model::Msg;
+    use super::*;
+    use crate::cluster::judge::judge;
+    use crate::cluster::objects::{Event, List, Object};
+    use crate::release::status::Subject;
+    use crate::tools::usage::PodUsage;
+
+    const PLAIN: Theme = Theme { has_colors: false };
+
+    fn pod(name: &str, made: &str, restarts: u64, state: &Json) -> Json {
+        let is_good = state["running"].is_object();
+        let last = if restarts > 0 { json!({"terminated": {"reason": "Error", "exitCode": 3}}) } else { json!({}) };
+        json!({"kind": "Pod", "metadata": {"name": name, "uid": name, "creationTimestamp": made, "labels": {"pod-template-hash": "1"},
+                "ownerReferences": [{"kind": "ReplicaSet", "name": "shop-web-1", "controller": true}]},
+            "spec": {"containers": [{"name": "web"}]},
+            "status": {"phase": "Running", "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": if is_good { "True" } else { "False" }}],
+                "containerStatuses": [{"name": "web", "ready": is_good, "restartCount": restarts, "state": state, "lastState": last}]}})
+    }
+
+    fn good(name: &str) -> Json {
+        pod(name, "2026-11-26T15:00:00Z", 0, &json!({"running": {}}))
+    }
+
+    fn crashing(name: &str) -> Json {
+        pod(name, "2026-11-26T17:50:00Z", 7, &json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s"}}))
+    }
+
+    fn pending(name: &str) -> Json {
+        let mut it = pod(name, "2026-11-26T17:55:00Z", 0, &json!({"waiting": {}}));
+        it["status"] = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/3 nodes are available: 3 Insufficient cpu."}]});
+        it
+    }
+
+    fn leaving(name: &str) -> Json {
+        let mut it = good(name);
+        it["metadata"]["deletionTimestamp"] = json!("2026-11-26T17:59:50Z");
+        it
+    }
+
+    fn seen(mut objects: Vec<Json>, events: &[Json]) -> Msg {
+        objects.push(json!({"kind": "ReplicaSet", "metadata": {"name": "shop-web-1", "labels": {"pod-template-hash": "1"},
+            "annotations": {"deployment.kubernetes.io/revision": "1"}, "ownerReferences": [{"kind": "Deployment", "name": "shop-web", "controller": true}]}}));
+        let list: List<Object> = serde_json::from_value(json!({"items": objects})).expect("objects");
+        let events: Vec<Event> = events.iter().map(|event| serde_json::from_value(event.clone()).expect("an event")).collect();
+        Msg::Seen(Box::new(judge(&list.items, &events)))
+    }
+
+    fn url(url: &str, state: &str, promised: bool) -> UrlAnswer {
+        UrlAnswer { url: url.into(), state: state.into(), good: state == "200", promised, is_bad: promised && state != "200" }
+    }
+
+    /// Eight minutes after the last crash, of a release with these pods.
+    fn model(objects: Vec<Json>) -> Model {
+        let mut model = Model::new("shop", Some("test"), Some("team"));
+        model.now = "2026-11-26T18:00:00Z".parse().expect("a time");
+        model.heard = (model.now, true);
+        let warning = json!({"type": "Warning", "involvedObject": {"kind": "Pod", "name": "shop-web-1-crash"}, "reason": "BackOff", "message": "Back-off restarting failed container"});
+        model.hear(seen(objects, &[warning]));
+        model.urls = vec![
+            url("https://shop.example.com/", "200", true),
+            url("http://shop.example.com/", "308", false),
+            url("https://shop.example.com/后台/", "503", true),
+        ];
+        let used = |name: &str, cpu, memory: u64| PodUsage { name: name.into(), cpu, memory: memory << 20 };
+        model.hear(Msg::Used(Now::Metrics(vec![used("shop-web-1-aaaaa", 12, 130), used("shop-web-1-bbbbb", 9, 127)])));
+        let log = model.subject().and_then(|subject: Subject| subject.log);
+        let lines = [
+            "连接数据库 db.example.com:5432 ...",
+            "Traceback (most recent call last):",
+            "  File \"/app/run.py\", line 7, in <module>",
+            "ConnectionError: 数据库连接失败, 请检查 DB_PASSWORD 是否正确; 这一行很长, 所以要剪掉, 因为窄的终端放不下它",
+        ];
+        log.into_iter().for_each(|at| model.hear(Msg::Tail(at, Ok(lines.map(str::to_owned).to_vec()))));
+        model
+    }
+
+    fn mixed() -> Model {
+        model(vec![
+            good("shop-web-1-aaaaa"),
+            good("shop-web-1-bbbbb"),
+            leaving("shop-web-0-ccccc"),
+            pending("shop-web-1-ddddd"),
+            crashing("shop-web-1-crash"),
+        ])
+    }
+
+    fn drawn(model: &Model, theme: Theme, width: u16, height: u16) -> Buffer {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
+        terminal.draw(|frame| all(model, theme, frame.area(), frame.buffer_mut())).expect("drawn");
+        terminal.backend().buffer().clone()
+    }
+
+    /// What is on the screen, as text.
+    fn picture(model: &Model, width: u16, height: u16) -> String {
+        let buffer = drawn(model, PLAIN, width, height);
+        let mut out = String::new();
+        for y in 0..height {
+            let (mut line, mut x) = (String::new(), 0);
+            while x < width {
+                let symbol = buffer[(x, y)].symbol();
+                line.push_str(symbol);
+                x += u16::try_from(console_width(symbol)).expect("a width").max(1);
+            }
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+        out
+    }
+
+    fn press(model: &mut Model, keys: &str) -> Vec<keys::Order> {
+        let key = |c: char| match c {
+            '\n' => ratatui::crossterm::event::KeyCode::Enter,
+            '\u{1b}' => ratatui::crossterm::event::KeyCode::Esc,
+            c => ratatui::crossterm::event::KeyCode::Char(c),
+        };
+        keys.chars().filter_map(|c| keys::press(model, key(c).into())).collect()
+    }
+
+    #[track_caller]
+    fn snapshot(name: &str, picture: String) {
+        insta::with_settings!({snapshot_path => "../../tests/snapshots", prepend_module_to_snapshot => false}, {
+            insta::assert_snapshot!(format!("panel_{name}"), picture);
+        });
+    }
+
+    #[test]
+    fn pictures() {
+        for (width, height) in [(60, 20), (80, 24), (200, 60)] {
+            snapshot(&format!("{width}x{height}"), picture(&mixed(), width, height));
+        }
+        snapshot(
+            "nothing_is_wrong",
+            picture(
+                &model(vec![
+                    good("shop-web-1-aaaaa"),
+                    json!({"kind": "Deployment", "metadata": {"name": "shop-web"},
+            "spec": {"replicas": 1}, "status": {"availableReplicas": 1, "updatedReplicas": 1, "replicas": 1}}),
+                ]),
+                80,
+                24,
+            ),
+        );
+        snapshot("no_pods", picture(&model(vec![]), 60, 20));
+        let pods =
+            (0..200).map(|at| if at % 50 == 7 { crashing(&format!("shop-web-1-{at:03}")) } else { good(&format!("shop-web-1-{at:03}")) });
+        let mut many = model(pods.collect());
+        press(&mut many, "G");
+        snapshot("200_pods", picture(&many, 80, 24));
+        let mut stale = mixed();
+        stale.hear(Msg::Silent);
+        stale.now = "2026-11-26T18:01:35Z".parse().expect("a time");
+        snapshot("stale", picture(&stale, 80, 24));
+        let mut first = Model::new("shop", None, None);
+        first.hear(Msg::Unseen("the Kubernetes API server does not allow it (403): pods is forbidden".into()));
+        snapshot("nothing_to_be_seen", picture(&first, 60, 20));
+    }
+
+    #[test]
+    fn pages() {
+        let mut model = mixed();
+        assert_eq!(press(&mut model, "l"), [keys::Order::Log("shop-web-1-crash".into(), "web".into())]);
+        let page = model.page.as_mut().expect("a page");
+        (0..40).for_each(|at| page.push(format!("第 {at} 行: a line that is too long for sixty cells, and so goes on below")));
+        page.words = "followed".into();
+        snapshot("log", picture(&model, 60, 20));
+        press(&mut model, "kkk");
+        model.page.as_mut().expect("a page").push("new".into());
+        assert!(picture(&model, 60, 20).contains("4 lines below"), "whoever reads goes on reading there");
+        assert_eq!(press(&mut model, "q"), [keys::Order::Close]);
+        press(&mut model, "?");
+        snapshot("help", picture(&model, 60, 20));
+        press(&mut model, " /web-1-a");
+        let picture = picture(&model, 80, 24);
+        assert!(picture.contains("web-1-aaaaa") && !picture.contains("web-1-bbbbb") && picture.contains("/web-1-a_"), "{picture}");
+    }
+
+    #[test]
+    fn keys_do_what_the_help_says() {
+        let mut model = mixed();
+        assert_eq!(press(&mut model, "r"), []);
+        assert!(picture(&model, 60, 20).ends_with("restart shop-web-1-crash? it is deleted, another comes [y/N]\n"));
+        assert_eq!((press(&mut model, "\n"), model.mode.clone()), (vec![], Mode::Pods), "no is the default");
+        assert_eq!(press(&mut model, "ry"), [keys::Order::Restart("shop-web-1-crash".into())]);
+        assert_eq!(press(&mut model, "jjjx"), [keys::Order::Shell("shop-web-0-ccccc".into(), "web".into())]);
+        assert_eq!(press(&mut model, "r"), [], "it is leaving already");
+        assert_eq!(press(&mut model, "\u{1b}"), [], "first nothing is selected any more");
+        assert_eq!(press(&mut model, "/x\n\u{1b}"), [], "then all are shown");
+        assert_eq!(press(&mut model, "\u{1b}"), [keys::Order::Leave]);
+        assert_eq!(press(&mut model, "q"), [keys::Order::Leave]);
+        // A pod that is gone is selected no more.
+        press(&mut model, "g");
+        model.hear(seen(vec![good("shop-web-1-aaaaa")], &[]));
+        assert_eq!((model.selected.clone(), model.said()), (None, Some("pod shop-web-1-crash is gone")));
+    }
+
+    /// At every size nothing is wider than the screen, and colours change no character.
+    #[test]
+    fn every_size_is_drawn() {
+        let mut models = vec![mixed(), model(vec![]), Model::new("数据库", Some("测试"), None)];
+        for keys in ["j", "?", "l", "e", "r", "/数据"] {
+            let mut model = mixed();
+            press(&mut model, keys);
+            models.push(model);
+        }
+        for (at, model) in models.iter().enumerate() {
+            for width in (1..=130).step_by(3) {
+                for height in [1, 3, 9, 10, 11, 14, 20, 37] {
+                    let (plain, colored) = (drawn(model, PLAIN, width, height), drawn(model, Theme { has_colors: true }, width, height));
+                    let same = plain.content.iter().zip(&colored.content).all(|(a, b)| a.symbol() == b.symbol());
+                    assert!(same, "model {at} at {width}x{height}");
+                    assert!(plain.content.iter().all(|cell| !cell.symbol().contains(char::is_control)));
+                }
+            }
+        }
+    }
+
+    /// Untrusted text moves no cursor.
+    #[test]
+    fn escapes_are_shown() {
+        let mut model = mixed();
+        let at = model.subject().and_then(|subject| subject.log).expect("a log");
+        model.hear(Msg::Tail(at, Ok(vec![plain("\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7} \u{202e}x")])));
+        let picture = picture(&model, 80, 24);
+        assert!(picture.contains("red") && !picture.contains('\u{1b}') && picture.contains("\\u{202e}"), "{picture}");
+    }
+
+    /// The picture in the docs is what is drawn.
+    #[test]
+    fn the_docs_show_it() {
+        let picture = picture(&mixed(), 80, 24);
+        for name in ["docs/status.md", "docs/status.zh-CN.md"] {
+            let path = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/")).join(name);
+            let text = std::fs::read_to_string(&path).expect("the docs");
+            assert!(text.contains(&format!("```text\n{picture}```\n")), "{name} lacks\n{picture}");
+        }
+    }
+}

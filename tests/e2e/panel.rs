@@ -1,0 +1,182 @@
+//! `lain status` on a real terminal, as a person uses it: keys go in, the screen is read. tmux is the terminal.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::gate::Gate;
+use crate::support::{HELM, Place, Ran, SLEEPER};
+
+/// The longest that a screen is waited for.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+const CRASHES: &str = "  crash:
+    image: python:3.13-slim
+    imagePullPolicy: IfNotPresent
+    command: [sh, -c, \"echo 数据库连接失败; exit 3\"]
+    replicaCount: 1
+    terminationGracePeriodSeconds: 1
+    resources: {requests: {cpu: 1m, memory: 16Mi}, limits: {cpu: 1000m, memory: 64Mi}}
+  large:
+    image: python:3.13-slim
+    imagePullPolicy: IfNotPresent
+    command: [sleep, \"1000\"]
+    replicaCount: 1
+    resources: {requests: {cpu: 900, memory: 16Mi}, limits: {cpu: 900, memory: 64Mi}}
+";
+
+/// A terminal with a shell in it; ends when dropped.
+struct Screen<'p> {
+    place: &'p Place,
+    socket: PathBuf,
+}
+
+impl Drop for Screen<'_> {
+    fn drop(&mut self) {
+        let _ = self.place.program("tmux").arg("-S").arg(&self.socket).arg("kill-server").output();
+    }
+}
+
+impl<'p> Screen<'p> {
+    fn new(place: &'p Place, width: u16, height: u16) -> Self {
+        let screen = Self { place, socket: place.root.path().join("tmux") };
+        let size = [width.to_string(), height.to_string()];
+        screen.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &size[0], "-y", &size[1], "env TERM=screen PS1='$ ' sh"]).ok();
+        screen
+    }
+
+    fn tmux(&self, args: &[&str]) -> Ran {
+        Ran::of(&self.place.program("tmux").arg("-S").arg(&self.socket).args(args).output().expect("tmux: tests/rig/rig up installs it"))
+    }
+
+    fn keys(&self, keys: &[&str]) {
+        self.tmux(&[&["send-keys"], keys].concat()).ok();
+    }
+
+    fn text(&self) -> String {
+        self.tmux(&["capture-pane", "-p"]).ok().stdout
+    }
+
+    /// Waits until the screen is as it should be.
+    #[track_caller]
+    fn shows(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let text = self.text();
+            if is(&text) {
+                return text;
+            }
+            assert!(Instant::now() < end, "the screen never shows {what}:\n{text}");
+            std::thread::sleep(Duration::from_millis(150));
+        }
+    }
+
+    #[track_caller]
+    fn says(&self, words: &str) -> String {
+        self.shows(words, |text| text.contains(words))
+    }
+}
+
+#[test]
+fn a_panel_is_used_by_hand() {
+    let place = Place::new(HELM).with_env("LANG", "C.UTF-8").with_values(&format!("{SLEEPER}{CRASHES}"));
+    let gate = Gate::new();
+    fs::write(place.home().join(".kube/kubeconfig-test"), gate.kubeconfig()).expect("a kubeconfig");
+    place.lain(&["deploy", "--ignore-lint"]).ok();
+    let screen = Screen::new(&place, 100, 30);
+    let lain = env!("CARGO_BIN_EXE_lain");
+    screen.keys(&[&format!("{lain} status; echo ended with $?"), "Enter"]);
+
+    // What crashes is first, and explained; what waits and what serves is below.
+    screen.shows("all pods and the log of the one that crashes", |text| {
+        let at = |words: &str| text.find(words).unwrap_or(usize::MAX);
+        let order = [at("  crash-"), at("  large-"), at("  web-")];
+        order.is_sorted() && order[2] < usize::MAX && text.contains("1 good, 2 bad") && text.contains("\n数据库连接失败")
+    });
+
+    // A pod is selected, its log read, its events.
+    screen.keys(&["/"]);
+    screen.keys(&["-l", "large"]);
+    screen.says("/large_");
+    screen.keys(&["Enter"]);
+    screen.keys(&["j"]);
+    screen.shows("the pod that waits, alone", |text| {
+        text.contains("SELECTED: pod/") && text.contains("Unschedulable") && !text.contains("  web-")
+    });
+    screen.keys(&["e"]);
+    screen.says("FailedScheduling: ");
+    screen.keys(&["q"]);
+    screen.says("SELECTED: pod/");
+    screen.keys(&["Escape"]);
+    screen.says("THE WORST: pod/");
+    screen.keys(&["Escape"]);
+    screen.says("  web-");
+    screen.keys(&["l"]);
+    screen.shows("the log", |text| text.contains("LOG of container crash in pod") && text.contains("数据库连接失败"));
+    screen.keys(&["q"]);
+
+    // Another size.
+    screen.tmux(&["resize-window", "-x", "60", "-y", "20"]).ok();
+    screen.shows("a narrower panel", |text| text.contains("RST    AGE") && text.contains("ENDPOINTS") == text.contains("http"));
+
+    // A shell, and back.
+    screen.keys(&["G"]);
+    screen.shows("the pod that serves", |text| text.contains("\n> web-"));
+    screen.keys(&["x"]);
+    screen.shows("a prompt", |text| !text.contains("PODS ") && (text.contains("# ") || text.trim_end().ends_with('#')));
+    screen.keys(&["echo inside-$((6*7)); sleep 1", "Enter"]);
+    screen.says("inside-42");
+    screen.keys(&["exit", "Enter"]);
+    screen.says("\n> web-");
+
+    // One pod is restarted, once that is said.
+    let web =
+        || place.kubectl(&["get", "pods", "-l", &format!("app.kubernetes.io/instance={}-web", place.appname), "-o", "name"]).ok().stdout;
+    let before = web();
+    screen.keys(&["r"]);
+    screen.says("[y/N]");
+    screen.keys(&["n"]);
+    screen.says("nothing was restarted");
+    assert_eq!(web(), before);
+    screen.keys(&["r"]);
+    screen.says("[y/N]");
+    screen.keys(&["y"]);
+    let end = Instant::now() + PATIENCE;
+    while web().contains(before.trim()) {
+        assert!(Instant::now() < end, "{before} is still there:\n{}", screen.text());
+        std::thread::sleep(Duration::from_millis(300));
+    }
+
+    // The API server hangs: that is said, keys go on, and it heals by itself.
+    gate.hold(&["GET"]);
+    screen.says("API server silent for");
+    screen.keys(&["?"]);
+    screen.says("HELP");
+    screen.keys(&["Space"]);
+    screen.says("PODS ");
+    gate.hold(&[]);
+    screen.shows("no silence any more", |text| text.contains("PODS ") && !text.contains("silent"));
+
+    // Out, also while it hangs; the terminal is as it was.
+    gate.hold(&["GET"]);
+    screen.says("API server silent for");
+    screen.keys(&["q"]);
+    screen.says("ended with 0");
+    gate.hold(&[]);
+    screen.keys(&["stty -a | grep -o ' icanon\\| echo '", "Enter"]);
+    screen.shows("a terminal that echoes", |text| text.contains("\n icanon") && text.contains("\n echo"));
+
+    // Where the terminal cannot move its cursor it is printed once.
+    screen.keys(&[&format!("clear; TERM=dumb {lain} status >/dev/null; echo dumb ended with $?"), "Enter"]);
+    screen.says("dumb ended with 0");
+    screen.keys(&[&format!("clear; {lain} status; echo ended with $?"), "Enter"]);
+    screen.says("PODS ");
+    let pid = place.program("pgrep").args(["-f", &format!("^{lain} status$")]).output().expect("pgrep runs").stdout;
+    let pids = String::from_utf8_lossy(&pid).into_owned();
+    let mine =
+        pids.split_whitespace().filter(|pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(place.root.path())));
+    for pid in mine {
+        place.program("kill").args(["-TERM", pid]).output().expect("kill runs");
+    }
+    screen.says("ended with 130");
+}
