@@ -71,6 +71,11 @@ const CHINESE: &[(&str, &str, &str)] = &[
     ("docker_is_not_installed", "没有安装 docker", "PATH 里找不到 docker."),
     ("extra_values_that_are_not_there", "额外的 values 文件不存在", "`-f` 指定的文件读不到. 看看是不是文件名写错了."),
     ("git_is_not_installed", "没有安装 git", "PATH 里找不到 git. 镜像 tag 取自 git commit, 所以需要它."),
+    (
+        "helm_is_another_than_the_cluster_asks_for",
+        "helm 不是集群要的版本",
+        "values 里的 `helm_version` 要求另一个大版本. 把它装成 `helm3` 或 `helm4`, 或者改 values; 镜像里两个都有.",
+    ),
     ("helm_is_broken", "helm 运行不起来", "helm 装了, 但是连版本都问不出来. 先单独运行它试试."),
     ("helm_is_not_installed", "没有安装 helm", "PATH 里找不到 helm. 需要 3.8 或更新的版本."),
     ("helm_is_too_old", "helm 版本太旧", "需要 3.8 或更新的版本."),
