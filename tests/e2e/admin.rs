@@ -76,6 +76,11 @@ fn what_is_bad_goes_and_what_is_well_runs_a_command() {
     assert!(seen.stdout.contains("InvalidImageName") && !seen.stdout.contains("good"), "{}", seen.stdout);
     let uid = |name: &str| place.field(&format!("pod/{name}"), "{.metadata.uid}");
     let alone = uid("alone");
+    // What lain sends names the pod that it showed: the server takes no other of that name.
+    let other = place.root.path().join("other.json");
+    std::fs::write(&other, r#"{"kind":"DeleteOptions","apiVersion":"v1","preconditions":{"uid":"another"}}"#).expect("written");
+    let path = format!("/api/v1/namespaces/{}/pods/alone", place.namespace);
+    place.kubectl(&["delete", "--raw", &path, "-f", other.to_str().expect("text")]).exits(1).says("(Conflict)");
     place.lain(&["admin", "delete-bad-pod", "--yes"]).ok().says("2 deleted").says("1 bad pod is left alone");
     assert_eq!(uid("alone"), alone);
     place.kubectl(&["wait", "--for=delete", "job/migrate", "--timeout=60s"]);

@@ -18,7 +18,7 @@ use crate::tools::kubectl::Kubectl;
 use crate::tools::raw::{Answered, Method};
 use crate::ui::{Answer, Format, Table};
 
-/// What is bad with so many is told in the server's words.
+/// So many reasons are told in the server's words, each once.
 const TOLD: usize = 5;
 /// How long a deletion that is under way is waited for when the run ends.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,8 +51,12 @@ impl DeleteBadPod {
         if is_text {
             session.ui.answer(&answer)?;
         }
-        for it in answer.bad.iter().filter(|it| !it.message.is_empty()).take(TOLD) {
-            session.ui.say(&format!("{}: {}", it.id(), it.message));
+        let mut told: Vec<&str> = vec![];
+        for it in answer.bad.iter().filter(|it| !it.message.is_empty()) {
+            if told.len() < TOLD && !told.contains(&&*it.message) {
+                told.push(&it.message);
+                session.ui.say(&format!("{}: {}", it.id(), it.message));
+            }
         }
         let bare = answer.bad.len() - count;
         if bare > 0 {
