@@ -333,3 +333,303 @@ fn what_runs_alone_is_listed_with_who_deployed_it() {
     let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
     assert_eq!(json["singletons"][0], json!({"namespace": "shops", "deployment": "app-4-worker", "release": "app-4", "user": "ada"}));
 }
+
+/// An App in a cluster of this server's.
+fn in_cluster(api: &Server) -> App {
+    App::empty()
+        .tools(&["kubectl"])
+        .cluster("test", "namespace: shops\n")
+        .kubeconfig("test", &format!("http://{}", api.host()))
+        .using("test")
+}
+
+fn listed(items: &Json) -> Answer {
+    Answer::json(200, &json!({"kind": "List", "metadata": {}, "items": items}).to_string())
+}
+
+fn refused(status: u16, reason: &str) -> Answer {
+    Answer::json(
+        status,
+        &json!({"kind": "Status", "status": "Failure", "reason": reason, "message": format!("{reason}, it says"), "code": status})
+            .to_string(),
+    )
+}
+
+#[test]
+fn objects_are_found_by_their_annotations() {
+    let api = Server::new(|asked: &Asked| {
+        let pod = |name: &str, annotations: Json| json!({"metadata": {"name": name, "namespace": "shops", "annotations": annotations}});
+        match asked.target.split('?').next().unwrap_or_default() {
+            "/api/v1/pods" => listed(&json!([
+                pod("a", json!({"scrape": "true", "port": "80"})),
+                pod("b", json!({"scrape": "false"})),
+                pod("c", Json::Null)
+            ])),
+            path if path.ends_with("/secrets") && !path.contains("/namespaces/") => refused(403, "Forbidden"),
+            path if path.ends_with("/namespaces/shops/secrets") => listed(&json!([])),
+            _ => refused(404, "NotFound"),
+        }
+    });
+    let app = in_cluster(&api);
+    let get = |more: &[&'static str]| app.run(&[&["admin", "get"], more].concat());
+    let ran = get(&["pod", "--annotations", "scrape=true"]).exits(0).says("1 object\n");
+    ran.prints("NAMESPACE  NAME  KIND  ANNOTATIONS\nshops      a     Pod   scrape=true");
+    // Any of them; a key alone stands for any value.
+    let ran = get(&["pods", "--annotations", "port=80", "--annotations", "scrape", "-o", "json"]).exits(0);
+    let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
+    let found = |name: &str, annotations: Json| json!({"namespace": "shops", "kind": "Pod", "name": name, "annotations": annotations});
+    assert_eq!(json["objects"], json!([found("a", json!({"port": "80", "scrape": "true"})), found("b", json!({"scrape": "false"}))]));
+    get(&["pods", "--annotations", "scrape=no"]).exits(0).prints("").says("no pods has such an annotation");
+    get(&["secret", "--annotations", "x"]).exits(0).says("of namespace shops alone: this account may not read the others");
+    get(&["--annotations", "x", "--", "--all"]).exits(2).reason("`--all` is no kind").next("kubectl api-resources");
+    get(&["pods", "--annotations", "=x"]).exits(2).says("an annotation has a key");
+    get(&["pods"]).exits(2).says("--annotations");
+}
+
+/// A namespace with a pod that crashes, one that nobody keeps, and a Job that failed; deletions are answered by `gone`.
+fn bad_pods(gone: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Server {
+    Server::new(move |asked: &Asked| {
+        let pod = |name: &str, owners: Json| {
+            json!({"kind": "Pod", "metadata": {"name": name, "uid": format!("uid-{name}"), "creationTimestamp": "2026-01-01T00:00:00Z", "ownerReferences": owners},
+                "spec": {"containers": [{"name": "web"}]}, "status": {"phase": "Running", "containerStatuses": [{"name": "web", "restartCount": 9,
+                "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 3}}}]}})
+        };
+        let owner = json!([{"kind": "ReplicaSet", "name": "shop-web-1", "controller": true}]);
+        match asked.target.split('?').next().unwrap_or_default() {
+            _ if asked.method == "DELETE" => gone(asked),
+            path if path.ends_with("/pods") => listed(&json!([pod("shop-web-1-a", owner), pod("alone", json!([]))])),
+            path if path.ends_with("/jobs") => listed(&json!([{"kind": "Job", "metadata": {"name": "migrate", "uid": "uid-migrate"},
+                "status": {"failed": 1, "conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "too often"}]}}])),
+            path if ["/deployments", "/statefulsets", "/replicasets", "/events"].iter().any(|kind| path.ends_with(kind)) => {
+                listed(&json!([]))
+            }
+            _ => refused(404, "NotFound"),
+        }
+    })
+}
+
+#[test]
+fn bad_pods_go_and_the_jobs_of_such() {
+    let api = bad_pods(|_| Answer::json(200, r#"{"kind":"Status","status":"Success"}"#));
+    let app = in_cluster(&api);
+    let run = |more: &[&'static str]| app.run(&[&["admin", "delete-bad-pod"], more].concat());
+    let deletions = || api.asked().into_iter().filter(|asked| asked.method == "DELETE").collect::<Vec<_>>();
+    let shown = run(&["--dry-run"]).exits(0).says("pod/shop-web-1-a: container web ended with exit code 3").says("job/migrate: too often");
+    shown.says("1 bad pod is left alone: nobody would make them again (--bare deletes them too)");
+    run(&[]).exits(3).says("delete these 2? There is no terminal to ask at; nothing was changed").next("lain admin delete-bad-pod --yes");
+    assert!(deletions().is_empty());
+    let ran = run(&["--yes", "-o", "json"]).exits(0).says("2 deleted");
+    let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
+    let outcomes: Vec<String> =
+        json["bad"].as_array().expect("a list").iter().map(|it| format!("{} {}", it["name"], it["outcome"])).collect();
+    assert_eq!(outcomes, [r#""migrate" "deleted""#, r#""shop-web-1-a" "deleted""#, r#""alone" "stays""#]);
+    let sent: Vec<(String, Json)> =
+        deletions().iter().map(|it| (it.target.clone(), serde_json::from_str(&it.body).expect("JSON"))).collect();
+    let paths: Vec<&str> = sent.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["/apis/batch/v1/namespaces/shops/jobs/migrate", "/api/v1/namespaces/shops/pods/shop-web-1-a"]);
+    assert_eq!(sent[1].1["preconditions"], json!({"uid": "uid-shop-web-1-a"}), "no other of the same name");
+    run(&["--yes", "--bare"]).exits(0).says("3 deleted").never_says("left alone");
+
+    // One is another by now, one may not be deleted.
+    let api = bad_pods(|asked| if asked.target.contains("/jobs/") { refused(403, "Forbidden") } else { refused(409, "Conflict") });
+    let ran = in_cluster(&api).run(&["admin", "delete-bad-pod", "--yes"]).exits(1);
+    let ran = ran.says("pod/shop-web-1-a is another by now: left alone").says("job/migrate stays: ").says("1 left alone");
+    ran.reason("1 could not be changed").says("this account may not delete jobs of namespace shops");
+}
+
+/// A namespace with an ingress that leads nowhere, one that does in part, and one of helm's; its one Service is `here`. Changes are answered by `changed`.
+fn bad_ingresses(changed: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Server {
+    Server::new(move |asked: &Asked| {
+        let rule = |host: &str, services: &[&str]| {
+            let path = |it: &&str| json!({"path": format!("/{it}"), "pathType": "Prefix", "backend": {"service": {"name": it, "port": {"number": 80}}}});
+            json!({"host": host, "http": {"paths": services.iter().map(path).collect::<Vec<_>>()}})
+        };
+        let ingress = |name: &str, annotations: Json, rule: Json| json!({"metadata": {"name": name, "uid": format!("uid-{name}"), "resourceVersion": "7", "annotations": annotations}, "spec": {"rules": [rule]}});
+        let release = json!({"meta.helm.sh/release-name": "cart"});
+        match asked.target.split('?').next().unwrap_or_default() {
+            _ if asked.method != "GET" => changed(asked),
+            path if path.ends_with("/services") => listed(&json!([{"metadata": {"name": "here"}}])),
+            "/apis/networking.k8s.io/v1/namespaces/shops/ingresses" => Answer::json(
+                200,
+                &json!({"kind": "IngressList", "apiVersion": "networking.k8s.io/v1", "metadata": {}, "items": [
+                    ingress("good", Json::Null, rule("a.example.com", &["here"])),
+                    ingress("old", Json::Null, rule("b.example.com", &["gone"])),
+                    ingress("part", Json::Null, rule("c.example.com", &["here", "gone"])),
+                    ingress("cart", release, rule("d.example.com", &["gone"])),
+                ]})
+                .to_string(),
+            ),
+            _ => refused(404, "NotFound"),
+        }
+    })
+}
+
+#[test]
+fn rules_that_lead_nowhere_go() {
+    let api = bad_ingresses(|_| Answer::json(200, r#"{"kind":"Status","status":"Success"}"#));
+    let app = in_cluster(&api);
+    let run = |more: &[&'static str]| app.run(&[&["admin", "delete-bad-ing"], more].concat());
+    let changes = || api.asked().into_iter().filter(|asked| asked.method != "GET").collect::<Vec<_>>();
+    let shown = run(&["--dry-run"]).exits(0).says("what release cart made stays: deploy it anew, or `helm uninstall cart`");
+    let rows: Vec<String> = shown.stdout.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let wanted = [
+        "cart d.example.com /gone gone stays: of release cart",
+        "old b.example.com /gone gone the ingress goes",
+        "part c.example.com /gone gone the rule goes",
+    ];
+    assert_eq!(rows, wanted);
+    let question = "delete 1 ingress, and take these rules out of 1 ingress? There is no terminal to ask at";
+    run(&[]).exits(3).says(question).next("lain admin delete-bad-ing --yes");
+    assert!(changes().is_empty());
+    run(&["--yes"]).exits(0).says("1 deleted, 1 edited");
+    let sent: Vec<(String, String, Json)> =
+        changes().into_iter().map(|it| (it.method, it.target, serde_json::from_str(&it.body).expect("JSON"))).collect();
+    let of = |name: &str| format!("/apis/networking.k8s.io/v1/namespaces/shops/ingresses/{name}");
+    assert_eq!((&*sent[0].0, &sent[0].1), ("DELETE", &of("old")));
+    assert_eq!(sent[0].2["preconditions"], json!({"uid": "uid-old", "resourceVersion": "7"}));
+    assert_eq!((&*sent[1].0, &sent[1].1, sent.len()), ("PUT", &of("part"), 2));
+    let paths = &sent[1].2["spec"]["rules"][0]["http"]["paths"];
+    assert_eq!((&sent[1].2["metadata"]["resourceVersion"], paths.as_array().expect("paths").len()), (&json!("7"), 1));
+    assert_eq!(paths[0]["path"], "/here");
+
+    let api = bad_ingresses(|asked| if asked.method == "PUT" { refused(409, "Conflict") } else { refused(403, "Forbidden") });
+    let ran = in_cluster(&api).run(&["admin", "delete-bad-ing", "--yes", "-o", "json"]).exits(1);
+    let ran = ran.says("ingress/part was changed meanwhile: left alone").says("ingress/old stays: ").reason("1 could not be changed");
+    let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
+    let outcomes: Vec<&str> = json["bad"].as_array().expect("a list").iter().map(|it| it["outcome"].as_str().expect("a word")).collect();
+    assert_eq!(outcomes, ["stays", "failed", "left"]);
+}
+
+#[test]
+fn what_a_command_prints_is_shown_by_deployment() {
+    // kubectl as it answers: one that works, one whose command fails, one whose node is gone, one that hangs, one without a pod.
+    const KUBECTL: &str = r#"
+    pod() { printf '{"kind":"ReplicaSet","metadata":{"name":"%s-1","ownerReferences":[{"kind":"Deployment","name":"%s","controller":true}]}},
+        {"kind":"Pod","metadata":{"name":"%s-1-a","ownerReferences":[{"kind":"ReplicaSet","name":"%s-1","controller":true}]},
+        "spec":{"containers":[{"name":"mesh"},{"name":"own"}]},"status":{"phase":"Running"}},' $1 $1 $1 $1; }
+    of() { printf '{"kind":"Deployment","metadata":{"name":"%s"},"spec":{"template":{"spec":{"containers":[{"name":"own"}]}}}}%s' $1 "${2-,}"; }
+    case "$*" in
+        *exec*good-1-a*"--container own"*" -- say -la") printf 'one\ntwo\n' ;;
+        *exec*" fails-1-a "*) echo "command terminated with exit code 3" >&2; exit 3 ;;
+        *exec*" away-1-a "*) echo "error: dial tcp: no route to host" >&2; exit 1 ;;
+        *exec*" hangs-1-a "*) exec /bin/sleep 60 ;;
+        *get*) echo '{"items": ['; for it in good fails away hangs; do of $it; pod $it; done
+            of none ''; echo ']}' ;;
+    esac"#;
+    let app = App::empty().cluster("test", "namespace: shops\n").using("test").fake("kubectl", KUBECTL);
+    let ran = app.run(&["admin", "x", "--timeout", "2s", "--", "say", "-la"]).exits(0).within(30);
+    let ran = ran.prints("good: one\ngood: two").says("1 succeeded, 1 failed, 3 not reached");
+    ran.says("away cannot be reached: error: dial tcp: no route to host")
+        .says("hangs cannot be reached: ")
+        .says("none cannot be reached: no pod of it runs");
+    let json = app.run(&["admin", "x", "--timeout", "2s", "-o", "json", "say", "-la"]).exits(0).stdout;
+    let json: Json = serde_json::from_str(&json).expect("JSON");
+    let codes: Vec<String> =
+        json["deployments"].as_array().expect("a list").iter().map(|it| format!("{} {}", it["deployment"], it["exitCode"])).collect();
+    assert_eq!(codes, [r#""away" null"#, r#""fails" 3"#, r#""good" 0"#, r#""hangs" null"#, r#""none" null"#]);
+    app.run(&["admin", "x"]).exits(2);
+}
+
+/// Debian's Alertmanager; ended when dropped.
+struct Alertmanager(std::process::Child, String, #[allow(dead_code)] tempfile::TempDir);
+
+impl Alertmanager {
+    fn new() -> Self {
+        let root = tempfile::tempdir().expect("a folder");
+        let config = root.path().join("alertmanager.yml");
+        std::fs::write(&config, "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n").expect("written");
+        let host = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").to_string();
+        let mut command = std::process::Command::new("prometheus-alertmanager");
+        command.arg("--config.file").arg(&config).arg("--storage.path").arg(root.path());
+        command.arg(format!("--web.listen-address={host}")).arg("--cluster.listen-address=").stderr(std::process::Stdio::null());
+        let it = Self(command.spawn().expect("it starts: tests/rig/lib/packages.sh"), host, root);
+        let begun = std::time::Instant::now();
+        while std::net::TcpStream::connect(&it.1).is_err() {
+            assert!(begun.elapsed().as_secs() < 60, "it serves");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        it
+    }
+}
+
+impl Drop for Alertmanager {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn an_alert_reaches_alertmanager() {
+    let real = Alertmanager::new();
+    let app = App::empty().cluster("test", &format!("alertmanager: {}\n", real.1)).cluster("none", "namespace: shops\n").using("test");
+    let post = |more: &[&'static str]| app.run(&[&["admin", "post-alerts"], more].concat());
+    let ran = post(&["--labels", "alertname=Try", "--labels", "team=shop"]).exits(0).says("posted to");
+    ran.prints("alertname=Try\nteam=shop");
+    post(&[]).exits(0).prints("alertname=LainTry");
+    let known: Json = serde_json::from_str(&ureq_get(&real.1, "/api/v2/alerts")).expect("JSON");
+    let mut known: Vec<Json> = known.as_array().expect("alerts").iter().map(|it| json!([it["labels"], it["annotations"]])).collect();
+    known.sort_by_key(Json::to_string);
+    let (one, two) = (json!({"alertname": "LainTry"}), json!({"alertname": "Try", "team": "shop"}));
+    assert_eq!(known, [json!([one, one]), json!([two, two])]);
+    post(&["--labels", "a-b=c"]).exits(1).reason("Alertmanager has no such alert").says("400").says("does not take the alert");
+    post(&["--labels", "team"]).exits(2).says("KEY=VALUE");
+    drop(real);
+    post(&[]).exits(1).reason("Alertmanager has no such alert").next("alertmanager: HOST:PORT");
+    app.run(&["--cluster", "none", "admin", "post-alerts"]).exits(1).reason("name no `alertmanager`").next("alertmanager: HOST:PORT");
+}
+
+#[test]
+fn images_that_the_other_registry_lacks_are_copied() {
+    let (one, other) = (Registry::plain(), Registry::plain());
+    let digests: Vec<String> = (0..3).map(|number| one.put(REPOSITORY, &commit(number))).collect();
+    one.put("team/cart", "v1");
+    one.put("elsewhere/cart", "v1");
+    let latest = other.put("live/shop", "latest");
+    one.put(REPOSITORY, "latest");
+    let app = App::empty()
+        .cluster("test", &format!("registry: {}/team\n", one.host()))
+        .cluster("live", &format!("registry: {}/live\n", other.host()))
+        .cluster("empty", "namespace: x\n")
+        .file("new.yaml", &format!("registry: {}/live\n", other.host()))
+        .using("test");
+    let run = |more: &[&'static str]| app.run(&[&["admin", "migrate-registry"], more].concat());
+    let there = |repository: &str| {
+        let list: Json = serde_json::from_str(&ureq_get(&other.host(), &format!("/v2/{repository}/tags/list"))).unwrap_or_default();
+        list["tags"].as_array().map_or(0, Vec::len)
+    };
+    let shown = run(&["--to", "live", "--dry-run"]).exits(0);
+    let rows: Vec<Vec<&str>> = shown.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[1], ["cart", "0", "1", "v1"]);
+    assert_eq!(rows[2][..3], ["shop", "1", "3"], "{}", shown.stdout);
+    let ran = run(&["--cluster-config", "new.yaml"]).exits(3).says("copy 4 images from").says("There is no terminal to ask at");
+    ran.next("lain admin migrate-registry --cluster-config new.yaml --yes");
+    assert_eq!((there("live/shop"), there("live/cart")), (1, 0));
+    run(&["--to", "live", "--app", "cart", "--yes"]).exits(0).says("copied 1 image to");
+    assert_eq!((there("live/shop"), there("live/cart")), (1, 1));
+    let ran = run(&["--cluster-config", "new.yaml", "--yes", "-o", "json"]).exits(0).says("copied 3 images to");
+    let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(json["repositories"][1]["images"][0], json!({"tag": commit(0), "outcome": "copied"}));
+    let is = |tag: &str| ureq_get(&other.host(), "/v2/live/shop/tags/list").contains(tag);
+    assert!((0..3).all(|number| is(&commit(number))));
+    let same = app.run(&["--cluster", "live", "admin", "list-images"]).exits(0);
+    assert_eq!(same.stdout.lines().count(), 5, "{}", same.stdout);
+    assert!(digests.iter().all(|digest| other_has(&other, digest)) && other_has(&other, &latest));
+    run(&["--to", "live", "--yes"]).exits(0).prints("").says("has every tag of");
+    run(&["--to", "test"]).exits(2).reason("there is nothing to copy");
+    run(&["--to", "nobody"]).exits(2).reason("cluster nobody has no values: there are empty, live, test");
+    run(&["--to", "empty"]).exits(2).reason("values-empty.yaml names no registry").next("registry: HOST/PATH");
+    run(&["--cluster-config", "none.yaml"]).exits(1).says("none.yaml");
+    run(&[]).exits(2).says("--to");
+}
+
+/// The registry has this manifest of the shop's.
+fn other_has(registry: &Registry, digest: &str) -> bool {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(registry.host()).expect("a registry");
+    let accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
+    write!(stream, "GET /v2/live/shop/manifests/{digest} HTTP/1.0\r\nHost: x\r\nAccept: {accept}\r\n\r\n").expect("asked");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    text.split("\r\n").next().is_some_and(|first| first.contains(" 200 "))
+}

@@ -1,5 +1,7 @@
 //! What is in the cluster: typed objects, one query a look, one judge of how they stand, one follower of what changes.
 
+pub(crate) mod backends;
+pub(crate) mod bad;
 pub(crate) mod clock;
 pub(crate) mod everywhere;
 pub(crate) mod follow;

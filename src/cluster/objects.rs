@@ -251,6 +251,16 @@ pub(crate) struct Named {
     pub metadata: Metadata,
 }
 
+/// The same of one that may be of any kind.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Headed {
+    /// `Pod`; empty in a list of one kind.
+    pub kind: String,
+    /// Its head.
+    pub metadata: Metadata,
+}
+
 /// How a Job stands.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -335,6 +345,10 @@ pub(crate) struct Container {
 pub(crate) struct PodStatus {
     /// `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`
     pub phase: String,
+    /// Why it failed as a whole, in a word: `Evicted`.
+    pub reason: String,
+    /// The same in a sentence.
+    pub message: String,
     /// What is true of it.
     #[serde(deserialize_with = "or_empty")]
     pub conditions: Vec<Condition>,
@@ -359,6 +373,15 @@ pub(crate) struct Condition {
     pub reason: String,
     /// Why, in a sentence.
     pub message: String,
+    #[serde(rename = "lastTransitionTime")]
+    last_transition_time: Option<String>,
+}
+
+impl Condition {
+    /// Since when it is so.
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        self.last_transition_time.as_deref()?.parse().ok()
+    }
 }
 
 /// How a container stands.

@@ -1,5 +1,6 @@
 //! The only place with sockets.
 
+pub(crate) mod alertmanager;
 pub(crate) mod api_server;
 pub(crate) mod client;
 pub(crate) mod credentials;

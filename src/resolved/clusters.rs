@@ -27,8 +27,16 @@ impl ClusterFile {
     /// It cannot be read, or is no YAML that helm takes.
     pub fn find(dirs: &[PathBuf], name: &str) -> Result<Option<Self>> {
         let Some(path) = cluster_file(dirs, name) else { return Ok(None) };
+        Self::at(path).map(Some)
+    }
+
+    /// Reads one that may be in no folder of theirs.
+    ///
+    /// # Errors
+    /// As [`ClusterFile::find`].
+    pub(crate) fn at(path: PathBuf) -> Result<Self> {
         let node = read_file(&path)?;
-        Ok(Some(Self { path, node, cluster: OnceCell::new() }))
+        Ok(Self { path, node, cluster: OnceCell::new() })
     }
 
     /// What it says, typed: the administrators' word, whatever an app's values say.

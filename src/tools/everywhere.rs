@@ -1,8 +1,9 @@
 //! Questions about a whole cluster, page by page: what is read is as large as one page.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use super::kinds;
+use super::kinds::{self, Kind};
 use super::kubectl::Kubectl;
 use super::line::Method;
 use super::server::explain;
@@ -23,7 +24,27 @@ struct Head {
     next: Option<String>,
 }
 
+/// The one kind that a word stands for, as far as it is known here.
+fn one(word: &str) -> Option<Kind> {
+    let known = if matches!(word, "ingress" | "ingresses") { Some(vec![kinds::INGRESS]) } else { kinds::kinds(word) };
+    known.filter(|known| known.len() == 1)?.pop()
+}
+
+/// What objects of this kind say that they are (`Pod`), where [`Kubectl::pages`] knows it.
+pub(crate) fn paged(kind: &str) -> Option<&'static str> {
+    one(kind).map(|kind| kind.name)
+}
+
 impl Kubectl<'_> {
+    /// `kubectl get KIND -o json`, of whatever kinds kubectl knows: of all namespaces, or of one.
+    ///
+    /// # Errors
+    /// As [`Kubectl::get`], and when the cluster has no such kind.
+    pub(crate) fn everywhere<T: DeserializeOwned>(&self, kind: &str, all: bool) -> Result<T> {
+        let words: &[&'static str] = if all { &["get", "--all-namespaces"] } else { &["get"] };
+        self.answer(&self.question(words.iter().copied()).arg("--output=json").operand(kind))
+    }
+
     /// All objects of one kind that a selector selects, of one namespace or of all, so many at a time: `each` gets the server's answers as they are. Some
     /// may come twice.
     ///
@@ -37,9 +58,8 @@ impl Kubectl<'_> {
         most: u32,
         mut each: impl FnMut(&str) -> Result<()>,
     ) -> Result<()> {
-        let known = if kind == "ingresses" { Some(vec![kinds::INGRESS]) } else { kinds::kinds(kind) };
-        let known = known.filter(|_| namespace.is_none_or(kinds::is_part));
-        let Some([kind]) = known.as_deref() else { return Err(Error::failed(format!("no list of {kind} is known"))) };
+        let known = one(kind).filter(|_| namespace.is_none_or(kinds::is_part));
+        let Some(kind) = known else { return Err(Error::failed(format!("no list of {kind} is known"))) };
         let (last, newer) = kind.versions.split_last().unwrap_or((&"", &[]));
         for version in newer {
             match self.pages_at(&kind.path(version, namespace), selector, most, &mut each) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::call::Call;
+use super::call::{Call, Captured};
 use super::kubectl::Kubectl;
 use crate::error::Result;
 use crate::interrupt;
@@ -57,6 +57,15 @@ impl<'a> Kubectl<'a> {
     /// kubectl cannot be started, or the run is interrupted.
     pub(crate) fn exec_until_interrupted(&self, pod: &str, container: &str, has_terminal: bool, words: &[&str]) -> Result<i32> {
         self.execution(pod, container, has_terminal, words).interact_while(interrupt::check)
+    }
+
+    /// `kubectl exec` without input, for what the command prints.
+    ///
+    /// # Errors
+    /// kubectl cannot be started, it takes longer than `most`, or the run is interrupted.
+    pub(crate) fn output_of(&self, pod: &str, container: &str, words: &[&str], most: Duration) -> Result<Captured> {
+        let call = self.call(["exec"]).operand(pod).option("--container", container).lookup().timeout(most);
+        call.end_of_options().command(words.iter().copied()).capture()
     }
 
     /// `kubectl cp` of a folder into a container, which needs `tar` there.

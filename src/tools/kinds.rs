@@ -23,7 +23,7 @@ const fn kind(one: &'static str, many: &'static str, name: &'static str, version
     Kind { one, many, name, versions, is_namespaced: true }
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 13] = [
     kind("deployment", "deployments", "Deployment", &["/apis/apps/v1"]),
     kind("statefulset", "statefulsets", "StatefulSet", &["/apis/apps/v1"]),
     kind("daemonset", "daemonsets", "DaemonSet", &["/apis/apps/v1"]),
@@ -31,6 +31,7 @@ const KINDS: [Kind; 12] = [
     kind("job", "jobs", "Job", &["/apis/batch/v1"]),
     kind("cronjob", "cronjobs", "CronJob", &["/apis/batch/v1", "/apis/batch/v1beta1"]),
     kind("pod", "pods", "Pod", &["/api/v1"]),
+    kind("service", "services", "Service", &["/api/v1"]),
     kind("secret", "secrets", "Secret", &["/api/v1"]),
     kind("event", "events", "Event", &["/api/v1"]),
     kind("persistentvolumeclaim", "persistentvolumeclaims", "PersistentVolumeClaim", &["/api/v1"]),

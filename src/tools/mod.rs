@@ -9,7 +9,7 @@ pub(crate) mod decrypt;
 pub(crate) mod docker;
 mod docker_faults;
 pub(crate) mod editor;
-mod everywhere;
+pub(crate) mod everywhere;
 pub(crate) mod git;
 pub(crate) mod helm;
 mod jobs;

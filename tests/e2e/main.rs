@@ -1,5 +1,6 @@
 //! lain on real parts: docker, a registry, helm 3 and 4, Kubernetes. `tests/run` brings them up.
 
+mod admin;
 mod canary;
 mod causes;
 mod chart;

@@ -2,28 +2,35 @@
 
 mod cleanup_registry;
 mod cleanup_reviews;
+mod delete_bad_ing;
+mod delete_bad_pod;
+mod get;
 mod list_images;
 mod list_singletons;
 mod list_unused_ingress;
+mod migrate_registry;
+mod post_alerts;
 mod unlock;
+mod x;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use super::Command;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::image::repository_in;
 use crate::model::name::is_label;
 use crate::session::Session;
 use crate::ui::{Format, TEXT};
 
-/// Delete old images and reviews of closed merge requests, list what a cluster and a registry have, break the lock that a dead run left on a release
+/// Delete old images, reviews of closed merge requests, bad pods and rules that lead nowhere; list what a cluster and a registry have; break a dead run's lock
 #[derive(Args, Debug)]
 #[command(
     arg_required_else_help = true,
-    after_help = "  lain admin cleanup-registry --dry-run\n  lain admin cleanup-reviews --dry-run\n  lain admin unlock shop"
+    after_help = "  lain admin cleanup-registry --dry-run\n  lain admin cleanup-reviews --dry-run\n  lain admin delete-bad-pod\n  lain admin x -- cat /etc/os-release\n  lain admin unlock shop"
 )]
 pub struct Admin {
     #[command(subcommand)]
@@ -34,27 +41,27 @@ pub struct Admin {
 enum Verb {
     CleanupRegistry(cleanup_registry::CleanupRegistry),
     CleanupReviews(cleanup_reviews::CleanupReviews),
+    DeleteBadIng(delete_bad_ing::DeleteBadIng),
+    DeleteBadPod(delete_bad_pod::DeleteBadPod),
+    Get(get::Get),
     ListImages(list_images::ListImages),
     ListSingletons(list_singletons::ListSingletons),
     ListUnusedIngress(list_unused_ingress::ListUnusedIngress),
+    MigrateRegistry(migrate_registry::MigrateRegistry),
+    PostAlerts(post_alerts::PostAlerts),
     Unlock(unlock::Unlock),
+    X(x::X),
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
 
 /// Those of the older tool that are not here, and what to type instead.
 pub(crate) const OLDER: &[(&str, &str)] = &[
-    ("delete-bad-ing", "kubectl get ingress && kubectl delete ingress NAME"),
-    ("delete-bad-pod", "kubectl get pods && kubectl delete pod NAME"),
     ("status", "kubectl get pods,ingress --all-namespaces"),
-    ("x", "kubectl exec POD -- COMMAND"),
     ("stop-cvm", MACHINES),
     ("start-cvm", MACHINES),
     ("turn", MACHINES),
     ("list-waste", "lain lint # in the folder of an app"),
-    ("migrate-registry", "lain push IMAGE --pull --registry REGISTRY"),
-    ("get", "kubectl get KIND --all-namespaces -o json | jq '.items[] | select(.metadata.annotations.KEY == \"VALUE\").metadata.name'"),
-    ("post-alerts", "amtool alert add NAME KEY=VALUE"),
 ];
 
 const MACHINES: &str = "kubectl get nodes # machines are started and stopped where they are rented";
@@ -73,10 +80,16 @@ impl Command for Admin {
         match self.verb {
             Verb::CleanupRegistry(cleanup) => cleanup.run(session),
             Verb::CleanupReviews(cleanup) => cleanup.run(session),
+            Verb::DeleteBadIng(delete) => delete.run(session),
+            Verb::DeleteBadPod(delete) => delete.run(session),
+            Verb::Get(get) => get.run(session),
             Verb::ListImages(list) => list.run(session),
             Verb::ListSingletons(list) => list.run(session),
             Verb::ListUnusedIngress(list) => list.run(session),
+            Verb::MigrateRegistry(migrate) => migrate.run(session),
+            Verb::PostAlerts(post) => post.run(session),
             Verb::Unlock(unlock) => unlock.run(session),
+            Verb::X(x) => x.run(session),
             Verb::Other(words) => Err(unknown(&words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default())),
         }
     }
@@ -93,6 +106,52 @@ fn repositories(session: &Session, registry: &str, apps: &[String]) -> Result<Ve
         apps.iter().cloned().collect()
     };
     Ok(named.iter().map(|app| repository_in(registry, app)).collect())
+}
+
+/// What became of one of those that were shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    /// It is shown, and is not to go.
+    Stays,
+    WouldGo,
+    Deleted,
+    /// A part of it is gone.
+    Edited,
+    WasGone,
+    /// It is not what was shown any more.
+    Left,
+    Failed,
+}
+
+/// Asks before something goes; `again` is the command as it was typed. True when somebody was asked.
+fn agree(session: &Session, question: &str, yes: bool, again: &str) -> Result<bool> {
+    if yes {
+        return Ok(false);
+    }
+    if !session.ui.can_ask() {
+        return Err(Error::refused(format!("{question} There is no terminal to ask at; nothing was changed"))
+            .hint(format!("{again} --yes # does it to what is listed above")));
+    }
+    if session.ui.ask_no(question)? { Ok(true) } else { Err(Error::refused("nothing was changed")) }
+}
+
+/// Tells what was done; `failed` is the first that could not be, or what ended it.
+fn tell(session: &Session, outcomes: &[Outcome], failed: Option<Error>) -> Result<()> {
+    let count = |wanted: Outcome| outcomes.iter().filter(|outcome| **outcome == wanted).count();
+    let words = [
+        (count(Outcome::Deleted), "deleted"),
+        (count(Outcome::Edited), "edited"),
+        (count(Outcome::WasGone), "gone already"),
+        (count(Outcome::Left), "left alone"),
+    ];
+    let done: Vec<String> = words.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    if !done.is_empty() {
+        session.ui.done(&done.join(", "));
+    }
+    let Some(error) = failed else { return Ok(()) };
+    let stay = count(Outcome::Failed) + count(Outcome::WouldGo);
+    Err(if error.kind() == Kind::Interrupted { error } else { error.context(format!("{stay} could not be changed")) })
 }
 
 fn unknown(verb: &str) -> Error {

@@ -1,7 +1,7 @@
 # Debian packages, installed only where something is missing.
 
 PACKAGES=(docker.io iptables etcd-server conntrack socat ebtables docker-registry debootstrap
-  ca-certificates curl git gcc libc6-dev golang-go golang-github-modern-go-reflect2-dev rsync jq iproute2 dpkg-dev openssl unzip xz-utils prometheus strace chromium-headless-shell age
+  ca-certificates curl git gcc libc6-dev golang-go golang-github-modern-go-reflect2-dev rsync jq iproute2 dpkg-dev openssl unzip xz-utils prometheus prometheus-alertmanager strace chromium-headless-shell age
   podman uidmap openssh-client shellcheck mksh busybox tmux)
 
 install_packages() {

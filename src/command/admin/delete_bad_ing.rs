@@ -1,0 +1,233 @@
+//! `lain admin delete-bad-ing`: rules of ingresses whose Service is not there go.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use super::{Outcome, agree, tell};
+use crate::cluster::backends::{Loose, Rule, loose};
+use crate::cluster::objects::{List, Named};
+use crate::error::{Error, Kind, Result};
+use crate::session::Session;
+use crate::tools::call::Stop;
+use crate::tools::kubectl::Kubectl;
+use crate::tools::raw::{Answered, Method};
+use crate::ui::{Answer, Format, Table};
+
+/// Objects of one answer.
+const PAGE: u32 = 200;
+/// How long a change that is under way is waited for when the run ends.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Where helm writes which release an object is of.
+const RELEASE: &str = "meta.helm.sh/release-name";
+
+/// Delete rules of the namespace's ingresses whose Service is not there, and ingresses that have no others; shows them first, and asks
+#[derive(Args, Debug)]
+#[command(
+    after_help = "  lain admin delete-bad-ing --dry-run\n  lain admin delete-bad-ing --yes\n\nIngresses of helm's releases are shown and stay: the release makes them."
+)]
+pub(super) struct DeleteBadIng {
+    /// Only show what would go
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+    /// Do not ask; needed where there is no terminal
+    #[arg(long)]
+    yes: bool,
+}
+
+impl DeleteBadIng {
+    pub(super) fn run(&self, session: &Session) -> Result<()> {
+        session.require_cluster()?;
+        let kubectl = session.kubectl()?;
+        let is_text = session.ui.format() == Format::Text;
+        let mut answer = Ingresses { version: 1, namespace: kubectl.namespace().to_owned(), bad: look(&kubectl)? };
+        let count = answer.bad.iter().filter(|it| it.outcome == Outcome::WouldGo).count();
+        if is_text {
+            session.ui.answer(&answer)?;
+        }
+        let releases: BTreeSet<&String> = answer.bad.iter().filter_map(|it| it.release.as_ref()).collect();
+        for release in releases {
+            session.ui.say(&format!("what release {release} made stays: deploy it anew, or `helm uninstall {release}`"));
+        }
+        if count == 0 {
+            session.ui.say(&format!("nothing to delete in namespace {}", kubectl.namespace()));
+        }
+        if self.dry_run || count == 0 {
+            return if is_text { Ok(()) } else { session.ui.answer(&answer) };
+        }
+        let whole = answer.bad.iter().filter(|it| it.outcome == Outcome::WouldGo && it.loose.rest.is_none()).count();
+        let parts = count - whole;
+        let ingresses = |count: usize| if count == 1 { "1 ingress".to_owned() } else { format!("{count} ingresses") };
+        let question = match (whole, parts) {
+            (whole, 0) => format!("delete {}?", ingresses(whole)),
+            (0, parts) => format!("take these rules out of {}?", ingresses(parts)),
+            (whole, parts) => format!("delete {}, and take these rules out of {}?", ingresses(whole), ingresses(parts)),
+        };
+        agree(session, &question, self.yes, "lain admin delete-bad-ing")?;
+        let failed = change(session, &kubectl, &mut answer.bad)?;
+        if !is_text {
+            session.ui.answer(&answer)?;
+        }
+        let outcomes: Vec<Outcome> = answer.bad.iter().map(|it| it.outcome).collect();
+        tell(session, &outcomes, failed)
+    }
+}
+
+fn services(kubectl: &Kubectl<'_>) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    kubectl.pages("services", Some(kubectl.namespace()), "", PAGE, |text| {
+        found.extend(List::<Named>::read(text)?.items.into_iter().map(|it| it.metadata.name));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Ingresses are read first: one that came with its Service meanwhile is not bad.
+fn look(kubectl: &Kubectl<'_>) -> Result<Vec<OfBad>> {
+    let mut all: Vec<(String, Json)> = vec![];
+    kubectl.pages("ingresses", Some(kubectl.namespace()), "", PAGE, |text| {
+        let mut list: Json =
+            serde_json::from_str(text).map_err(|error| Error::failed(format!("the server's answer is no list: {error}")))?;
+        let version = list["apiVersion"].as_str().unwrap_or("networking.k8s.io/v1").to_owned();
+        let items = list["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        all.extend(items.into_iter().map(|item| (version.clone(), item)));
+        Ok(())
+    })?;
+    let services = services(kubectl)?;
+    let mut found: Vec<OfBad> = all.into_iter().filter_map(|(version, it)| OfBad::of(version, it, &services)).collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// Each only as it was shown: what was changed meanwhile is left alone.
+fn change(session: &Session, kubectl: &Kubectl<'_>, all: &mut [OfBad]) -> Result<Option<Error>> {
+    let mut first = None;
+    let services = services(kubectl)?; // time has passed since
+    for it in all.iter_mut().filter(|it| it.outcome == Outcome::WouldGo) {
+        if it.loose.rules.iter().any(|rule| services.contains(&rule.service)) {
+            session.ui.say(&format!("ingress/{} has its Service by now: left alone", it.name));
+            it.outcome = Outcome::Left;
+            continue;
+        }
+        let path = format!("/apis/{}/namespaces/{}/ingresses/{}", it.api_version, kubectl.namespace(), it.name);
+        let (method, body, done) = if let Some(mut rest) = it.loose.rest.clone() {
+            rest["apiVersion"] = json!(it.api_version);
+            rest["kind"] = json!("Ingress");
+            (Method::Replace, rest, Outcome::Edited)
+        } else {
+            let only = json!({"uid": it.uid, "resourceVersion": it.resource_version});
+            (Method::Delete, json!({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": only}), Outcome::Deleted)
+        };
+        let error = match kubectl.at(method, &path, Some(&body), &Stop::within(PATIENCE)) {
+            Ok(Answered::Object(_)) => {
+                it.outcome = done;
+                continue;
+            }
+            Ok(Answered::Absent) => {
+                it.outcome = Outcome::WasGone;
+                continue;
+            }
+            Ok(Answered::Taken) => {
+                session.ui.say(&format!("ingress/{} was changed meanwhile: left alone", it.name));
+                it.outcome = Outcome::Left;
+                continue;
+            }
+            Ok(Answered::Forbidden) => {
+                Error::failed(format!("this account may not change ingresses of namespace {} (403)", kubectl.namespace()))
+                    .hint("kubectl auth can-i delete ingresses # and update: ask your administrator for these rights")
+            }
+            Err(error) => error,
+        };
+        it.outcome = Outcome::Failed;
+        let is_end = error.kind() == Kind::Interrupted;
+        if !is_end {
+            session.ui.warn(&format!("ingress/{} stays: {error}", it.name));
+        }
+        first.get_or_insert(error);
+        if is_end {
+            break;
+        }
+    }
+    Ok(first)
+}
+
+#[derive(Serialize)]
+struct Ingresses {
+    version: u32,
+    namespace: String,
+    bad: Vec<OfBad>,
+}
+
+#[derive(Serialize)]
+struct OfBad {
+    name: String,
+    #[serde(skip)]
+    api_version: String,
+    #[serde(skip)]
+    uid: String,
+    #[serde(skip)]
+    resource_version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<String>,
+    /// Nothing is left of it without the rules.
+    whole: bool,
+    rules: Vec<OfRule>,
+    #[serde(skip)]
+    loose: Loose,
+    outcome: Outcome,
+}
+
+#[derive(Serialize)]
+struct OfRule {
+    host: String,
+    path: String,
+    service: String,
+}
+
+impl OfBad {
+    fn of(api_version: String, ingress: Json, services: &BTreeSet<String>) -> Option<Self> {
+        let loose = loose(&ingress, services)?;
+        let metadata = &ingress["metadata"];
+        if metadata.get("deletionTimestamp").is_some() {
+            return None;
+        }
+        let text = |key: &str| metadata[key].as_str().unwrap_or_default().to_owned();
+        let release = metadata["annotations"][RELEASE].as_str().map(str::to_owned);
+        let rule = |it: &Rule| OfRule { host: it.host.clone(), path: it.path.clone(), service: it.service.clone() };
+        Some(Self {
+            name: text("name"),
+            api_version,
+            uid: text("uid"),
+            resource_version: text("resourceVersion"),
+            whole: loose.rest.is_none(),
+            rules: loose.rules.iter().map(rule).collect(),
+            outcome: if release.is_some() { Outcome::Stays } else { Outcome::WouldGo },
+            release,
+            loose,
+        })
+    }
+}
+
+impl Answer for Ingresses {
+    fn text(&self) -> String {
+        if self.bad.is_empty() {
+            return String::new();
+        }
+        let mut table = Table::new(["INGRESS", "HOST", "PATH", "NO SERVICE", ""]);
+        for it in &self.bad {
+            let outcome = match (&it.release, it.whole) {
+                (Some(release), _) => format!("stays: of release {release}"),
+                (None, true) => "the ingress goes".to_owned(),
+                (None, false) => "the rule goes".to_owned(),
+            };
+            for rule in &it.rules {
+                let host = if rule.host.is_empty() { "*" } else { &rule.host };
+                table.row([it.name.clone(), host.to_owned(), rule.path.clone(), rule.service.clone(), outcome.clone()]);
+            }
+        }
+        table.to_string().trim_end().to_owned()
+    }
+}
