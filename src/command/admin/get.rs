@@ -20,7 +20,7 @@ const PAGE: u32 = 200;
 /// List objects of a kind by their annotations, in all namespaces
 #[derive(Args, Debug)]
 #[command(
-    after_help = "  lain admin get pod --annotations prometheus.io/scrape=true\n  lain admin get ingress --annotations kubernetes.io/ingress.class   # with any value\n  lain admin get certificates.cert-manager.io --annotations team=shop -o json\n\nWith several, what has any of them."
+    after_help = "  lain admin get pod --annotations prometheus.io/scrape=true\n  lain admin get ingress --annotations kubernetes.io/ingress.class  # any value\n  lain admin get certificates.cert-manager.io --annotations team=shop -o json\n\nWith several, what has any of them."
 )]
 pub(super) struct Get {
     /// A kind, as kubectl takes it: `pods`, `deploy`, one that the cluster defines
