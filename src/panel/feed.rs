@@ -266,11 +266,19 @@ fn follow(places: &Places<'_>, shared: &Arc<Shared>, number: u32, pod: &str, con
     loop {
         let (is_done, keeper) = (Arc::new(AtomicBool::new(false)), Arc::clone(shared));
         let done = Arc::clone(&is_done);
+        let is_refused = Arc::new(AtomicBool::new(false));
+        let refused = Arc::clone(&is_refused);
         let is_heard = places.kubectl.hear_log(pod, container, move |line| {
             let Some(line) = line.filter(|_| keeper.is_read(number)) else {
                 done.store(true, Ordering::SeqCst);
                 return false;
             };
+            if let Some(why) = refusal(line).filter(|_| keeper.heard().lines.is_empty()) {
+                keeper.heard().words = Some(why);
+                refused.store(true, Ordering::SeqCst);
+                done.store(true, Ordering::SeqCst);
+                return false;
+            }
             let text = String::from_utf8_lossy(line);
             let line = bounded(text.trim_end_matches(['\r', '\n']), LONGEST).into_owned();
             let mut heard = keeper.heard();
@@ -304,12 +312,20 @@ fn follow(places: &Places<'_>, shared: &Arc<Shared>, number: u32, pod: &str, con
         {
             let mut heard = shared.heard();
             heard.is_anew = true;
-            heard.words = Some("it ended here, or the server did not go on".to_owned());
+            if !is_refused.load(Ordering::SeqCst) {
+                heard.words = Some("it ended here, or the server did not go on".to_owned());
+            }
         }
         if !shared.wait(AGAIN, || shared.is_read(number)) {
             return;
         }
     }
+}
+
+/// Why the server has no log: it answers with a `Status` in place of lines while a container waits to start.
+fn refusal(line: &[u8]) -> Option<String> {
+    let status: serde_json::Value = serde_json::from_slice(line).ok()?;
+    (status["kind"] == "Status" && status["status"] == "Failure").then(|| status["message"].as_str().map(plain))?
 }
 
 /// What the server tells of a pod, oldest first.
@@ -325,4 +341,18 @@ fn events(places: &Places<'_>, pod: &str) -> Result<Vec<String>, String> {
         clean(places.ui, &format!("{age:>5} ago  {:7}  {}: {}", event.what, event.reason, event.message.trim_end()))
     };
     Ok(events.iter().map(line).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_that_waits_says_so_in_words() {
+        let answer = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"container \"web\" is waiting to start","code":400}"#;
+        assert_eq!(refusal(answer.as_bytes()).as_deref(), Some("container \"web\" is waiting to start"));
+        for line in [r#"{"kind": "Pod"}"#, "listening", r#"{"kind":"Status","status":"Success"}"#] {
+            assert_eq!(refusal(line.as_bytes()), None);
+        }
+    }
 }
