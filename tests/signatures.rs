@@ -14,7 +14,7 @@ use registry::Registry;
 use serde_json::Value as Json;
 use support::{App, Ran, rig};
 
-const COSIGNS: [&str; 2] = ["cosign-2.5.0", "cosign-3.1.1"];
+const COSIGNS: [&str; 2] = ["cosign-2", "cosign-3"];
 const SYFT: &str = "syft-1.18.1";
 const PASSWORD: &str = "open-sesame-7351";
 

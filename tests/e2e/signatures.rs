@@ -25,7 +25,7 @@ struct Signed {
 impl Signed {
     fn new() -> Self {
         let tools = std::env::var("LAIN_RIG_TOOLS").expect("the rig");
-        let cosign = PathBuf::from(format!("{tools}/cosign-3.1.1"));
+        let cosign = PathBuf::from(format!("{tools}/cosign-3"));
         let path = format!("{}:{tools}/helm-3.17.3:{}", cosign.display(), std::env::var("PATH").expect("PATH"));
         let place = Place::new("3.17.3").with_env("PATH", &path).with_env("COSIGN_PASSWORD", PASSWORD).with_values(VALUES);
         let signed = Self { place, cosign: cosign.join("cosign") };

