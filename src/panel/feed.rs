@@ -268,12 +268,14 @@ fn follow(places: &Places<'_>, shared: &Arc<Shared>, number: u32, pod: &str, con
         let done = Arc::clone(&is_done);
         let is_refused = Arc::new(AtomicBool::new(false));
         let refused = Arc::clone(&is_refused);
+        let mut is_first = true;
         let is_heard = places.kubectl.hear_log(pod, container, move |line| {
             let Some(line) = line.filter(|_| keeper.is_read(number)) else {
                 done.store(true, Ordering::SeqCst);
                 return false;
             };
-            if let Some(why) = refusal(line).filter(|_| keeper.heard().lines.is_empty()) {
+            let is_answer = std::mem::take(&mut is_first);
+            if let Some(why) = is_answer.then(|| refusal(line)).flatten() {
                 keeper.heard().words = Some(why);
                 refused.store(true, Ordering::SeqCst);
                 done.store(true, Ordering::SeqCst);
