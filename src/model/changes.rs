@@ -10,6 +10,8 @@ use super::api_versions::Api;
 use super::diff::{self, Difference, Field, States};
 use super::manifest::Object;
 
+/// The annotation in which helm writes which release an object is of.
+pub(crate) const HELM_RELEASE: &str = "meta.helm.sh/release-name";
 /// The pod annotation that has pods follow their Secrets; what stands in it is made of them.
 const CHECKSUM: &str = "lain.dev/secrets-checksum";
 /// In place of what is nobody's to read.
@@ -347,8 +349,7 @@ fn written(object: &Object, json: &Json) -> Json {
 fn created(release: &str, object: &Object, live: Live<'_>) -> Change {
     let Live::Found(json) = live else { return Change::of(object, Action::Create, vec![]) };
     let metadata = &json["metadata"];
-    let is_ours =
-        metadata["annotations"]["meta.helm.sh/release-name"] == release && metadata["labels"]["app.kubernetes.io/managed-by"] == "Helm";
+    let is_ours = metadata["annotations"][HELM_RELEASE] == release && metadata["labels"]["app.kubernetes.io/managed-by"] == "Helm";
     let mut change = Change::of(object, Action::Update, against(&written(object, json), &written(object, object.json())));
     if is_ours {
         return change.noted("it is in the cluster and not in helm's record: helm takes it over");

@@ -6,6 +6,7 @@ use clap::Args;
 use glob::Pattern;
 use serde::Serialize;
 
+use super::Question;
 use crate::error::{Error, Kind, Result};
 use crate::http::registry::Registry;
 use crate::images::cleanup::{self, Decision, Going, InUse, Rules, Why};
@@ -161,15 +162,9 @@ impl CleanupRegistry {
         }
         let images = if count == 1 { "this image".to_owned() } else { format!("these {count} images") };
         let (question, end) = (format!("delete {images}?"), if count == 1 { "It does not come back." } else { "They do not come back." });
-        if self.yes {
-            return Ok(false);
-        }
-        if is_silent {
-            let yes = self.again(if self.force { " --force --yes" } else { " --yes" });
-            return Err(Error::refused(format!("{question} There is no terminal to ask at; nothing was deleted"))
-                .hint(format!("{yes} # deletes what is listed above")));
-        }
-        if session.ui.ask_no(&format!("{question} {end}"))? { Ok(true) } else { Err(Error::refused("nothing was deleted")) }
+        let yes = self.again(if self.force { " --force --yes" } else { " --yes" });
+        let instead = format!("{yes} # deletes what is listed above");
+        Question { more: end, ..Question::of_deletion(&question, &instead) }.agreed(session, self.yes)
     }
 }
 

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::Question;
 use crate::error::{Error, Kind, Result};
 use crate::http::gitlab::Request;
 use crate::model::name::is_label;
@@ -91,17 +92,12 @@ impl CleanupReviews {
     fn agree(&self, session: &Session, count: usize) -> Result<()> {
         let reviews = if count == 1 { "this review".to_owned() } else { format!("these {count} reviews") };
         let question = format!("delete {reviews}, with their Secrets and the data of their volumes?");
-        if self.yes {
-            return Ok(());
-        }
-        if !session.ui.can_ask() {
-            let app = self.app.iter().map(|app| format!(" --app {app}"));
-            let project = self.project.iter().map(|project| format!(" --project {}", quoted(project)));
-            let again: String = ["lain admin cleanup-reviews".to_owned()].into_iter().chain(app).chain(project).collect();
-            return Err(Error::refused(format!("{question} There is no terminal to ask at; nothing was deleted"))
-                .hint(format!("{again} --yes # deletes those listed above as `goes`")));
-        }
-        if session.ui.ask_no(&question)? { Ok(()) } else { Err(Error::refused("nothing was deleted")) }
+        let app = self.app.iter().map(|app| format!(" --app {app}"));
+        let project = self.project.iter().map(|project| format!(" --project {}", quoted(project)));
+        let again: String = ["lain admin cleanup-reviews".to_owned()].into_iter().chain(app).chain(project).collect();
+        Question::of_deletion(&question, &format!("{again} --yes # deletes those listed above as `goes`"))
+            .agreed(session, self.yes)
+            .map(drop)
     }
 }
 

@@ -1,28 +1,23 @@
 //! `lain admin delete-bad-ing`: rules of ingresses whose Service is not there go.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::{Outcome, agree, tell};
+use super::{Change, Changes, Outcome, Question, tell};
 use crate::cluster::backends::{Loose, Rule, loose};
 use crate::cluster::objects::{List, Named};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
+use crate::model::changes::HELM_RELEASE;
 use crate::session::Session;
-use crate::tools::call::Stop;
 use crate::tools::kubectl::Kubectl;
-use crate::tools::raw::{Answered, Method};
+use crate::tools::raw::Method;
 use crate::ui::{Answer, Format, Table};
 
 /// Objects of one answer.
 const PAGE: u32 = 200;
-/// How long a change that is under way is waited for when the run ends.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Where helm writes which release an object is of.
-const RELEASE: &str = "meta.helm.sh/release-name";
 
 /// Delete rules of the namespace's ingresses whose Service is not there, and ingresses that have no others; shows them first, and asks
 #[derive(Args, Debug)]
@@ -66,7 +61,7 @@ impl DeleteBadIng {
             (0, parts) => format!("take these rules out of {}?", ingresses(parts)),
             (whole, parts) => format!("delete {}, and take these rules out of {}?", ingresses(whole), ingresses(parts)),
         };
-        agree(session, &question, self.yes, "lain admin delete-bad-ing")?;
+        Question::of_change(&question, "lain admin delete-bad-ing --yes # does it to what is listed above").agreed(session, self.yes)?;
         let failed = change(session, &kubectl, &mut answer.bad)?;
         if !is_text {
             session.ui.answer(&answer)?;
@@ -103,8 +98,8 @@ fn look(kubectl: &Kubectl<'_>) -> Result<Vec<OfBad>> {
 }
 
 /// Each only as it was shown: what was changed meanwhile is left alone.
-fn change(session: &Session, kubectl: &Kubectl<'_>, all: &mut [OfBad]) -> Result<Option<Error>> {
-    let mut first = None;
+fn change<'s>(session: &'s Session, kubectl: &'s Kubectl<'s>, all: &mut [OfBad]) -> Result<Option<Error>> {
+    let mut changes = Changes::new(session, kubectl);
     let services = services(kubectl)?; // time has passed since
     for it in all.iter_mut().filter(|it| it.outcome == Outcome::WouldGo) {
         if it.loose.rules.iter().any(|rule| services.contains(&rule.service)) {
@@ -121,37 +116,16 @@ fn change(session: &Session, kubectl: &Kubectl<'_>, all: &mut [OfBad]) -> Result
             let only = json!({"uid": it.uid, "resourceVersion": it.resource_version});
             (Method::Delete, json!({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": only}), Outcome::Deleted)
         };
-        let error = match kubectl.at(method, &path, Some(&body), &Stop::within(PATIENCE)) {
-            Ok(Answered::Object(_)) => {
-                it.outcome = done;
-                continue;
-            }
-            Ok(Answered::Absent) => {
-                it.outcome = Outcome::WasGone;
-                continue;
-            }
-            Ok(Answered::Taken) => {
-                session.ui.say(&format!("ingress/{} was changed meanwhile: left alone", it.name));
-                it.outcome = Outcome::Left;
-                continue;
-            }
-            Ok(Answered::Forbidden) => {
-                Error::failed(format!("this account may not change ingresses of namespace {} (403)", kubectl.namespace()))
-                    .hint("kubectl auth can-i delete ingresses # and update: ask your administrator for these rights")
-            }
-            Err(error) => error,
-        };
-        it.outcome = Outcome::Failed;
-        let is_end = error.kind() == Kind::Interrupted;
-        if !is_end {
-            session.ui.warn(&format!("ingress/{} stays: {error}", it.name));
-        }
-        first.get_or_insert(error);
-        if is_end {
+        let change = Change { method, path, body, done, moved: "was changed meanwhile" };
+        it.outcome = changes.send(&format!("ingress/{}", it.name), &change, || {
+            Error::failed(format!("this account may not change ingresses of namespace {} (403)", kubectl.namespace()))
+                .hint("kubectl auth can-i delete ingresses # and update: ask your administrator for these rights")
+        });
+        if changes.is_over {
             break;
         }
     }
-    Ok(first)
+    Ok(changes.failed)
 }
 
 #[derive(Serialize)]
@@ -195,7 +169,7 @@ impl OfBad {
             return None;
         }
         let text = |key: &str| metadata[key].as_str().unwrap_or_default().to_owned();
-        let release = metadata["annotations"][RELEASE].as_str().map(str::to_owned);
+        let release = metadata["annotations"][HELM_RELEASE].as_str().map(str::to_owned);
         let rule = |it: &Rule| OfRule { host: it.host.clone(), path: it.path.clone(), service: it.service.clone() };
         Some(Self {
             name: text("name"),

@@ -1,27 +1,22 @@
 //! `lain admin delete-bad-pod`: pods that are bad and stay so go, for what keeps them to make others.
 
-use std::time::Duration;
-
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Outcome, agree, tell};
+use super::{Change, Changes, Outcome, Question, tell};
 use crate::cluster::bad::{Bad, What, bad};
 use crate::cluster::objects::{Event, List, Object};
 use crate::error::{Error, Kind, Result};
 use crate::model::duration::age;
 use crate::session::Session;
-use crate::tools::call::Stop;
 use crate::tools::kubectl::Kubectl;
-use crate::tools::raw::{Answered, Method};
+use crate::tools::raw::Method;
 use crate::ui::{Answer, Format, Table};
 
 /// So many reasons are told in the server's words, each once.
 const TOLD: usize = 5;
-/// How long a deletion that is under way is waited for when the run ends.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Delete pods of the namespace that are bad and stay so, of Jobs the Job; shows them first, and asks
 #[derive(Args, Debug)]
@@ -71,7 +66,8 @@ impl DeleteBadPod {
         }
         let again = if self.bare { "lain admin delete-bad-pod --bare" } else { "lain admin delete-bad-pod" };
         let these = if count == 1 { "this".to_owned() } else { format!("these {count}") };
-        if agree(session, &format!("delete {these}?"), self.yes, again)? {
+        let (question, instead) = (format!("delete {these}?"), format!("{again} --yes # does it to what is listed above"));
+        if Question::of_change(&question, &instead).agreed(session, self.yes)? {
             // Much may have happened while somebody thought about it.
             let now = look(&kubectl)?;
             for it in answer.bad.iter_mut().filter(|it| it.outcome == Outcome::WouldGo) {
@@ -100,45 +96,26 @@ fn look(kubectl: &Kubectl<'_>) -> Result<Vec<Bad>> {
 }
 
 /// Each only while it is the one that was shown.
-fn delete(session: &Session, kubectl: &Kubectl<'_>, all: &mut [OfBad]) -> Option<Error> {
-    let mut first = None;
+fn delete<'s>(session: &'s Session, kubectl: &'s Kubectl<'s>, all: &mut [OfBad]) -> Option<Error> {
+    let mut changes = Changes::new(session, kubectl);
     for it in all.iter_mut().filter(|it| it.outcome == Outcome::WouldGo) {
         let (root, many) = if it.kind == "job" { ("/apis/batch/v1", "jobs") } else { ("/api/v1", "pods") };
         let path = format!("{root}/namespaces/{}/{many}/{}", kubectl.namespace(), it.name);
-        let only =
+        let body =
             json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background", "preconditions": {"uid": it.uid}});
-        let error = match kubectl.at(Method::Delete, &path, Some(&only), &Stop::within(PATIENCE)) {
-            Ok(Answered::Object(_)) => {
-                session.ui.detail(&format!("deleted {}", it.id()));
-                it.outcome = Outcome::Deleted;
-                continue;
-            }
-            Ok(Answered::Absent) => {
-                it.outcome = Outcome::WasGone;
-                continue;
-            }
-            Ok(Answered::Taken) => {
-                session.ui.say(&format!("{} is another by now: left alone", it.id()));
-                it.outcome = Outcome::Left;
-                continue;
-            }
-            Ok(Answered::Forbidden) => {
-                Error::failed(format!("this account may not delete {many} of namespace {} (403)", kubectl.namespace()))
-                    .hint(format!("kubectl auth can-i delete {many} # ask your administrator for this right"))
-            }
-            Err(error) => error,
-        };
-        it.outcome = Outcome::Failed;
-        let is_end = error.kind() == Kind::Interrupted;
-        if !is_end {
-            session.ui.warn(&format!("{} stays: {error}", it.id()));
+        let change = Change { method: Method::Delete, path, body, done: Outcome::Deleted, moved: "is another by now" };
+        it.outcome = changes.send(&it.id(), &change, || {
+            Error::failed(format!("this account may not delete {many} of namespace {} (403)", kubectl.namespace()))
+                .hint(format!("kubectl auth can-i delete {many} # ask your administrator for this right"))
+        });
+        if it.outcome == Outcome::Deleted {
+            session.ui.detail(&format!("deleted {}", it.id()));
         }
-        first.get_or_insert(error);
-        if is_end {
+        if changes.is_over {
             break;
         }
     }
-    first
+    changes.failed
 }
 
 #[derive(Serialize)]

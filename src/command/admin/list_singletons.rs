@@ -8,14 +8,13 @@ use serde::Serialize;
 use crate::cluster::everywhere::{self, Seen};
 use crate::cluster::objects::Workload;
 use crate::error::{Kind, Result};
+use crate::model::changes::HELM_RELEASE;
 use crate::release::owners::owners;
 use crate::session::Session;
 use crate::ui::{Answer, Table};
 
 /// Deployments of one answer.
 const PAGE: u32 = 200;
-/// Where helm writes which release an object is of.
-const RELEASE: &str = "meta.helm.sh/release-name";
 
 /// List Deployments of helm's with one replica alone, and who deployed them: what is gone while a node is
 #[derive(Args, Debug)]
@@ -33,7 +32,7 @@ impl ListSingletons {
         let seen = everywhere::each(&kubectl, "deployments", "", PAGE, |it: Workload| {
             let name = &it.metadata.name;
             let is_alone = it.spec.replicas.unwrap_or(1) == 1 && !self.ignore.iter().any(|word| name.contains(word.as_str()));
-            if let Some(release) = it.metadata.annotation(RELEASE).filter(|_| is_alone) {
+            if let Some(release) = it.metadata.annotation(HELM_RELEASE).filter(|_| is_alone) {
                 let (name, release) = (name.clone(), release.to_owned());
                 found.push(Singleton { namespace: it.metadata.namespace, deployment: name, release, user: None });
             }

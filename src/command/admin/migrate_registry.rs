@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::agree;
+use super::Question;
 use crate::error::{Error, Kind, Result};
 use crate::http::registry::Registry;
 use crate::model::cluster::Cluster;
@@ -79,7 +79,8 @@ impl MigrateRegistry {
         if self.dry_run || count == 0 {
             return if is_text { Ok(()) } else { session.ui.answer(&answer) };
         }
-        agree(session, &format!("copy {} from {from} to {to}?", images(count)), self.yes, &self.again())?;
+        let question = format!("copy {} from {from} to {to}?", images(count));
+        Question::of_change(&question, &format!("{} --yes # does it to what is listed above", self.again())).agreed(session, self.yes)?;
         let failed = copy(session, &target, &mut answer)?;
         if !is_text {
             session.ui.answer(&answer)?;

@@ -15,15 +15,20 @@ mod x;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use super::Command;
 use crate::error::{Error, Kind, Result};
 use crate::model::image::repository_in;
 use crate::model::name::is_label;
 use crate::session::Session;
+use crate::tools::call::Stop;
+use crate::tools::kubectl::Kubectl;
+use crate::tools::raw::{Answered, Method};
 use crate::ui::{Format, TEXT};
 
 /// Delete old images, reviews of closed merge requests, bad pods and rules that lead nowhere; list what a cluster and a registry have; break a dead run's lock
@@ -124,16 +129,88 @@ enum Outcome {
     Failed,
 }
 
-/// Asks before something goes; `again` is the command as it was typed. True when somebody was asked.
-fn agree(session: &Session, question: &str, yes: bool, again: &str) -> Result<bool> {
-    if yes {
-        return Ok(false);
+/// What is asked before something goes.
+struct Question<'a> {
+    what: &'a str,
+    /// Said behind it where it is asked.
+    more: &'a str,
+    /// What is told where it does not happen.
+    otherwise: &'a str,
+    /// What to type where there is no terminal to ask at.
+    instead: &'a str,
+}
+
+impl<'a> Question<'a> {
+    fn of_change(what: &'a str, instead: &'a str) -> Self {
+        Self { what, more: "", otherwise: "nothing was changed", instead }
     }
-    if !session.ui.can_ask() {
-        return Err(Error::refused(format!("{question} There is no terminal to ask at; nothing was changed"))
-            .hint(format!("{again} --yes # does it to what is listed above")));
+
+    fn of_deletion(what: &'a str, instead: &'a str) -> Self {
+        Self { otherwise: "nothing was deleted", ..Self::of_change(what, instead) }
     }
-    if session.ui.ask_no(question)? { Ok(true) } else { Err(Error::refused("nothing was changed")) }
+
+    /// Asks, unless `yes` was typed. True when somebody was asked.
+    fn agreed(&self, session: &Session, yes: bool) -> Result<bool> {
+        let Self { what, more, otherwise, instead } = self;
+        if yes {
+            return Ok(false);
+        }
+        if !session.ui.can_ask() {
+            return Err(Error::refused(format!("{what} There is no terminal to ask at; {otherwise}")).hint(*instead));
+        }
+        if session.ui.ask_no(format!("{what} {more}").trim_end())? { Ok(true) } else { Err(Error::refused(*otherwise)) }
+    }
+}
+
+/// How long a change that is under way is waited for when the run ends.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Changes of what was shown, one after another: one that fails does not stop the rest.
+struct Changes<'s> {
+    session: &'s Session,
+    kubectl: &'s Kubectl<'s>,
+    /// The first that failed, or what ended it.
+    failed: Option<Error>,
+    /// Ctrl-C came: no more of them.
+    is_over: bool,
+}
+
+/// One change of an object, which the server makes only while it is the one that was shown.
+struct Change {
+    method: Method,
+    path: String,
+    body: Json,
+    /// What has become of it then.
+    done: Outcome,
+    /// What is said of one that is not what was shown: `is another by now`.
+    moved: &'static str,
+}
+
+impl<'s> Changes<'s> {
+    fn new(session: &'s Session, kubectl: &'s Kubectl<'s>) -> Self {
+        Self { session, kubectl, failed: None, is_over: false }
+    }
+
+    /// What became of the object that messages call `id`; `forbidden` is told where this account may not change it.
+    fn send(&mut self, id: &str, change: &Change, forbidden: impl FnOnce() -> Error) -> Outcome {
+        let ui = &self.session.ui;
+        let error = match self.kubectl.at(change.method, &change.path, Some(&change.body), &Stop::within(PATIENCE)) {
+            Ok(Answered::Object(_)) => return change.done,
+            Ok(Answered::Absent) => return Outcome::WasGone,
+            Ok(Answered::Taken) => {
+                ui.say(&format!("{id} {}: left alone", change.moved));
+                return Outcome::Left;
+            }
+            Ok(Answered::Forbidden) => forbidden(),
+            Err(error) => error,
+        };
+        self.is_over = error.kind() == Kind::Interrupted;
+        if !self.is_over {
+            ui.warn(&format!("{id} stays: {error}"));
+        }
+        self.failed.get_or_insert(error);
+        Outcome::Failed
+    }
 }
 
 /// Tells what was done; `failed` is the first that could not be, or what ended it.
