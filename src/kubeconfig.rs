@@ -1,6 +1,7 @@
 //! Which cluster: the `~/.kube/config` link, `~/.kube/kubeconfig-CLUSTER`, and what CI brings.
 
 pub(crate) mod aim;
+mod login;
 mod text;
 
 use std::fs;

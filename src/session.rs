@@ -6,6 +6,7 @@
 use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::env::Env;
@@ -535,8 +536,8 @@ impl Session {
         let said = self.cluster_of(cluster)?;
         let context = said.kube_context.map(String::from);
         let namespace = said.namespace.map(String::from);
-        let target = Target { kubeconfig: Some(kubeconfig.clone()), context, namespace, base: None };
-        Ok(Kubectl::new(&self.ui, aimed(target, Some(kubeconfig))))
+        let target = Target { kubeconfig: Some(kubeconfig.clone()), context, namespace, ..Target::default() };
+        Ok(Kubectl::new(&self.ui, self.aimed(target, Some(kubeconfig))))
     }
 
     /// kubectl on the chosen cluster.
@@ -597,7 +598,8 @@ impl Session {
             .kube_context
             .clone()
             .map(String::from));
-        let target = Target { kubeconfig: choice.kubeconfig.clone(), context, namespace: cluster.namespace.map(String::from), base: None };
+        let namespace = cluster.namespace.map(String::from);
+        let target = Target { kubeconfig: choice.kubeconfig.clone(), context, namespace, ..Target::default() };
         self.ui.hints_go(|flags| {
             (flags.kubectl, flags.helm) = (target.words("--context"), target.words("--kube-context"));
             flags.namespace = target.namespace_words();
@@ -607,16 +609,21 @@ impl Session {
         }
         // What is not said here is what the kubeconfig says: told to both tools, whatever variables each of them reads.
         let file = choice.kubeconfig.clone().or_else(|| kubeconfig::link(&self.env));
-        Ok(aimed(target, file))
+        Ok(self.aimed(target, file))
     }
-}
 
-/// With what this kubeconfig says of all that the target does not.
-fn aimed(target: Target, file: Option<PathBuf>) -> Target {
-    let aim = file.and_then(|file| kubeconfig::aim::aim(&file, target.context.as_deref()));
-    let base = aim.as_ref().and_then(|aim| aim.base.clone());
-    let (given, named) = aim.map(|aim| (aim.context, aim.namespace)).unzip();
-    Target { context: target.context.or(given), namespace: target.namespace.or(named), base, ..target }
+    /// With what this kubeconfig says of all that the target does not.
+    fn aimed(&self, target: Target, file: Option<PathBuf>) -> Target {
+        let Some(aim) = file.and_then(|file| kubeconfig::aim::aim(&file, target.context.as_deref())) else { return target };
+        let login = aim.login.filter(|login| self.proxies().lets_go(&login.address)).map(Arc::new);
+        Target {
+            context: target.context.or(Some(aim.context)),
+            namespace: target.namespace.or(Some(aim.namespace)),
+            base: aim.base,
+            login,
+            ..target
+        }
+    }
 }
 
 fn get_or_try<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {

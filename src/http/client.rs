@@ -214,14 +214,20 @@ pub(super) fn aside<T: Send + 'static>(
     }
 }
 
+/// The certificates that a text of PEM holds.
+pub(super) fn certificates(text: &[u8]) -> Vec<Certificate<'static>> {
+    let certificate = |item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    };
+    parse_pem(text).filter_map(certificate).collect()
+}
+
 /// The CAs of these files of PEM, and the system's beside them; none where there are none.
 pub(super) fn trusted(texts: impl IntoIterator<Item = Vec<u8>>) -> Vec<Certificate<'static>> {
     let mut roots: Vec<Certificate<'static>> = Vec::new();
     for text in texts {
-        roots.extend(parse_pem(&text).filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        }));
+        roots.extend(certificates(&text));
     }
     if !roots.is_empty() {
         let system = rustls_native_certs::load_native_certs().certs;

@@ -56,6 +56,11 @@ impl Proxies {
         }
     }
 
+    /// Whether an address is asked directly.
+    pub(crate) fn lets_go(&self, address: &str) -> bool {
+        address.parse().is_ok_and(|uri| self.choose(&uri).is_none())
+    }
+
     /// The proxy for an address; none where it is asked directly, as this machine always is.
     pub(super) fn choose(&self, uri: &Uri) -> Option<&Chosen> {
         let https = uri.scheme_str() == Some("https");

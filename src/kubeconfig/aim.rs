@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use super::login::login;
+use crate::model::login::Login;
 use crate::values::node::{Node, Value};
 use crate::values::parse::parse_secret;
 
@@ -16,6 +18,8 @@ pub(crate) struct Aim {
     /// The path of its server's address: empty, but for servers behind one address (`https://rancher.example.com/k8s/clusters/c-1`). None where the file
     /// names no server.
     pub base: Option<String>,
+    /// Its login, where that stands in the file as it is.
+    pub login: Option<Login>,
 }
 
 /// Where a kubeconfig points: by this context, or by its current one. None where the file does not say, or is none that lain reads: then both tools
@@ -29,13 +33,19 @@ pub(crate) fn aim(kubeconfig: &Path, context: Option<&str>) -> Option<Aim> {
     let text = |node: &Node, key: &str| node.get(key).and_then(Node::as_str).map(str::to_owned);
     let found = contexts.iter().find(|known| text(known, "name").as_deref() == Some(context))?;
     let namespace = found.get("context").and_then(|context| text(context, "namespace")).filter(|namespace| !namespace.is_empty());
-    let base = || {
-        let cluster = text(found.get("context")?, "cluster")?;
-        let Value::Seq(clusters) = &root.get("clusters")?.value else { return None };
-        let cluster = clusters.iter().find(|known| text(known, "name").as_ref() == Some(&cluster))?;
-        text(cluster.get("cluster")?, "server").map(|server| path_of(&server))
+    let named = |list: &str, inside: &str, name: &str| {
+        let Value::Seq(entries) = &root.get(list)?.value else { return None };
+        entries.iter().find(|known| text(known, "name").as_deref() == Some(name))?.get(inside)
     };
-    Some(Aim { context: context.to_owned(), namespace: namespace.unwrap_or_else(|| "default".to_owned()), base: base() })
+    let entry = |list: &str, inside: &str| found.get("context").and_then(|context| named(list, inside, &text(context, inside)?));
+    let cluster = entry("clusters", "cluster");
+    let folder = kubeconfig.parent().unwrap_or(Path::new("."));
+    Some(Aim {
+        context: context.to_owned(),
+        namespace: namespace.unwrap_or_else(|| "default".to_owned()),
+        base: cluster.and_then(|cluster| text(cluster, "server")).map(|server| path_of(&server)),
+        login: cluster.and_then(|cluster| login(cluster, entry("users", "user"), folder)),
+    })
 }
 
 /// The path of an address, without a slash at its end.

@@ -16,6 +16,7 @@ pub(crate) mod expansion;
 pub(crate) mod hex;
 pub mod image;
 pub(crate) mod kubernetes;
+pub(crate) mod login;
 pub(crate) mod manifest;
 pub(crate) mod name;
 pub(crate) mod proc;

@@ -1,10 +1,12 @@
 //! What a connection to the API server is for [`super::kubectl`]: `http/` has the sockets.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::proxy::Proxy;
 use crate::error::Result;
+use crate::model::login::Login;
 
 /// What is done with an address of the API server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +39,7 @@ pub(crate) struct Question<'q> {
 /// What came of it.
 #[derive(Debug)]
 pub(crate) enum Said {
-    /// The server, or the proxy before it, answered.
+    /// The server, or what stands before it, answered.
     Answer {
         /// HTTP's status.
         status: u16,
@@ -55,8 +57,17 @@ pub(crate) enum Said {
 /// Hears the lines of a stream one by one, and none at its end; says whether it is to go on.
 pub(crate) type Hear = Box<dyn FnMut(Option<&[u8]>) -> bool + Send>;
 
-/// Starts `kubectl proxy`; none where it cannot be.
-pub(crate) type Start<'s> = &'s dyn Fn() -> Option<Proxy>;
+/// What leads to the API server.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// lain logs in by itself.
+    Login(Arc<Login>),
+    /// `kubectl proxy`, which has begun to start.
+    Proxy(Proxy),
+}
+
+/// Opens a way in: by lain's own login where there is one and it may be tried, else by `kubectl proxy`; none where that cannot be.
+pub(crate) type Start<'s> = &'s dyn Fn(bool) -> Option<Entry>;
 
 /// One connection for all questions of a run. `kubectl proxy` is started when it is first needed, and again where it was ended.
 pub(crate) trait Line: Debug + Sync {

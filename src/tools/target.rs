@@ -1,9 +1,11 @@
 //! Where helm and kubectl go.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::call::Call;
 use super::quote::quoted;
+use crate::model::login::Login;
 
 /// Which cluster helm and kubectl speak to.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,8 @@ pub(crate) struct Target {
     pub namespace: Option<String>,
     /// The path of the API server's address (`/k8s/clusters/c-1`), before which each path of the API stands; none where the kubeconfig does not say.
     pub base: Option<String>,
+    /// The login that lain itself can use; none where kubectl is to log in.
+    pub login: Option<Arc<Login>>,
 }
 
 impl Target {

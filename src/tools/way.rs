@@ -3,6 +3,7 @@
 //! What is no answer of the server about the question (it is overloaded, its certificate is bad, the login has run out) is left to kubectl: it asks again
 //! itself, logs in anew, and says it in its own words.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
@@ -10,7 +11,7 @@ use zeroize::Zeroize;
 
 use super::call::{Call, Captured};
 use super::kinds::{self, Kind};
-use super::line::{Line, Method, Question, Said};
+use super::line::{Entry, Line, Method, Question, Said};
 use super::proxy::Proxy;
 use super::server::explain;
 use super::target::Target;
@@ -36,13 +37,16 @@ pub(super) struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    fn start(&self) -> Option<Proxy> {
-        Proxy::start(self.ui, &self.target)
+    fn start(&self, may_log_in: bool) -> Option<Entry> {
+        match self.target.login.as_ref().filter(|_| may_log_in) {
+            Some(login) => Some(Entry::Login(Arc::clone(login))),
+            None => Proxy::start(self.ui, &self.target).map(Entry::Proxy),
+        }
     }
 
     /// Starts the connection in the background.
     pub(super) fn begin(&self) {
-        self.line.begin(&|| self.start());
+        self.line.begin(&|may_log_in| self.start(may_log_in));
     }
 
     /// The kubectl command that does the same.
@@ -57,7 +61,7 @@ impl<'a> Way<'a> {
     /// Ctrl-C.
     pub(super) fn get(&self, path: &str) -> Result<Option<(Call<'a>, Captured)>> {
         let Some(path) = self.target.base.as_ref().map(|base| format!("{base}{path}")) else { return Ok(None) };
-        let start = || self.start();
+        let start = |may_log_in| self.start(may_log_in);
         if !self.line.is_there(&start) {
             return Ok(None);
         }
@@ -83,9 +87,9 @@ impl<'a> Way<'a> {
     /// Begins to read an address that [`Way::get`] will be asked for soon.
     fn begin_to_get(&self, path: &str) {
         let Some(path) = self.target.base.as_ref().map(|base| format!("{base}{path}")) else { return };
-        if self.line.is_there(&|| self.start()) {
+        if self.line.is_there(&|may_log_in| self.start(may_log_in)) {
             self.call("get", &path).stand_in();
-            self.line.begin_to_ask(&path, self.within, &|| self.start());
+            self.line.begin_to_ask(&path, self.within, &|may_log_in| self.start(may_log_in));
         }
     }
 
@@ -108,7 +112,7 @@ impl<'a> Way<'a> {
     /// Ctrl-C.
     pub(super) fn send(&self, method: Method, path: &str, body: Option<&str>) -> Result<Option<(Call<'a>, Captured)>> {
         let Some(path) = self.target.base.as_ref().map(|base| format!("{base}{path}")) else { return Ok(None) };
-        let start = || self.start();
+        let start = |may_log_in| self.start(may_log_in);
         if !self.line.is_there(&start) {
             return Ok(None);
         }
@@ -144,7 +148,7 @@ impl<'a> Way<'a> {
     ) -> Vec<Result<Option<T>>> {
         match items {
             [item] => vec![one(item)],
-            _ if !self.line.is_there(&|| self.start()) => vec![Ok(None)],
+            _ if !self.line.is_there(&|may_log_in| self.start(may_log_in)) => vec![Ok(None)],
             items => std::thread::scope(|scope| {
                 let asked: Vec<_> = items.iter().map(|item| scope.spawn(|| one(item))).collect();
                 asked.into_iter().map(|answer| answer.join().unwrap_or(Ok(None))).collect()
@@ -216,7 +220,7 @@ impl<'a> Way<'a> {
         let path = format!("{base}{}{query}", kind.path(kind.versions[0], Some(namespace)));
         self.call("get", &path).stand_in();
         let hear = move |line: Option<&[u8]>| tell(line.map_or(News::Ended, |line| news(line, kind.name)));
-        self.line.follow(&path, &|| self.start(), Box::new(hear))
+        self.line.follow(&path, &|may_log_in| self.start(may_log_in), Box::new(hear))
     }
 
     /// Hears a container's log, line by line. False where there is no connection.
@@ -225,7 +229,7 @@ impl<'a> Way<'a> {
         let query = kinds::query(&[("container", container), ("follow", "true")]);
         let path = format!("{base}/api/v1/namespaces/{namespace}/pods/{pod}/log{query}");
         self.call("get", &path).stand_in();
-        self.line.follow(&path, &|| self.start(), Box::new(tell))
+        self.line.follow(&path, &|may_log_in| self.start(may_log_in), Box::new(tell))
     }
 
     /// The last lines of a container's log, or of its run before; none where kubectl is to be asked.

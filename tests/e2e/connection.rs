@@ -1,4 +1,4 @@
-//! The one connection to the API server: a `kubectl proxy` of each run's own.
+//! The one connection to the API server: lain's own login where it stands in the kubeconfig, else a `kubectl proxy` of each run's own.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -6,6 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::support::{HELM, Place, Ran};
 
@@ -67,9 +70,78 @@ fn program(path: &Path, script: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it may run");
 }
 
+/// Changes what a place's kubeconfig says.
+#[track_caller]
+fn kubeconfig(place: &Place, change: impl FnOnce(&str) -> String) {
+    let path = place.home().join(".kube/kubeconfig-test");
+    let old = fs::read_to_string(&path).expect("a kubeconfig");
+    let new = change(&old);
+    assert_ne!(old, new);
+    fs::write(path, new).expect("a kubeconfig");
+}
+
+/// From now on a program logs in, as it does at most providers of clusters: that is kubectl's.
+fn with_a_program_that_logs_in(place: &Place) {
+    kubeconfig(place, |old| {
+        let token = old.split("{token: ").nth(1).and_then(|rest| rest.split('}').next()).expect("a token");
+        let script = place.home().join("login");
+        program(
+            &script,
+            &format!(
+                "#!/bin/sh\necho '{{\"apiVersion\": \"client.authentication.k8s.io/v1beta1\", \"kind\": \"ExecCredential\", \"status\": {{\"token\": \"{token}\"}}}}'\n"
+            ),
+        );
+        let login = format!("{{exec: {{apiVersion: client.authentication.k8s.io/v1beta1, command: {}}}}}", script.display());
+        old.replace(&format!("{{token: {token}}}"), &login)
+    });
+}
+
+/// What lain can do by itself starts no kubectl.
+#[test]
+fn a_login_that_stands_in_the_kubeconfig_is_lains_own() {
+    let place = Place::new(HELM).with_values(&WAITS.replace("[test, -e, /tmp/go]", "[\"true\"]"));
+    place.lain(&["-v", "deploy", "--ignore-lint"]).ok().says("kubectl get --raw").never_says("kubectl proxy");
+    let known = format!("{}-web: python:3.13-slim", place.appname);
+    let plainly = "kubectl get deployments,statefulsets,cronjobs --output json";
+    let by_token = place.lain(&["-v", "version"]).ok().says("kubectl get --raw").never_says("kubectl proxy").never_says(plainly);
+    assert!(by_token.stdout.contains(&known), "{}", by_token.stdout);
+
+    // By a certificate: the rig's kubeconfig has such a user, as those of kind and of kubeadm.
+    let values = place.root.path().join("clusters/values-test.yaml");
+    let old = fs::read_to_string(&values).expect("cluster values");
+    let config = fs::read_to_string(place.home().join(".kube/kubeconfig-test")).expect("a kubeconfig");
+    if config.contains("name: rig-by-certificate") {
+        fs::write(&values, format!("{old}\nkube_context: rig-by-certificate\n")).expect("cluster values");
+    } else {
+        assert!(config.contains("client-certificate-data"), "no user of the kubeconfig has a certificate");
+    }
+    let by_certificate = place.lain(&["-v", "version"]).ok().says("kubectl get --raw").never_says("kubectl proxy").never_says(plainly);
+    assert!(by_certificate.stdout.contains(&known), "{}", by_certificate.stdout);
+    fs::write(&values, old).expect("cluster values");
+
+    // A proxy of the environment is kubectl's too. This one is away.
+    let mut command = place.lain_command(&["-v", "history"]);
+    command.env("ALL_PROXY", "http://127.0.0.1:1");
+    Ran::of(&command.output().expect("lain")).ok().says("kubectl proxy ");
+
+    // A token that is none (any more), and a server that is another one: kubectl says so.
+    let token = |config: &str| config.split("{token: ").nth(1).and_then(|rest| rest.split('}').next()).expect("a token").to_owned();
+    let right = token(&config);
+    kubeconfig(&place, |old| old.replace(&right, "gone"));
+    place.lain(&["-v", "history"]).exits(1).never_says("kubectl proxy").says("You must be logged in to the server");
+    kubeconfig(&place, |old| old.replace("token: gone", &format!("token: {right}")));
+    let other = STANDARD.encode(fs::read("tests/pipelines/company-ca.crt").expect("a CA"));
+    kubeconfig(&place, |old| {
+        let ca = old.split("certificate-authority-data: ").nth(1).and_then(|rest| rest.split('}').next()).expect("a CA");
+        old.replace(ca, &other)
+    });
+    place.lain(&["-v", "history"]).exits(1).says("kubectl proxy ").says("x509: certificate signed by unknown authority");
+}
+
 #[test]
 fn one_proxy_answers_and_nothing_stays_behind() {
     let place = Place::new(HELM).with_values(WAITS);
+    with_a_program_that_logs_in(&place);
     place.lain(&["deploy", "--ignore-lint"]).ok();
     leaves_nothing(&place, "a deploy");
     // Each question is a command that does the same.
@@ -137,6 +209,7 @@ fn whatever_the_way_is_the_answers_are_the_same() {
     let _ = gate.kill(); // it may have ended
     let _ = gate.wait();
 
+    with_a_program_that_logs_in(&place);
     // An older kubectl, a system without such sockets, a folder whose path is too long for one: that is no error.
     let real = which::which_in("kubectl", Some(&path), "/").expect("kubectl");
     let bin = place.root.path().join("bin");

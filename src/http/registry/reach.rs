@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ureq::http::StatusCode;
-use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, parse_pem};
+use ureq::tls::{Certificate, ClientCert, PrivateKey};
 
 use crate::env::Env;
 use crate::error::Result;
-use crate::http::client::{Client, Method, Trust, trusted};
+use crate::http::client::{Client, Method, Trust, certificates, trusted};
 use crate::http::failure::{Failure, Trouble};
 use crate::http::proxy::Proxies;
 use crate::http::reply::Reply;
@@ -239,12 +239,7 @@ fn identity(folders: &[PathBuf]) -> Option<ClientCert> {
         names.iter().filter(|path| path.extension().is_some_and(|kind| kind == "cert")).find_map(|path| {
             let key = PrivateKey::from_pem(&std::fs::read(path.with_extension("key")).ok()?).ok()?;
             let text = std::fs::read(path).ok()?;
-            let chain: Vec<Certificate<'static>> = parse_pem(&text)
-                .filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                    _ => None,
-                })
-                .collect();
+            let chain = certificates(&text);
             (!chain.is_empty()).then(|| ClientCert::new_with_certs(&chain, key))
         })
     })

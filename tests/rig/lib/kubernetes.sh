@@ -77,9 +77,13 @@ clusters:
 users:
 - name: rig
   user: {token: $(cat "$RUN/pki/token")}
+- name: rig-by-certificate
+  user: {client-certificate-data: $(base64 -w0 <"$RUN/pki/kubelet-client.crt"), client-key-data: $(base64 -w0 <"$RUN/pki/kubelet-client.key")}
 contexts:
 - name: rig
   context: {cluster: rig, user: rig}
+- name: rig-by-certificate
+  context: {cluster: rig, user: rig-by-certificate}
 current-context: rig
 YAML
   chmod 600 "$RUN/kubeconfig.new"
