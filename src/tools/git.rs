@@ -253,6 +253,12 @@ impl<'a> Git<'a> {
         Ok(out.ok().then(|| String::from_utf8_lossy(&out.stdout).lines().map(commit_in).collect()))
     }
 
+    /// What to type for commits that this clone does not have.
+    pub(crate) fn how_to_fetch(&self) -> &'static str {
+        let is_shallow = self.call().args(["rev-parse", "--is-shallow-repository"]).capture().is_ok_and(|out| out.text() == "true");
+        if is_shallow { "git fetch --unshallow # this clone has the newest commits alone" } else { "git fetch --all" }
+    }
+
     /// Those of the paths that git knows.
     ///
     /// # Errors
