@@ -58,12 +58,9 @@ impl Command for Cherry {
         // Who deploys an older commit takes back what came after it.
         let lost = git.commits_between("HEAD", sha)?.unwrap_or_default().len();
         if lost > 0 {
-            let (them, are) = if lost == 1 { ("a commit", "is") } else { ("commits", "are") };
-            let count = if lost == 1 { String::new() } else { format!("{lost} ") };
-            session.ui.warn(&format!(
-                "HEAD lacks {count}{them} that {are} deployed: a deploy of it takes {} back",
-                if lost == 1 { "it" } else { "them" }
-            ));
+            let words = if lost == 1 { "a commit that is deployed".to_owned() } else { format!("{lost} commits that are deployed") };
+            let them = if lost == 1 { "it" } else { "them" };
+            session.ui.warn(&format!("HEAD lacks {words}: a deploy of HEAD takes {them} back"));
             session.ui.hint(&format!("git log HEAD..{sha}"));
         }
         if commits.is_empty() && session.ui.format() == Format::Text {

@@ -11,6 +11,7 @@ use crate::cluster::look;
 use crate::cluster::objects::Pod;
 use crate::cluster::streams::{Stream, streams};
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::model::app::{App, ProcKind};
 use crate::model::duration::{self, age};
 use crate::model::name::{is_label, nearest};
@@ -168,7 +169,7 @@ impl Reading<'_> {
         }
         self.tell_who_waits(&found);
         if found.iter().all(|it| it.waits.is_some()) {
-            return Err(self.nothing("no container has begun yet, so there is no log")?);
+            return Err(self.nothing_begun(&found)?);
         }
         let what = Excerpt { has_prefix: found.len() > 1, ..self.what };
         let call = self.kubectl.follow_logs(&selector, found.len(), &what);
@@ -186,7 +187,7 @@ impl Reading<'_> {
         self.tell_who_waits(&found);
         let begun: Vec<&Stream> = found.iter().filter(|it| it.waits.is_none()).collect();
         if begun.is_empty() {
-            return Err(self.nothing("no container has begun yet, so there is no log")?);
+            return Err(self.nothing_begun(&found)?);
         }
         self.one_by_one(pulse, &begun, false)
     }
@@ -198,7 +199,9 @@ impl Reading<'_> {
             return Err(Error::failed("no container has ended and been started again: there is no earlier log").hint(self.typed("")));
         }
         if !others.is_empty() {
-            self.session.ui.say(&format!("never started again, so without an earlier log: {}", listed(others.iter().map(|it| it.name()))));
+            self.session
+                .ui
+                .say(&format!("never started again, so without an earlier log: {}", listed(others.iter().map(|it| it.name()).collect())));
         }
         self.one_by_one(pulse, &earlier, true)
     }
@@ -212,7 +215,7 @@ impl Reading<'_> {
             let call = self.kubectl.container_log(&it.pod, &it.container, is_previous, &what);
             match watched(pulse, &call, prefixes.as_ref())? {
                 0 => {}
-                code if code > 128 => return finish(code),
+                code if code > 128 || interrupt::received() => return finish(code),
                 _ if it.is_leaving => {} // it was gone before it was asked
                 _ => lacking.push(it.name()),
             }
@@ -220,7 +223,7 @@ impl Reading<'_> {
         if lacking.is_empty() {
             return Ok(());
         }
-        let words = format!("{} of {} logs cannot be read: {}", lacking.len(), wanted.len(), listed(lacking.into_iter()));
+        let words = format!("{} of {} logs cannot be read: {}", lacking.len(), wanted.len(), listed(lacking));
         Err(Error::failed(words).hint("lain status -s # is its node well?"))
     }
 
@@ -243,7 +246,7 @@ impl Reading<'_> {
         }
         let found = streams(&pods);
         if found.is_empty() {
-            return Err(self.nothing("there are no pods to read logs of")?);
+            return Err(self.no_pods()?);
         }
         if !look::may_read_logs(self.kubectl)? {
             let place = self.kubectl.namespace();
@@ -272,23 +275,38 @@ impl Reading<'_> {
         });
         ui.say(&format!("the last job of {} is {last}{ago}", self.proc.unwrap_or_default()));
         if let Some(job) = earlier.last() {
-            ui.say(&format!("earlier, and still there: {}", listed(earlier.iter().cloned())));
+            ui.say(&format!("earlier, and still there: {}", listed(earlier.clone())));
             ui.hint(&format!("kubectl logs job/{job}"));
         }
         Some(last)
     }
 
     /// There is nothing to read; why, and what to type.
-    fn nothing(&self, words: &str) -> Result<Error> {
+    fn no_pods(&self) -> Result<Error> {
         let proc = self.proc.unwrap_or_default();
         let why = match self.kind {
             Some(ProcKind::CronJob) => Error::failed(format!("none of its jobs has a pod (any more); {proc} runs when its schedule says"))
                 .hint(format!("lain create-job {proc} # runs it now")),
             Some(ProcKind::Test) => Error::failed("tests run when a release is deployed").hint("lain deploy"),
-            _ => absent::why(self.kubectl, &look::selector(&self.app.appname, self.app.release()), self.app.release(), self.proc)?,
+            _ => self.why()?,
         };
-        let why = if self.kibana.is_some() { why.hint(self.typed("--kibana")) } else { why };
-        Ok(why.context(words).hint("lain status -s"))
+        Ok(self.with_kibana(why).context("there are no pods to read logs of").hint("lain status -s"))
+    }
+
+    fn nothing_begun(&self, found: &[Stream]) -> Result<Error> {
+        let waits = |it: &Stream| Some(format!("{}: {}", it.name(), it.waits.as_ref()?));
+        let why = if self.is_job() { Error::failed(listed(found.iter().filter_map(waits).collect())) } else { self.why()? };
+        let again = format!("{} # again in a moment", self.typed(""));
+        Ok(self.with_kibana(why.hint(again)).context("no container has begun yet, so there is no log").hint("lain status -s"))
+    }
+
+    fn why(&self) -> Result<Error> {
+        let release = self.app.release();
+        absent::why(self.kubectl, &look::selector(&self.app.appname, release), release, self.proc)
+    }
+
+    fn with_kibana(&self, error: Error) -> Error {
+        if self.kibana.is_some() { error.hint(self.typed("--kibana")) } else { error }
     }
 
     /// kubectl would end at once, and say that a flag of its own is to be changed.
@@ -297,7 +315,7 @@ impl Reading<'_> {
         let error = self.fewer().into_iter().fold(error, Error::hint);
         let error = error.hint(format!("{} # what there is, one after another", self.typed("--no-follow")));
         let error = error.hint(format!("{} # follows more", self.typed("--stern")));
-        if self.kibana.is_some() { error.hint(self.typed("--kibana")) } else { error }
+        self.with_kibana(error)
     }
 
     /// Procs with few enough containers to be followed; for one proc, its first pod.
@@ -319,7 +337,7 @@ impl Reading<'_> {
     fn tell_who_waits(&self, found: &[Stream]) {
         let waiting: Vec<String> = found.iter().filter_map(|it| Some(format!("{} ({})", it.name(), it.waits.as_ref()?))).collect();
         if !waiting.is_empty() && waiting.len() < found.len() {
-            self.session.ui.say(&format!("no log yet: {}", listed(waiting.into_iter())));
+            self.session.ui.say(&format!("no log yet: {}", listed(waiting)));
         }
     }
 
@@ -335,10 +353,10 @@ impl Reading<'_> {
 }
 
 /// The first of many names.
-fn listed(names: impl ExactSizeIterator<Item = String>) -> String {
+fn listed(names: Vec<String>) -> String {
     const SHOWN: usize = 6;
     let count = names.len();
-    let mut shown = names.take(SHOWN).collect::<Vec<_>>().join(", ");
+    let mut shown = names.into_iter().take(SHOWN).collect::<Vec<_>>().join(", ");
     if count > SHOWN {
         shown += &format!(" and {} more", count - SHOWN);
     }
@@ -359,6 +377,8 @@ fn finish(code: i32) -> Result<()> {
     match code {
         0 => Ok(()),
         code if code > 128 => Err(Error::child(code)),
+        // kubectl ends in its own manner when it is told to.
+        _ if interrupt::received() => Err(Error::child(130)),
         code => Err(Error::failed(format!("the log ended with exit code {code}")).hint("lain status -s")),
     }
 }

@@ -596,7 +596,9 @@ impl<'a> Kubectl<'a> {
         // A shell's own exit code tells nothing of it: it is that of the last command in it, 127 too.
         let probe = self.execution(pod, container, false, &["sh", "-c", "command -v bash || command -v sh"]).lookup().timeout(QUESTION);
         let out = probe.capture()?;
-        if !out.ok() && ["executable file not found", "no such file or directory"].iter().any(|words| out.stderr.contains(words)) {
+        // Which of its streams says so is the runtime's choice.
+        let said = format!("{}{}", out.text(), out.stderr);
+        if !out.ok() && ["executable file not found", "no such file or directory"].iter().any(|words| said.contains(words)) {
             return Err(Error::failed(format!("the image of container {container} has no shell, neither bash nor sh")).hint(format!(
                 "kubectl debug -it {pod} --image busybox --target {container} # a shell beside it, from Kubernetes 1.23 on"
             )));
