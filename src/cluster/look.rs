@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
+use serde_json::{Value as Json, json};
 
 use super::clock::Clock;
 use super::judge::{View, judge};
@@ -15,6 +16,7 @@ use super::trouble::LogAt;
 use crate::error::Result;
 use crate::interrupt;
 use crate::tools::kubectl::{Kubectl, Listed, News};
+use crate::tools::line::Method;
 use crate::tools::server::{is_forbidden, is_unknown};
 
 /// The selector of everything that a release's chart makes.
@@ -329,13 +331,24 @@ pub(crate) fn pods(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<Pod>> {
     select(kubectl, "pods", selector)
 }
 
-/// A running pod that stays, if there is one.
+/// Running pods that stay.
 ///
 /// # Errors
 /// The server does not answer.
-pub(crate) fn running(kubectl: &Kubectl<'_>, selector: &str) -> Result<Option<Pod>> {
+pub(crate) fn running(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<Pod>> {
     let list: List<Pod> = kubectl.running_pods(selector)?;
-    Ok(list.items.into_iter().find(|pod| !pod.metadata.is_leaving()))
+    Ok(list.items.into_iter().filter(|pod| !pod.metadata.is_leaving()).collect())
+}
+
+/// False where the server says that this account may not read logs of pods in the namespace: a log that is followed tells of it among what it holds.
+///
+/// # Errors
+/// Ctrl-C.
+pub(crate) fn may_read_logs(kubectl: &Kubectl<'_>) -> Result<bool> {
+    let asked = json!({"namespace": kubectl.namespace(), "verb": "get", "resource": "pods", "subresource": "log"});
+    let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": asked}});
+    let out = kubectl.raw(Method::Create, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", Some(&review.to_string()))?;
+    Ok(!out.ok() || out.json::<Json>().is_ok_and(|answer| answer["status"]["allowed"] != Json::Bool(false)))
 }
 
 /// The image of each Deployment, `StatefulSet` and `CronJob`: its first container's.

@@ -1,20 +1,22 @@
 //! `lain cherry`: the commits that a deploy would bring.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use clap::Args;
+use console::measure_text_width;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Command;
 use crate::error::{Error, Result};
 use crate::model::tag::sha_of_tag;
-use crate::model::text::bounded;
+use crate::model::text::{bounded, text_of};
 use crate::release::handle::Handle;
 use crate::render::changes::escaped;
 use crate::session::Session;
-use crate::tools::git::Commit;
-use crate::ui::{Answer, Format, printable};
+use crate::tools::git::{Commit, Head};
+use crate::ui::{Answer, Format, Ui, columns, cut, plain, printable};
 
 /// Show the commits between what is deployed and HEAD
 #[derive(Args, Debug)]
@@ -33,23 +35,47 @@ impl Command for Cherry {
             let none = Commits { version: 1, release: handle.name.clone(), deployed: None, commits: Vec::new() };
             return if session.ui.format() == Format::Text { Ok(()) } else { session.ui.answer(&none) };
         };
-        let tag = values["imageTag"].as_str().unwrap_or_default();
-        let sha = sha_of_tag(tag).ok_or_else(|| {
+        let Some(tag) = text_of(&values["imageTag"]) else {
+            let error = Error::failed(format!("release {} was deployed without an image tag", handle.name));
+            return Err(error.hint("lain get-values # what it was deployed with"));
+        };
+        let sha = sha_of_tag(&tag).ok_or_else(|| {
             Error::failed(printable(&format!("release {} runs image tag `{tag}`, which names no commit", handle.name)))
                 .hint("lain version # what is known of it")
         })?;
-        let commits = session.git().commits_between(sha, "HEAD")?.ok_or_else(|| {
-            Error::failed(format!("this clone does not have commit {sha}, which release {} runs", handle.name))
-                .hint("git fetch --unshallow # in a shallow clone; git fetch --all otherwise")
+        let git = session.git();
+        match git.head()? {
+            Head::Commit(_) => {}
+            Head::NoCommit => return Err(Error::failed("HEAD has no commit yet").hint("git log")),
+            Head::NoRepository => {
+                let error = Error::failed(format!("this folder is in no git repository, and release {} runs commit {sha}", handle.name));
+                return Err(error.hint("cd CLONE # a clone of the app's repository"));
+            }
+        }
+        let commits = git.commits_between(sha, "HEAD")?.ok_or_else(|| {
+            Error::failed(format!("this clone does not have commit {sha}, which release {} runs", handle.name)).hint(git.how_to_fetch())
         })?;
+        // Who deploys an older commit takes back what came after it.
+        let lost = git.commits_between("HEAD", sha)?.unwrap_or_default().len();
+        if lost > 0 {
+            let words = if lost == 1 { "a commit that is deployed".to_owned() } else { format!("{lost} commits that are deployed") };
+            let them = if lost == 1 { "it" } else { "them" };
+            session.ui.warn(&format!("HEAD lacks {words}: a deploy of HEAD takes {them} back"));
+            session.ui.hint(&format!("git log HEAD..{sha}"));
+        }
         if commits.is_empty() && session.ui.format() == Format::Text {
             session.ui.say("HEAD brings no commit that is not deployed");
             return Ok(());
         }
+        let authors: BTreeSet<&str> = commits.iter().map(|commit| commit.author.as_str()).collect();
+        let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let words =
+            format!("{} by {} that {} does not run yet", count(commits.len(), "commit"), count(authors.len(), "author"), handle.name);
+        session.ui.say(&words);
         session.ui.answer(&Commits {
             version: 1,
             release: handle.name.clone(),
-            deployed: Some(tag.to_owned()),
+            deployed: Some(tag.clone()),
             commits: commits.into_iter().map(One::of).collect(),
         })
     }
@@ -119,5 +145,17 @@ impl Answer for Commits {
             let _ = writeln!(out, "{}", printable(&format!("{day}: {subject} ({author})")));
         }
         out.trim_end().to_owned()
+    }
+
+    fn styled(&self, ui: &Ui) -> Option<String> {
+        let cells = columns().filter(|_| ui.shows_results())?;
+        let line = |One { committed, author, subject, .. }: &One| {
+            let day = committed.split('T').next().unwrap_or_default();
+            let author = cut(&plain(author), (cells / 3).max(10));
+            let room = cells.saturating_sub(day.len() + 2 + 3 + measure_text_width(&author));
+            let whole = format!("{day}: {} ({author})", cut(&plain(subject), room));
+            cut(&whole, cells)
+        };
+        Some(self.commits.iter().map(line).collect::<Vec<_>>().join("\n"))
     }
 }

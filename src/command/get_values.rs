@@ -29,6 +29,7 @@ impl Command for GetValues {
     const FORMATS: &'static [Format] = PlainValues::FORMATS;
 
     fn run(self, session: &Session) -> Result<()> {
+        let is_named = self.release.is_some();
         let release = match self.release {
             Some(release) if !is_harmless(&release) => {
                 return Err(Error::usage(format!("`{release}` is no release name")).hint("helm list"));
@@ -41,7 +42,11 @@ impl Command for GetValues {
             Some(revision) => {
                 Error::failed(format!("release {release} has no revision {revision}")).hint(format!("helm history {release}"))
             }
-            None => Error::failed(format!("there is no release {release} in this cluster")).hint("lain deploy"),
+            None => {
+                let error = Error::failed(format!("there is no release {release} in this cluster"));
+                let error = if is_named { error } else { error.hint("lain deploy") };
+                error.hint("helm list --all # what there is")
+            }
         };
         session.ui.answer(&PlainValues(values.ok_or_else(missing)?))
     }

@@ -34,6 +34,7 @@ impl Command for History {
     const FORMATS: &'static [Format] = Revisions::FORMATS;
 
     fn run(self, session: &Session) -> Result<()> {
+        let is_named = self.release.is_some();
         let handle = match self.release {
             Some(release) if !is_harmless(&release) => {
                 return Err(Error::usage(format!("`{release}` is no release name")).hint("helm list"));
@@ -44,7 +45,8 @@ impl Command for History {
         let mut entries = history::of(&handle)?;
         if entries.is_empty() {
             let error = Error::failed(format!("there is no release {} in this cluster", handle.name));
-            return Err(error.hint("lain deploy").hint("helm list --all # what there is"));
+            let error = if is_named { error } else { error.hint("lain deploy") };
+            return Err(error.hint("helm list --all # what there is"));
         }
         let all = entries.len();
         entries.truncate(self.count);

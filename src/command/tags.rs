@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::images::tags::sorted;
 use crate::release::versions::{self, Version};
 use crate::session::Session;
-use crate::ui::{Answer, Format};
+use crate::ui::{Answer, Format, Ui};
 
 /// List the newest tags in the registry, each as the line that deploys it; its age, author, subject and what runs it as a comment
 #[derive(Args, Debug)]
@@ -27,8 +27,8 @@ impl Command for Tags {
         let tags = &all[..self.count.min(all.len())];
         // Which of them runs is worth a look, and no reason to fail.
         let is_asked = !tags.is_empty() && session.choice().is_ok_and(|choice| choice.is_some());
-        let running = if is_asked { versions::running(session).unwrap_or_default() } else { vec![] };
-        let versions = versions::known(session, tags, &running);
+        let mut running = if is_asked { versions::running(session)? } else { None };
+        let versions = versions::known(session, tags, running.as_deref_mut())?;
         session.ui.answer(&TagList { version: 1, repository: &repository, tags, versions })?;
         if session.ui.format() == Format::Json {
             return Ok(());
@@ -55,5 +55,9 @@ struct TagList<'a> {
 impl Answer for TagList<'_> {
     fn text(&self) -> String {
         versions::lines(&self.versions)
+    }
+
+    fn styled(&self, ui: &Ui) -> Option<String> {
+        versions::cells(ui).map(|cells| versions::fitted_lines(&self.versions, ui, cells))
     }
 }

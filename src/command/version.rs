@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::images::tags;
 use crate::release::versions::{self, Running, Version as Known};
 use crate::session::Session;
-use crate::ui::{Answer, Format, printable};
+use crate::ui::{Answer, Format, Ui};
 
 /// Show versions: lain, helm, kubectl, the server; the images that run; the newest tags
 #[derive(Args, Debug)]
@@ -24,10 +24,16 @@ impl Command for Version {
     const FORMATS: &'static [Format] = Versions::FORMATS;
 
     fn run(self, session: &Session) -> Result<()> {
-        let told = |result: Result<_>| result.map_err(|error| session.ui.warn(&error.to_string())).ok();
-        let helm = told(session.local_helm().version().map(|version| version.to_string()));
-        let mut versions =
-            Versions { version: 1, lain: env!("CARGO_PKG_VERSION"), helm, cluster: None, running: None, tags: None, versions: vec![] };
+        let mut versions = Versions {
+            version: 1,
+            lain: env!("CARGO_PKG_VERSION"),
+            helm: told(session, "helm's version", session.local_helm().version())?.map(|version| version.to_string()),
+            cluster: None,
+            running: None,
+            tags: None,
+            versions: vec![],
+            repository: String::new(),
+        };
         if session.choice()?.is_some() {
             self.add_cluster(session, &mut versions)?;
         }
@@ -35,24 +41,35 @@ impl Command for Version {
     }
 }
 
+/// What is not known is said, and the rest is shown.
+fn told<T>(session: &Session, what: &str, found: Result<T>) -> Result<Option<T>> {
+    found.map_or_else(|error| versions::unknown(session, what, &error).map(|()| None), |found| Ok(Some(found)))
+}
+
 impl Version {
     fn add_cluster(&self, session: &Session, versions: &mut Versions) -> Result<()> {
-        let found = session.kubectl()?.versions()?;
-        let server = found.server.map_or_else(|| "does not answer".to_owned(), |version| version.to_string());
-        versions.cluster = Some(Cluster { kubectl: found.client.to_string(), server });
+        let found = told(session, "kubectl's version", session.kubectl().and_then(|kubectl| kubectl.versions()))?;
+        let server = found.and_then(|found| found.server);
+        versions.cluster = found.map(|found| Cluster {
+            kubectl: found.client.to_string(),
+            server: server.map_or_else(|| "does not answer".to_owned(), |version| version.to_string()),
+        });
+        if found.is_some() && server.is_none() {
+            session.ui.hint("kubectl get --raw /readyz # why the server does not answer");
+        }
         if session.app().is_err() {
             return Ok(());
         }
-        if found.server.is_some() {
-            versions.running = Some(versions::running(session)?);
+        if server.is_some() {
+            versions.running = versions::running(session)?;
         }
-        match session.repository().and_then(|repository| tags::newest(session, &repository, self.count)) {
-            Ok(tags) => {
-                versions.versions = versions::known(session, &tags, versions.running.as_deref().unwrap_or_default());
-                versions.tags = Some(tags);
-            }
-            Err(error) => session.ui.warn(&error.to_string()),
+        let repository = told(session, "the registry", session.repository())?.unwrap_or_default();
+        if !repository.is_empty() {
+            let newest = tags::newest(session, &repository, self.count);
+            versions.tags = told(session, &format!("which tags {repository} has"), newest)?;
         }
+        versions.repository = repository;
+        versions.versions = versions::known(session, versions.tags.as_deref().unwrap_or_default(), versions.running.as_deref_mut())?;
         Ok(())
     }
 }
@@ -69,6 +86,9 @@ struct Versions {
     /// In an app, when the server answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     running: Option<Vec<Running>>,
+    /// Where this app's images are.
+    #[serde(skip)]
+    repository: String,
     /// In an app, when the registry answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     tags: Option<Vec<String>>,
@@ -84,8 +104,9 @@ struct Cluster {
     server: String,
 }
 
-impl Answer for Versions {
-    fn text(&self) -> String {
+impl Versions {
+    /// The programs, a line each.
+    fn programs(&self) -> String {
         let mut out = format!("lain {}\n", self.lain);
         if let Some(helm) = &self.helm {
             let _ = writeln!(out, "helm {helm}");
@@ -93,9 +114,22 @@ impl Answer for Versions {
         if let Some(cluster) = &self.cluster {
             let _ = writeln!(out, "kubectl {}\nserver {}", cluster.kubectl, cluster.server);
         }
-        for Running { name, image } in self.running.iter().flatten() {
-            let _ = writeln!(out, "{}: {}", printable(name), printable(image));
-        }
-        out + &versions::lines(&self.versions)
+        out
+    }
+}
+
+impl Answer for Versions {
+    fn text(&self) -> String {
+        let running = versions::running_lines(self.running.as_deref().unwrap_or_default());
+        let parts = [self.programs(), running, versions::lines(&self.versions)];
+        parts.iter().map(|part| part.trim_end()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+    }
+
+    fn styled(&self, ui: &Ui) -> Option<String> {
+        let cells = versions::cells(ui)?;
+        let running = versions::fitted_running_lines(self.running.as_deref().unwrap_or_default(), &self.repository, ui, cells);
+        let parts = [self.programs(), running, versions::fitted_lines(&self.versions, ui, cells)];
+        // A person sees the parts apart.
+        Some(parts.iter().map(|part| part.trim_end()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n"))
     }
 }

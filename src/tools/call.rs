@@ -22,7 +22,7 @@ use super::tied::tied;
 use crate::env::search_path;
 use crate::error::{Error, NotStarted, Result, ToolFailure, describe_io};
 use crate::interrupt;
-use crate::ui::{Surface, Ui};
+use crate::ui::{Prefixes, Surface, Ui};
 
 /// What a captured command printed.
 #[derive(Clone, Debug)]
@@ -464,6 +464,14 @@ impl<'a> Call<'a> {
     /// # Errors
     /// As [`Call::interact_while`].
     pub(crate) fn show_while(&self, look: impl FnMut() -> Result<()>) -> Result<i32> {
+        self.show_told_apart_while(None, look)
+    }
+
+    /// As [`Call::show_while`]; to a terminal its lines go with these in place of kubectl's prefixes.
+    ///
+    /// # Errors
+    /// As [`Call::interact_while`].
+    pub(crate) fn show_told_apart_while(&self, prefixes: Option<&Prefixes>, look: impl FnMut() -> Result<()>) -> Result<i32> {
         if !self.ui.shows_results() {
             return self.interact_while(look);
         }
@@ -474,7 +482,10 @@ impl<'a> Call<'a> {
         let handle = self.start(&expression)?;
         drop(expression); // as in stream
         std::thread::scope(|scope| {
-            scope.spawn(move || self.ui.show(&mut out));
+            scope.spawn(move || match prefixes {
+                Some(prefixes) => self.ui.show_told_apart(prefixes, &mut out),
+                None => self.ui.show(&mut out),
+            });
             scope.spawn(move || copy_keeping_tail(&mut err, self.ui));
             bounds::wait_while(&handle, &ended, look)
         })

@@ -253,6 +253,12 @@ impl<'a> Git<'a> {
         Ok(out.ok().then(|| String::from_utf8_lossy(&out.stdout).lines().map(commit_in).collect()))
     }
 
+    /// What to type for commits that this clone does not have.
+    pub(crate) fn how_to_fetch(&self) -> &'static str {
+        let is_shallow = self.call().args(["rev-parse", "--is-shallow-repository"]).capture().is_ok_and(|out| out.text() == "true");
+        if is_shallow { "git fetch --unshallow # this clone has only the newest commits" } else { "git fetch --all" }
+    }
+
     /// Those of the paths that git knows.
     ///
     /// # Errors
@@ -303,6 +309,9 @@ impl<'a> Git<'a> {
             let advice = stderr.lines().map(str::trim).find(|line| line.starts_with("git config "));
             let advice = advice.map_or_else(|| format!("git config --global --add safe.directory {}", quoted(self.dir)), str::to_owned);
             return Error::failed(format!("git does not trust {here}: it belongs to another user")).hint(advice);
+        }
+        if stderr.contains("not a git repository (or any") {
+            return Error::failed(format!("{here} is in no git repository"));
         }
         let fatal = stderr.lines().find_map(|line| line.strip_prefix("fatal: ")).unwrap_or(stderr.trim());
         let error = Error::failed(format!("git cannot read HEAD of {here}: {}", printable(fatal)));

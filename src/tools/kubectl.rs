@@ -24,8 +24,8 @@ const QUESTION: Duration = Duration::from_secs(30);
 /// What is said of a question that takes longer, and what to type.
 const TOO_LONG: &str = "the API server takes too long, or asks to come back later";
 const READY: &str = "kubectl get --raw /readyz # is the API server well?";
-/// Most log streams kubectl follows at once.
-const MAX_STREAMS: &str = "20";
+/// Most log streams that are followed at once.
+pub(crate) const MAX_STREAMS: usize = 20;
 /// The same when the user waits for the run to end.
 const LAST_WORD: Duration = Duration::from_secs(6);
 /// Of a question that only asks whether the server is there.
@@ -33,6 +33,25 @@ const PULSE: Duration = Duration::from_secs(4);
 /// The same over the connection.
 const OVER: Duration = Duration::from_secs(20);
 const LAST_WORD_OVER: Duration = Duration::from_secs(5);
+
+/// How much of a log, and how it is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Excerpt {
+    /// Its last lines; -1 for all.
+    pub tail: i64,
+    /// What is not older.
+    pub since: Option<Duration>,
+    /// Each line begins with its pod and container.
+    pub has_prefix: bool,
+}
+
+impl Excerpt {
+    fn of<'a>(&self, call: Call<'a>) -> Call<'a> {
+        let since = self.since.map(|since| ("--since", format!("{}s", since.as_secs().max(1))));
+        let call = call.option("--tail", self.tail.to_string()).options(since);
+        if self.has_prefix { call.arg("--prefix") } else { call }
+    }
+}
 
 /// kubectl, pointed at one cluster.
 #[derive(Debug)]
@@ -472,6 +491,11 @@ fn read<T: DeserializeOwned>(list: Json) -> Result<T> {
     serde_json::from_value(list).map_err(|error| way::no_json(&error))
 }
 
+/// The server, or the way to it, says no; the command was not run.
+fn is_refused(words: &str) -> bool {
+    words.contains("Error from server") || words.contains("Unable to connect")
+}
+
 fn versions_in(out: &Captured) -> Result<Versions> {
     let value: Json = serde_json::from_slice(&out.stdout).unwrap_or(Json::Null);
     let version = |key: &str| Version::parse(value[key]["gitVersion"].as_str()?);
@@ -567,12 +591,22 @@ impl<'a> Kubectl<'a> {
     /// A shell in a container until it ends: bash, or sh where there is no bash. Its exit code.
     ///
     /// # Errors
-    /// As [`Kubectl::exec`].
+    /// As [`Kubectl::exec`], and where the image has no shell.
     pub(crate) fn shell(&self, pod: &str, container: &str, has_terminal: bool) -> Result<i32> {
-        match self.exec(pod, container, has_terminal, &["bash"])? {
-            126 | 127 => self.exec(pod, container, has_terminal, &["sh"]),
-            code => Ok(code),
+        // A shell's own exit code tells nothing of it: it is that of the last command in it, 127 too.
+        let probe = self.execution(pod, container, false, &["sh", "-c", "command -v bash || command -v sh"]).lookup().timeout(QUESTION);
+        let out = probe.capture()?;
+        // Which of its streams says so is the runtime's choice.
+        let said = format!("{}{}", out.text(), out.stderr);
+        if !out.ok() && ["executable file not found", "no such file or directory"].iter().any(|words| said.contains(words)) {
+            return Err(Error::failed(format!("the image of container {container} has no shell, neither bash nor sh")).hint(format!(
+                "kubectl debug -it {pod} --image busybox --target {container} # a shell beside it, from Kubernetes 1.23 on"
+            )));
         }
+        if !out.ok() && is_refused(&out.stderr) {
+            return Err(explain(&probe, &out));
+        }
+        self.exec(pod, container, has_terminal, if out.text().ends_with("bash") { &["bash"] } else { &["sh"] })
     }
 
     /// True when the API server answers soon, whatever it says.
@@ -593,22 +627,17 @@ impl<'a> Kubectl<'a> {
         self.make(&self.change(["delete", "pod", "--wait=false"]).operands(pods.iter().copied()))
     }
 
-    /// The log of everything selected, from its last `tail` lines on, followed until somebody ends it. A pod that is just going does not end it.
-    pub(crate) fn follow_logs(&self, selector: &str, tail: i64) -> Call<'a> {
-        let call = self.call(["logs", "--all-containers", "--ignore-errors", "--max-log-requests", MAX_STREAMS, "--follow"]);
-        call.option("--selector", selector).option("--tail", tail.to_string())
+    /// The logs of everything selected, followed until somebody ends it. A pod that is just going does not end it.
+    pub(crate) fn follow_logs(&self, selector: &str, streams: usize, what: &Excerpt) -> Call<'a> {
+        let call =
+            self.call(["logs", "--all-containers", "--ignore-errors"]).option("--max-log-requests", streams.max(MAX_STREAMS).to_string());
+        what.of(call.arg("--follow").option("--selector", selector))
     }
 
-    /// The last `tail` lines of a pod's log, or of its containers before their last restart.
-    pub(crate) fn pod_log(&self, pod: &str, tail: i64, prefix: bool) -> Call<'a> {
-        let call = self.call(["logs", "--all-containers"]).operand(pod).option("--tail", tail.to_string());
-        if prefix { call.arg("--prefix") } else { call }
-    }
-
-    /// What a container said before it was last started again.
-    pub(crate) fn previous_log(&self, pod: &str, container: &str, tail: i64, prefix: bool) -> Call<'a> {
-        let call = self.call(["logs", "--previous"]).operand(pod).option("--container", container).option("--tail", tail.to_string());
-        if prefix { call.arg("--prefix") } else { call }
+    /// The log of a container; with `--previous`, what it said before it was last started again.
+    pub(crate) fn container_log(&self, pod: &str, container: &str, is_previous: bool, what: &Excerpt) -> Call<'a> {
+        let call = self.call(if is_previous { &["logs", "--previous"][..] } else { &["logs"] }.iter().copied());
+        what.of(call.operand(pod).option("--container", container))
     }
 
     /// Deletes a Secret that may be gone already, without an echo: it is lain's own.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::Place;
+use crate::support::{Place, Ran};
 
 #[test]
 fn previous_shows_what_there_is() {
@@ -29,6 +29,33 @@ fn previous_shows_what_there_is() {
         assert!(Instant::now() < end, "it was never started again");
         std::thread::sleep(Duration::from_millis(300));
     }
-    let said = place.lain(&["logs", "--previous"]).ok().stdout;
-    assert_eq!(said, "boom\n");
+    let ran = place.lain(&["logs", "--previous"]).ok().says("never started again, so without an earlier log: crashing/calm, still/calm");
+    assert_eq!(ran.stdout, "boom\n");
+
+    // Each kubectl tells several apart in one manner.
+    for version in ["1.20.2", "1.37.1"] {
+        let tools = std::env::var("LAIN_RIG_TOOLS").expect("the rig");
+        let mut command = place.lain_command(&["logs", "--no-follow", "--since", "1h"]);
+        let path = format!("{tools}/kubectl-{version}:{}", std::env::var("PATH").expect("PATH"));
+        let said = Ran::of(&command.env("PATH", path).output().expect("lain runs")).ok().stdout;
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines, ["[pod/crashing/calm] calm", "[pod/crashing/boom] boom", "[pod/still/calm] calm"], "kubectl {version}");
+    }
+}
+
+#[test]
+fn an_image_without_a_shell_says_so() {
+    let place = Place::new("3.17.3").with_values("deployments: {web: {command: [/pause]}}\n");
+    let app = place.appname.clone();
+    place.lain(&["x"]).exits(1).says(&format!("no pod of {app}-web is running")).says(&format!("there is no {app}-web in namespace"));
+    let labels = serde_json::json!({"app.kubernetes.io/instance": format!("{app}-web")});
+    let pod = serde_json::json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare", "labels": labels},
+        "spec": {"containers": [{"name": "web", "image": "pause:local", "imagePullPolicy": "Never"}], "terminationGracePeriodSeconds": 0}});
+    let file = place.tmp().join("bare.json");
+    std::fs::write(&file, pod.to_string()).expect("a pod");
+    place.kubectl(&["apply", "-f", file.to_str().expect("text")]).ok();
+    place.kubectl(&["wait", "--for=condition=Ready", "pod/bare", "--timeout=60s"]).ok();
+    let ran = place.lain(&["x", "web"]).exits(1).says("the image of container web has no shell, neither bash nor sh");
+    ran.says("next: kubectl debug -it bare --image busybox --target web").says("next: lain x web PROGRAM");
+    assert_ne!(place.lain(&["x", "web", "nosuch"]).code, 0);
 }

@@ -58,6 +58,15 @@ fn an_account_of_one_namespace_deploys() {
     }
     place.lain(&["status", "-s"]).ok();
     place.lain(&["restart", "--wait"]).ok();
+    for args in [&["logs", "web", "--no-follow"][..], &["x", "web", "--", "true"], &["version"], &["history"], &["get-values"], &["cherry"]]
+    {
+        place.lain(args).ok();
+    }
+    let without_logs = r#"[{"op": "remove", "path": "/rules/0/resources/4"}]"#;
+    admin.kubectl(&["patch", "role", "team", "--namespace", &place.namespace, "--type", "json", "--patch", without_logs]).ok();
+    for args in [&["logs"][..], &["logs", "--no-follow"], &["logs", "web", "--previous"]] {
+        place.lain(args).exits(1).says(&format!("this account may not read logs in namespace {} (403)", place.namespace));
+    }
     place.lain(&["env", "add", "A=b"]).ok();
     // Why a pod does not come up is not to be seen without events: that is said, once it matters.
     place.edit("chart/values.yaml", |text| {
