@@ -504,17 +504,19 @@ fn rules_that_lead_nowhere_go() {
 fn what_a_command_prints_is_shown_by_deployment() {
     // kubectl as it answers: one that works, one whose command fails, one whose node is gone, one that hangs, one without a pod.
     const KUBECTL: &str = r#"
-    pod() { printf '{"kind":"ReplicaSet","metadata":{"name":"%s-1","ownerReferences":[{"kind":"Deployment","name":"%s","controller":true}]}},
-        {"kind":"Pod","metadata":{"name":"%s-1-a","ownerReferences":[{"kind":"ReplicaSet","name":"%s-1","controller":true}]},
-        "spec":{"containers":[{"name":"mesh"},{"name":"own"}]},"status":{"phase":"Running"}},' $1 $1 $1 $1; }
-    of() { printf '{"kind":"Deployment","metadata":{"name":"%s"},"spec":{"template":{"spec":{"containers":[{"name":"own"}]}}}}%s' $1 "${2-,}"; }
+    set_of() { printf '{"metadata":{"name":"%s-1","ownerReferences":[{"kind":"Deployment","name":"%s","controller":true}]}}' $1 $1; }
+    pod() { printf '{"metadata":{"name":"%s-1-a","ownerReferences":[{"kind":"ReplicaSet","name":"%s-1","controller":true}]},
+        "spec":{"containers":[{"name":"mesh"},{"name":"own"}]},"status":{"phase":"Running"}}' $1 $1; }
+    of() { printf '{"metadata":{"name":"%s"},"spec":{"template":{"spec":{"containers":[{"name":"own"}]}}}}' $1; }
+    list() { what=$1; shift; printf '{"items": ['; comma=; for it in "$@"; do printf "$comma"; $what $it; comma=,; done; echo ']}'; }
     case "$*" in
         *exec*good-1-a*"--container own"*" -- say -la") printf 'one\ntwo\n' ;;
         *exec*" fails-1-a "*) echo "command terminated with exit code 3" >&2; exit 3 ;;
         *exec*" away-1-a "*) echo "error: dial tcp: no route to host" >&2; exit 1 ;;
         *exec*" hangs-1-a "*) exec /bin/sleep 60 ;;
-        *get*) echo '{"items": ['; for it in good fails away hangs; do of $it; pod $it; done
-            of none ''; echo ']}' ;;
+        *get*/deployments*) list of good fails away hangs none ;;
+        *get*/replicasets*) list set_of good fails away hangs ;;
+        *get*/pods*) list pod good fails away hangs ;;
     esac"#;
     let app = App::empty().cluster("test", "namespace: shops\n").using("test").fake("kubectl", KUBECTL);
     let ran = app.run(&["admin", "x", "--timeout", "2s", "--", "say", "-la"]).exits(0).within(30);
@@ -632,4 +634,110 @@ fn other_has(registry: &Registry, digest: &str) -> bool {
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("an answer");
     text.split("\r\n").next().is_some_and(|first| first.contains(" 200 "))
+}
+
+/// An API server that gives three objects at a time, however many are asked for, and once forgets where it was.
+fn in_pages(of: impl Fn(&str, usize) -> Json + Send + Sync + 'static) -> Server {
+    let forgets = AtomicUsize::new(0);
+    Server::new(move |asked: &Asked| {
+        let path = asked.target.split('?').next().unwrap_or_default();
+        let kind = path.rsplit('/').next().unwrap_or_default();
+        let all = if ["jobs", "statefulsets", "replicasets"].contains(&kind) { 0 } else { 10 };
+        let most: usize = asked.field("limit").expect("no list is asked for as a whole").parse().expect("a number");
+        let at: usize = asked.field("continue").map_or(0, |token| token.parse().expect("a number"));
+        if kind == "pods" && at == 6 && forgets.fetch_add(1, Ordering::SeqCst) == 0 {
+            return refused(410, "Expired");
+        }
+        let end = (at + most.min(3)).min(all);
+        let next = if end < all { end.to_string() } else { String::new() };
+        let items: Vec<Json> = (at..end).map(|number| of(kind, number)).collect();
+        Answer::json(200, &json!({"kind": "List", "metadata": {"continue": next}, "items": items}).to_string())
+    })
+}
+
+#[test]
+fn lists_of_several_pages_are_whole() {
+    let api = in_pages(|kind, number| {
+        let name = format!("{kind}-{number}");
+        let metadata = json!({"name": name, "uid": name, "namespace": "shops", "creationTimestamp": "2026-01-01T00:00:00Z",
+            "annotations": {"of": "it", "meta.helm.sh/release-name": name}, "labels": {"app.kubernetes.io/name": "shop"},
+            "ownerReferences": [{"kind": "ReplicaSet", "name": "x", "controller": true}]});
+        let path = json!({"path": "/", "backend": {"service": {"name": if number == 9 { "gone" } else { "services-9" }}}});
+        let own = match kind {
+            "pods" => json!({"status": {"phase": "Failed", "reason": "Evicted"}}),
+            "deployments" => json!({"spec": {"replicas": 1}}),
+            "ingresses" => json!({"spec": {"rules": [{"host": name, "http": {"paths": [path]}}]}}),
+            "events" => {
+                json!({"type": "Warning", "involvedObject": {"kind": "Pod", "name": "pods-9"}, "reason": "Evicting", "message": name})
+            }
+            _ => json!({}),
+        };
+        let mut item = own;
+        item["metadata"] = metadata;
+        item
+    });
+    let app = in_cluster(&api);
+    let names = |args: &[&str], list: &str, key: &str| {
+        let ran = app.run(&[args, &["-o", "json"]].concat()).exits(0);
+        let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
+        let found: BTreeSet<String> =
+            json[list].as_array().expect("a list").iter().map(|it| it[key].as_str().expect("a name").to_owned()).collect();
+        found.into_iter().collect::<Vec<_>>()
+    };
+    let all = |kind: &str| (0..10).map(|number| format!("{kind}-{number}")).collect::<Vec<_>>();
+    assert_eq!(names(&["admin", "delete-bad-pod", "--dry-run"], "bad", "name"), all("pods"), "also where the server forgot the next page");
+    assert_eq!(names(&["admin", "get", "pods", "--annotations", "of=it"], "objects", "name"), all("pods"));
+    assert_eq!(names(&["admin", "list-singletons"], "singletons", "deployment"), all("deployments"));
+    assert_eq!(names(&["admin", "delete-bad-ing", "--dry-run"], "bad", "name"), ["ingresses-9"], "every Service is known");
+    let app = App::new()
+        .tools(&["kubectl"])
+        .cluster("test", "namespace: shops\n")
+        .kubeconfig("test", &format!("http://{}", api.host()))
+        .using("test");
+    let ran = app.run(&["status", "-s", "-o", "json"]).exits(0);
+    let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!((json["pods"].as_array().map(Vec::len), json["workloads"].as_array().map(Vec::len)), (Some(10), Some(10)));
+}
+
+/// Runs it on a terminal, and types this once it asks.
+fn answered(app: &App, words: &str, typed: &[u8]) -> (Option<i32>, String) {
+    use std::io::{Read, Write};
+    let mut script = app.command(&which::which("script").expect("this test needs script on PATH"));
+    script.args(["-qec", &format!("{} {words}", env!("CARGO_BIN_EXE_lain")), "/dev/null"]);
+    script.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = script.spawn().expect("script runs");
+    let (mut keys, mut screen) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+    let (mut seen, mut block, mut is_typed) = (vec![], [0; 1024], false);
+    while let Ok(count @ 1..) = screen.read(&mut block) {
+        seen.extend_from_slice(&block[..count]);
+        if !is_typed && String::from_utf8_lossy(&seen).contains("[y/N] ") {
+            keys.write_all(typed).expect("typed");
+            is_typed = true;
+        }
+    }
+    let text = String::from_utf8_lossy(&seen).into_owned();
+    assert!(is_typed, "it never asks:\n{text}");
+    (child.wait().expect("it ends").code(), text)
+}
+
+#[test]
+fn who_is_asked_at_a_terminal_says_no_but_by_yes() {
+    let gone = |_: &Asked| Answer::json(200, r#"{"kind":"Status","status":"Success"}"#);
+    for (words, api) in [("admin delete-bad-pod", bad_pods(gone)), ("admin delete-bad-ing", bad_ingresses(gone))] {
+        let app = in_cluster(&api);
+        let changes = || api.asked().iter().filter(|asked| asked.method != "GET").count();
+        // Enter, another word, the end of input, Ctrl-C.
+        for (typed, code, told) in [
+            (&b"\n"[..], 3, "nothing was changed"),
+            (b"n\n", 3, "nothing was changed"),
+            (b"yess\n", 3, "nothing was changed"),
+            (b"\x04", 3, "nothing was changed"),
+            (b"\x03", 130, "interrupted"),
+        ] {
+            let (ended, text) = answered(&app, words, typed);
+            assert!(ended == Some(code) && text.contains(told) && changes() == 0, "{words} {typed:?}: {ended:?}\n{text}");
+        }
+        let (ended, text) = answered(&app, words, b"y\n");
+        assert!(ended == Some(0) && text.contains("deleted") && changes() == 2, "{words}: {ended:?}\n{text}");
+    }
 }

@@ -1,11 +1,14 @@
-//! Objects of a whole cluster, one after another: no more of them are held than one answer has.
+//! Objects of a whole cluster or namespace, page by page: what is read is as large as one page, and no more is kept of it than is asked of an object.
 
 use serde::de::DeserializeOwned;
 
-use super::objects::List;
-use crate::error::Result;
+use super::objects::{Event, List, Object};
+use crate::error::{Error, Result};
 use crate::tools::kubectl::Kubectl;
 use crate::tools::server::is_forbidden;
+
+/// Objects of one answer.
+const PAGE: u32 = 500;
 
 /// How far was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +35,63 @@ pub(crate) fn each<T: DeserializeOwned>(
         List::read(text)?.items.into_iter().for_each(&mut take);
         Ok(())
     };
-    match kubectl.pages(kind, None, selector, most, &mut page) {
+    match kubectl.pages(kind, None, &[("labelSelector", selector)], most, &mut page) {
         Ok(()) => Ok(Seen::All),
-        Err(error) if is_forbidden(&error) => kubectl.pages(kind, Some(kubectl.namespace()), selector, most, page).map(|()| Seen::One),
+        Err(error) if is_forbidden(&error) => {
+            kubectl.pages(kind, Some(kubectl.namespace()), &[("labelSelector", selector)], most, page).map(|()| Seen::One)
+        }
         Err(error) => Err(error),
     }
+}
+
+/// All objects of these kinds (deployments, statefulsets, replicasets, jobs, cronjobs, pods) in the namespace, in the order of the kinds. Some may come twice.
+///
+/// # Errors
+/// The server does not answer, or does not allow it.
+pub(crate) fn here(kubectl: &Kubectl<'_>, kinds: &[&'static str]) -> Result<Vec<Object>> {
+    by_kind(kubectl, kinds, "").into_iter().map(|(_, found)| found).collect::<Result<Vec<_>>>().map(|found| found.concat())
+}
+
+/// The same of those that a selector selects, each kind with its answer.
+pub(crate) fn by_kind(kubectl: &Kubectl<'_>, kinds: &[&'static str], selector: &str) -> Vec<(&'static str, Result<Vec<Object>>)> {
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = kinds.iter().map(|kind| (*kind, scope.spawn(move || of_kind(kubectl, kind, selector)))).collect();
+        let answer = |(kind, asked): (_, std::thread::ScopedJoinHandle<'_, Result<_>>)| {
+            (kind, asked.join().unwrap_or_else(|_| Err(Error::failed(format!("the question for {kind} ended")))))
+        };
+        asked.into_iter().map(answer).collect()
+    })
+}
+
+fn of_kind(kubectl: &Kubectl<'_>, kind: &str, selector: &str) -> Result<Vec<Object>> {
+    match kind {
+        "deployments" => as_objects(kubectl, kind, selector, Object::Deployment),
+        "statefulsets" => as_objects(kubectl, kind, selector, Object::StatefulSet),
+        "replicasets" => as_objects(kubectl, kind, selector, Object::ReplicaSet),
+        "jobs" => as_objects(kubectl, kind, selector, Object::Job),
+        "cronjobs" => as_objects(kubectl, kind, selector, Object::CronJob),
+        _ => as_objects(kubectl, "pods", selector, Object::Pod),
+    }
+}
+
+fn as_objects<T: DeserializeOwned>(kubectl: &Kubectl<'_>, kind: &str, selector: &str, make: impl Fn(T) -> Object) -> Result<Vec<Object>> {
+    let mut found = vec![];
+    kubectl.pages(kind, Some(kubectl.namespace()), &[("labelSelector", selector)], PAGE, |text| {
+        found.extend(List::read(text)?.items.into_iter().map(&make));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// What controllers and nodes warn of in the namespace.
+///
+/// # Errors
+/// As [`here`].
+pub(crate) fn warnings(kubectl: &Kubectl<'_>) -> Result<Vec<Event>> {
+    let mut found = vec![];
+    kubectl.pages("events", Some(kubectl.namespace()), &[("fieldSelector", "type=Warning")], PAGE, |text| {
+        found.extend(List::<Event>::read(text)?.items);
+        Ok(())
+    })?;
+    Ok(found)
 }

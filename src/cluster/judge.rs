@@ -3,7 +3,7 @@
 //! A rollout is over when the workload's strategy lets no more happen: helm's `--wait` and `kubectl rollout status` count alike, but for helm's looking
 //! away from `OnDelete`, and from as many pods as may be unavailable.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 
@@ -205,6 +205,7 @@ fn workload_trouble<'a>(object: &'a Object, templates: &Templates<'a>, pods: &Po
 /// The newest warnings about what was selected, each once.
 fn told<'a>(objects: &'a [Object], templates: &Templates<'a>, warnings: &Warnings<'_>) -> Vec<String> {
     let mut found: Vec<(Option<Timestamp>, String)> = vec![];
+    let mut known = HashSet::new();
     for object in objects {
         let (kind, metadata) = match object {
             Object::Deployment(it) => ("Deployment", &it.metadata),
@@ -216,7 +217,7 @@ fn told<'a>(objects: &'a [Object], templates: &Templates<'a>, warnings: &Warning
         };
         for event in warnings.about(kind, metadata) {
             let line = format!("{}/{}: {}: {}", kind.to_lowercase(), metadata.name, event.reason, event.message);
-            if !found.iter().any(|(_, known)| *known == line) {
+            if known.insert(line.clone()) {
                 found.push((event.last(), line));
             }
         }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 use super::clock::Clock;
+use super::everywhere;
 use super::judge::{View, judge};
 use super::objects::{Event, INSTANCE, List, NAME, Object, Pod};
 use super::store::Shelf;
@@ -107,21 +108,12 @@ pub(crate) struct Once {
 /// # Errors
 /// The server does not answer.
 pub(crate) fn once(kubectl: &Kubectl<'_>, selector: &str) -> Result<Once> {
-    match select(kubectl, ALL, selector) {
-        Err(error) if is_forbidden(&error) || is_unknown(&error) => {}
-        found => return Ok(Once { objects: found?, refused: vec![] }),
-    }
-    let found = std::thread::scope(|scope| {
-        let asked = KINDS.map(|kind| (kind, scope.spawn(move || select::<Object>(kubectl, kind, selector))));
-        asked.map(|(kind, asked)| (kind, asked.join()))
-    });
     let mut once = Once::default();
-    for (kind, found) in found {
+    for (kind, found) in everywhere::by_kind(kubectl, &KINDS, selector) {
         match found {
-            Ok(Err(error)) if is_forbidden(&error) => once.refused.push(kind),
-            Ok(Err(error)) if is_unknown(&error) => {} // then there is none of it
-            Ok(found) => once.objects.extend(found?),
-            Err(_) => {} // a thread that panicked has said so
+            Err(error) if is_forbidden(&error) => once.refused.push(kind),
+            Err(error) if is_unknown(&error) => {} // then there is none of it
+            found => once.objects.extend(found?),
         }
     }
     Ok(once)
@@ -132,7 +124,7 @@ pub(crate) fn once(kubectl: &Kubectl<'_>, selector: &str) -> Result<Once> {
 /// # Errors
 /// As [`once`], or this account may not list events.
 pub(crate) fn warnings(kubectl: &Kubectl<'_>) -> Result<Vec<Event>> {
-    kubectl.warnings::<List<Event>>().map(|list| list.items)
+    everywhere::warnings(kubectl)
 }
 
 /// What the server tells of a pod, whether it warns or not.
@@ -282,8 +274,8 @@ impl Looks for Selected<'_> {
             return Ok(view);
         }
         // They are for words and for early ends: a server that does not give them stops nothing.
-        match self.kubectl.warnings::<List<Event>>() {
-            Ok(list) => warnings.events = list.items,
+        match everywhere::warnings(self.kubectl) {
+            Ok(events) => warnings.events = events,
             Err(error) => warnings.may_not = is_forbidden(&error),
         }
         // A namespace with very many is asked less often.
@@ -373,13 +365,13 @@ pub(crate) fn images(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<(Strin
 /// # Errors
 /// The server does not answer.
 pub(crate) fn apps(kubectl: &Kubectl<'_>) -> Result<BTreeSet<String>> {
-    let list: List<Object> = kubectl.get("deployments,statefulsets,cronjobs")?;
+    let objects = everywhere::here(kubectl, &["deployments", "statefulsets", "cronjobs"])?;
     let name = |object: &Object| match object {
         Object::Deployment(it) | Object::StatefulSet(it) => Some(it.metadata.label(NAME).to_owned()),
         Object::CronJob(it) => Some(it.metadata.label(NAME).to_owned()),
         _ => None,
     };
-    Ok(list.items.iter().filter_map(name).filter(|name| !name.is_empty()).collect())
+    Ok(objects.iter().filter_map(name).filter(|name| !name.is_empty()).collect())
 }
 
 /// True when a selector selects Cron Jobs, whose pods come and go.

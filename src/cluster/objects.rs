@@ -251,16 +251,6 @@ pub(crate) struct Named {
     pub metadata: Metadata,
 }
 
-/// The same of one that may be of any kind.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Headed {
-    /// `Pod`; empty in a list of one kind.
-    pub kind: String,
-    /// Its head.
-    pub metadata: Metadata,
-}
-
 /// How a Job stands.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

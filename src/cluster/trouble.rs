@@ -1,5 +1,6 @@
 //! What is wrong with a pod, or with what makes pods: in whose words, and how long it may go on before it counts. Pure.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::objects::{Condition, ContainerStatus, Event, Job, Metadata, Pod, Reason, Workload, holding};
@@ -80,25 +81,28 @@ pub(crate) struct LogAt {
     pub is_previous: bool,
 }
 
-/// What controllers and nodes warn of, newest first.
-pub(super) struct Warnings<'a>(Vec<&'a Event>);
+/// What controllers and nodes warn of, by the kind and the name of what it is about, newest first.
+pub(super) struct Warnings<'a>(HashMap<(&'a str, &'a str), Vec<&'a Event>>);
 
 impl<'a> Warnings<'a> {
     /// In any order.
     pub(super) fn of(events: &'a [Event]) -> Self {
         let mut events: Vec<&Event> = events.iter().collect();
-        events.sort_by_key(|event| std::cmp::Reverse(event.last()));
-        Self(events)
+        events.sort_by_cached_key(|event| std::cmp::Reverse(event.last()));
+        let mut found: HashMap<_, Vec<&Event>> = HashMap::new();
+        for event in events {
+            found.entry((&*event.involved_object.kind, &*event.involved_object.name)).or_default().push(event);
+        }
+        Self(found)
     }
 
     /// Those about one object.
     pub(super) fn about<'b>(&'b self, kind: &'b str, metadata: &'b Metadata) -> impl Iterator<Item = &'a Event> + 'b {
         let is_it = move |event: &&&Event| {
             let object = &event.involved_object;
-            let is_same = object.uid.is_empty() || metadata.uid.is_empty() || object.uid == metadata.uid;
-            object.kind == kind && object.name == metadata.name && is_same
+            object.uid.is_empty() || metadata.uid.is_empty() || object.uid == metadata.uid
         };
-        self.0.iter().filter(is_it).copied()
+        self.0.get(&(kind, &*metadata.name)).into_iter().flatten().filter(is_it).copied()
     }
 
     fn saying(&self, kind: &str, metadata: &Metadata, reason: &str, words: &[&str]) -> Option<&'a Event> {

@@ -15,6 +15,7 @@ use crate::globals;
 use crate::model::app::ProcKind;
 use crate::model::image::ImageReference;
 use crate::model::name::to_label;
+use crate::panel;
 use crate::release::deploy::{self, Wanted, Which};
 use crate::release::deployed::DeployAnswer;
 use crate::release::handle::Handle;
@@ -43,7 +44,8 @@ pub struct Deploy {
     /// With --build: build changes that are not committed too, under a tag of their own, TAG-dirty-HASH
     #[arg(long, requires = "build")]
     dirty: bool,
-    /// Follow the rollout until everything is ready and its jobs are done; always so on a terminal, in CI, and where the app has `tests`
+    /// Follow the rollout until everything is ready and its jobs are done; always so on a terminal, in CI, and where the app has `tests`; with it no
+    /// `lain status` opens at the end
     #[arg(long)]
     wait: bool,
     /// As a canary beside the app: a release of its own, RELEASE-canary, that `lain set-canary-group` sends traffic to
@@ -199,6 +201,10 @@ impl Deploy {
         }
         if self.canary {
             tell_of_canary(session)?;
+        }
+        // What was said stays above it: the panel has a screen of its own.
+        if !self.wait && !session.env.is_ci() && session.ui.can_show_panel() {
+            panel::run(session, &session.kubectl()?)?;
         }
         Ok(())
     }

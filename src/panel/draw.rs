@@ -150,8 +150,9 @@ fn title(model: &Model, theme: Theme, sheet: &mut Sheet<'_>) {
         Some(seconds) => format!("API server silent for {} ", duration::age(seconds)),
         None => String::new(),
     };
-    let left = if model.place.is_empty() { format!(" {}", model.release) } else { format!(" {}  {}", model.release, model.place) };
-    let left = cut(&left, width.saturating_sub(right.len() + 1));
+    let parts = [&model.release, &model.place, &model.runs].into_iter().filter(|part| !part.is_empty());
+    let left = parts.map(String::as_str).collect::<Vec<_>>().join("  ");
+    let left = cut(&format!(" {left}"), width.saturating_sub(right.len() + 1));
     let gap = width - console_width(&left) - right.len();
     let bar = Theme::bar();
     let alarm = if theme.has_colors { bar.fg(Color::Red) } else { bar.add_modifier(Modifier::BOLD) };
@@ -535,6 +536,7 @@ mod tests {
             "  File \"/app/run.py\", line 7, in <module>",
             "ConnectionError: 数据库连接失败, 请检查 DB_PASSWORD 是否正确; 这一行很长, 所以要剪掉, 因为窄的终端放不下它",
         ];
+        model.hear(Msg::Runs("revision 12, 1764170405-0a1b2c3d4e5f60718293a4b5c6d7e8f901234567".into()));
         log.into_iter().for_each(|at| model.hear(Msg::Tail(at, Ok(lines.map(str::to_owned).to_vec()))));
         model
     }

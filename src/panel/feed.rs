@@ -1,6 +1,6 @@
 //! Who tells the panel: each pane is asked for on its own clock, in its own thread. They end when nobody listens any more.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -21,6 +21,7 @@ use crate::interrupt;
 use crate::model::duration;
 use crate::model::text::bounded;
 use crate::release::links::Address;
+use crate::release::record::Record;
 use crate::release::status;
 use crate::tools::kubectl::Kubectl;
 use crate::tools::server::is_forbidden;
@@ -32,6 +33,8 @@ const LOOKS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 const PULSE: Duration = Duration::from_secs(3);
 /// Between two questions for what is used: metrics servers measure no oftener.
 const USAGE: Duration = Duration::from_secs(15);
+/// Between two looks at helm's record where nothing moves.
+const RECORD: Duration = Duration::from_secs(60);
 /// Between two questions to an address.
 const URLS: Duration = Duration::from_secs(10);
 /// Between two looks at the end of a log.
@@ -69,6 +72,8 @@ struct Shared {
     page: AtomicU32,
     wanted: Mutex<Option<LogAt>>,
     changed: Condvar,
+    /// Something else runs than when helm's record was read.
+    is_moved: AtomicBool,
     heard: Mutex<Heard>,
 }
 
@@ -132,6 +137,7 @@ impl<'a> Feeds<'a> {
         };
         begin(pods);
         begin(pulse);
+        begin(record);
         begin(usage);
         begin(tail);
         for (at, address) in places.addresses.iter().enumerate().take(MOST_URLS) {
@@ -212,9 +218,16 @@ fn pods(places: &Places<'_>, sender: &SyncSender<Msg>, shared: &Shared) {
     let looks = Selected::new(places.kubectl, places.meter.selector).seeing_what_it_may();
     let mut follower = Follower::new(looks, &Wall, |_| {}).bearing(places.budget);
     let mut pause = LOOKS.0;
+    let mut templates = BTreeSet::new();
     while !shared.is_over() {
         let told = match follower.step() {
-            Ok(Some((view, _))) => sender.send(Msg::Seen(Box::new(view))),
+            Ok(Some((view, _))) => {
+                if view.templates != templates {
+                    templates.clone_from(&view.templates);
+                    shared.is_moved.store(true, Ordering::SeqCst);
+                }
+                sender.send(Msg::Seen(Box::new(view)))
+            }
             Ok(None) => sender.send(Msg::Silent),
             Err(error) if error.kind() == Kind::Interrupted => return,
             Err(error) => sender.send(Msg::Unseen(error.to_string())),
@@ -231,6 +244,26 @@ fn pulse(places: &Places<'_>, sender: &SyncSender<Msg>, shared: &Shared) {
     loop {
         let msg = if places.kubectl.has_a_pulse() { Msg::Answers } else { Msg::Silent };
         if shared.is_over() || sender.send(msg).is_err() || !shared.wait(PULSE, || true) {
+            return;
+        }
+    }
+}
+
+/// Which revision runs: helm's record is read where other templates are there, and now and then. Whoever may not read it sees none.
+fn record(places: &Places<'_>, sender: &SyncSender<Msg>, shared: &Shared) {
+    loop {
+        shared.is_moved.store(false, Ordering::SeqCst);
+        if let Ok(Some(record)) = Record::deployed(places.kubectl, places.meter.release) {
+            let revision = record.revision().map(|revision| format!("revision {revision}"));
+            let parts: Vec<String> = revision.into_iter().chain(record.image_tag()).collect();
+            if sender.send(Msg::Runs(clean(places.ui, &parts.join(", ")))).is_err() {
+                return;
+            }
+        }
+        // helm writes the record when the objects are there.
+        let _ = shared.wait(TAIL, || true);
+        let _ = shared.wait(RECORD, || !shared.is_moved.load(Ordering::SeqCst));
+        if shared.is_over() {
             return;
         }
     }

@@ -27,6 +27,8 @@ pub(super) enum Msg {
     Answers,
     /// It did not answer.
     Silent,
+    /// What helm has deployed: `revision 12, 1764170405-ab12`.
+    Runs(String),
     /// What pods use.
     Used(Now),
     /// Whether the address of this number answers.
@@ -100,6 +102,8 @@ pub(super) struct Model {
     pub release: String,
     /// The cluster and the namespace, as far as they have names.
     pub place: String,
+    /// Which revision of helm's it is, and of which image; empty where that is not known.
+    pub runs: String,
     /// What time it is.
     pub now: Timestamp,
     /// How the release stands; none before that is known.
@@ -139,6 +143,7 @@ impl Model {
         Self {
             release: release.to_owned(),
             place: place.join(", "),
+            runs: String::new(),
             now,
             view: None,
             unseen: None,
@@ -176,6 +181,7 @@ impl Model {
             Msg::Unseen(why) => self.unseen = Some(why),
             Msg::Answers => self.heard = (self.now, true),
             Msg::Silent => self.heard.1 = false,
+            Msg::Runs(runs) => self.runs = runs,
             Msg::Used(used) => self.used = Some(used),
             Msg::Url(at, answer) => {
                 if let Some(known) = self.urls.get_mut(at) {

@@ -70,13 +70,13 @@ fn look(found: &mut InUse, cluster: &str, kubectl: Result<Kubectl<'_>>) -> Resul
 
 fn read(found: &mut InUse, kubectl: &Kubectl<'_>, kind: &str, namespace: Option<&str>) -> Result<()> {
     if kind != "secrets" {
-        return kubectl.pages(kind, namespace, "", PAGE, |text| {
+        return kubectl.pages(kind, namespace, &[], PAGE, |text| {
             found.read(text);
             Ok(())
         });
     }
     let mut unreadable = 0;
-    kubectl.pages(kind, namespace, record::OF_ALL, record::PAGE, |text| {
+    kubectl.pages(kind, namespace, &[("labelSelector", record::OF_ALL)], record::PAGE, |text| {
         for secret in List::<Packed>::read(text)?.items {
             match secret.text() {
                 Ok(text) => found.read(&text),

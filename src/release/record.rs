@@ -59,6 +59,16 @@ impl Record {
         Ok(records)
     }
 
+    /// The record of the revision that is deployed; none where there is none.
+    ///
+    /// # Errors
+    /// As [`Record::fetch`].
+    pub(crate) fn deployed(kubectl: &Kubectl<'_>, release: &str) -> Result<Option<Self>> {
+        let list: Json = kubectl.select("secrets", &format!("{},status=deployed", selector(release)))?;
+        let records = list["items"].as_array().cloned().unwrap_or_default().into_iter().map(Self::of).collect::<Result<Vec<_>>>()?;
+        Ok(records.into_iter().max_by_key(Self::revision))
+    }
+
     fn of(secret: Json) -> Result<Self> {
         let name = secret["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         let packed = secret["data"]["release"].as_str().unwrap_or_default();

@@ -232,10 +232,19 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// As [`Kubectl::get`], and when the answer is no JSON.
     pub(super) fn answer<T: DeserializeOwned>(&self, question: &Call<'_>) -> Result<T> {
-        let mut out = self.ask(question)?;
-        let found = if out.ok() { out.json() } else { Err(explain(question, &out)) };
+        let mut out = self.ask_for(question)?;
+        let found = out.json();
         out.stdout.zeroize(); // as in find
         found
+    }
+
+    /// What a question is answered with.
+    ///
+    /// # Errors
+    /// As [`Kubectl::get`].
+    pub(super) fn ask_for(&self, question: &Call<'_>) -> Result<Captured> {
+        let out = self.ask(question)?;
+        if out.ok() { Ok(out) } else { Err(explain(question, &out)) }
     }
 
     /// One object, or none when the server says that there is none.
@@ -524,17 +533,6 @@ impl<'a> Kubectl<'a> {
         }
         let call = self.question(["get", "pods", "--output", "json", "--field-selector", "status.phase=Running"]);
         self.answer(&call.option("--selector", selector))
-    }
-
-    /// What controllers and nodes warn of in the namespace: `kubectl get events`.
-    ///
-    /// # Errors
-    /// As [`Kubectl::get`].
-    pub(crate) fn warnings<T: DeserializeOwned>(&self) -> Result<T> {
-        if let Some(list) = self.listed("events", &[("fieldSelector", "type=Warning")])? {
-            return read(list);
-        }
-        self.answer(&self.question(["get", "events", "--field-selector", "type=Warning", "--output", "json"]))
     }
 
     /// The last lines that a container logged, or its run before; none when there is no log to be had.

@@ -153,7 +153,7 @@ fn a_rollout_is_drawn_in_place() {
     let deploy = ["deploy", "--ignore-lint", "--timeout", "200"];
 
     // It stays as lines, with what the Job said last; helm has taken that away by then.
-    let (code, said) = on_a_terminal(&place, 60, "xterm-256color", &deploy, None);
+    let (code, said) = on_a_terminal(&place, 60, "xterm-256color", &[&deploy[..], &["--wait"]].concat(), None);
     let screen = last_screen(&said, 60);
     assert_eq!(code, 0, "{screen}");
     assert!(said.contains("\x1b["), "it is drawn: {said}");

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
 use super::{Change, Changes, Outcome, Question, tell};
@@ -73,7 +74,7 @@ impl DeleteBadIng {
 
 fn services(kubectl: &Kubectl<'_>) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
-    kubectl.pages("services", Some(kubectl.namespace()), "", PAGE, |text| {
+    kubectl.pages("services", Some(kubectl.namespace()), &[], PAGE, |text| {
         found.extend(List::<Named>::read(text)?.items.into_iter().map(|it| it.metadata.name));
         Ok(())
     })?;
@@ -82,19 +83,36 @@ fn services(kubectl: &Kubectl<'_>) -> Result<BTreeSet<String>> {
 
 /// Ingresses are read first: one that came with its Service meanwhile is not bad.
 fn look(kubectl: &Kubectl<'_>) -> Result<Vec<OfBad>> {
-    let mut all: Vec<(String, Json)> = vec![];
-    kubectl.pages("ingresses", Some(kubectl.namespace()), "", PAGE, |text| {
-        let mut list: Json =
-            serde_json::from_str(text).map_err(|error| Error::failed(format!("the server's answer is no list: {error}")))?;
-        let version = list["apiVersion"].as_str().unwrap_or("networking.k8s.io/v1").to_owned();
-        let items = list["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
-        all.extend(items.into_iter().map(|item| (version.clone(), item)));
+    let mut all: Vec<(Option<String>, Vec<Box<RawValue>>)> = vec![];
+    kubectl.pages("ingresses", Some(kubectl.namespace()), &[], PAGE, |text| {
+        let page: Page = serde_json::from_str(text).map_err(|error| no_list(&error))?;
+        all.push((page.api_version, page.items));
         Ok(())
     })?;
     let services = services(kubectl)?;
-    let mut found: Vec<OfBad> = all.into_iter().filter_map(|(version, it)| OfBad::of(version, it, &services)).collect();
+    let mut found = vec![];
+    for (version, items) in all {
+        let version = version.as_deref().unwrap_or("networking.k8s.io/v1");
+        for item in items {
+            let ingress = serde_json::from_str(item.get()).map_err(|error| no_list(&error))?;
+            found.extend(OfBad::of(version, &ingress, &services));
+        }
+    }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
+}
+
+fn no_list(error: &serde_json::Error) -> Error {
+    Error::failed(format!("the server's answer is no list: {error}"))
+}
+
+/// Ingresses as text, until the Services are known: read, they are five times as large.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    api_version: Option<String>,
+    #[serde(default)]
+    items: Vec<Box<RawValue>>,
 }
 
 /// Each only as it was shown: what was changed meanwhile is left alone.
@@ -162,8 +180,8 @@ struct OfRule {
 }
 
 impl OfBad {
-    fn of(api_version: String, ingress: Json, services: &BTreeSet<String>) -> Option<Self> {
-        let loose = loose(&ingress, services)?;
+    fn of(api_version: &str, ingress: &Json, services: &BTreeSet<String>) -> Option<Self> {
+        let loose = loose(ingress, services)?;
         let metadata = &ingress["metadata"];
         if metadata.get("deletionTimestamp").is_some() {
             return None;
@@ -173,7 +191,7 @@ impl OfBad {
         let rule = |it: &Rule| OfRule { host: it.host.clone(), path: it.path.clone(), service: it.service.clone() };
         Some(Self {
             name: text("name"),
-            api_version,
+            api_version: api_version.to_owned(),
             uid: text("uid"),
             resource_version: text("resourceVersion"),
             whole: loose.rest.is_none(),

@@ -1,5 +1,7 @@
 //! `lain admin delete-bad-pod`: pods that are bad and stay so go, for what keeps them to make others.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,7 +9,7 @@ use serde_json::json;
 
 use super::{Change, Changes, Outcome, Question, tell};
 use crate::cluster::bad::{Bad, What, bad};
-use crate::cluster::objects::{Event, List, Object};
+use crate::cluster::{everywhere, look};
 use crate::error::{Error, Kind, Result};
 use crate::model::duration::age;
 use crate::session::Session;
@@ -39,7 +41,7 @@ impl DeleteBadPod {
     pub(super) fn run(&self, session: &Session) -> Result<()> {
         session.require_cluster()?;
         let kubectl = session.kubectl()?;
-        let found = look(&kubectl)?;
+        let found = find(&kubectl)?;
         let is_text = session.ui.format() == Format::Text;
         let mut answer = Pods::of(kubectl.namespace(), found, self.bare);
         let count = answer.going().count();
@@ -69,9 +71,10 @@ impl DeleteBadPod {
         let (question, instead) = (format!("delete {these}?"), format!("{again} --yes # does it to what is listed above"));
         if Question::of_change(&question, &instead).agreed(session, self.yes)? {
             // Much may have happened while somebody thought about it.
-            let now = look(&kubectl)?;
+            let now = find(&kubectl)?;
+            let now: BTreeSet<&str> = now.iter().map(|now| &*now.uid).collect();
             for it in answer.bad.iter_mut().filter(|it| it.outcome == Outcome::WouldGo) {
-                if !now.iter().any(|now| now.uid == it.uid) {
+                if !now.contains(&*it.uid) {
                     it.outcome = Outcome::Left;
                     session.ui.say(&format!("{} is not bad any more, or gone: left alone", it.id()));
                 }
@@ -86,13 +89,13 @@ impl DeleteBadPod {
     }
 }
 
-fn look(kubectl: &Kubectl<'_>) -> Result<Vec<Bad>> {
-    let objects: List<Object> = kubectl.get("deployments,statefulsets,replicasets,jobs,pods")?;
-    let events = kubectl.warnings::<List<Event>>().map(|list| list.items).or_else(|error| match error.kind() {
+fn find(kubectl: &Kubectl<'_>) -> Result<Vec<Bad>> {
+    let objects = everywhere::here(kubectl, &look::KINDS)?;
+    let events = everywhere::warnings(kubectl).or_else(|error| match error.kind() {
         Kind::Interrupted => Err(error),
         _ => Ok(vec![]), // they only say more of it
     })?;
-    Ok(bad(&objects.items, &events, Timestamp::now()))
+    Ok(bad(&objects, &events, Timestamp::now()))
 }
 
 /// Each only while it is the one that was shown.

@@ -6,10 +6,10 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cluster::everywhere::{self, Seen};
-use crate::cluster::objects::{Headed, List};
+use crate::cluster::objects::Named;
 use crate::error::{Error, Result};
 use crate::session::Session;
-use crate::tools::everywhere::paged;
+use crate::tools::everywhere::{Head, paged};
 use crate::tools::kubectl::Kubectl;
 use crate::tools::server::is_forbidden;
 use crate::ui::{Answer, Table};
@@ -54,23 +54,21 @@ impl Get {
         }
         let kubectl = session.kubectl()?;
         let mut found = vec![];
-        let mut take = |kind: &str, it: Headed| {
-            let has = |wanted: &&Wanted| {
-                it.metadata.annotation(&wanted.key).is_some_and(|value| wanted.value.as_deref().is_none_or(|wanted| wanted == value))
-            };
-            if self.annotations.iter().any(|wanted| has(&wanted)) {
-                let shown =
-                    self.annotations.iter().filter_map(|wanted| it.metadata.annotation(&wanted.key).map(|value| (&wanted.key, value)));
-                let annotations = shown.map(|(key, value)| (key.clone(), value.to_owned())).collect();
-                let kind = if it.kind.is_empty() { kind.to_owned() } else { it.kind };
-                found.push(Found { namespace: it.metadata.namespace, kind, name: it.metadata.name, annotations });
+        let mut take = |kind: &str, namespace: &str, name: &str, annotation: &dyn Fn(&str) -> Option<String>| {
+            let has = |wanted: &Wanted| annotation(&wanted.key).is_some_and(|value| wanted.value.as_ref().is_none_or(|it| *it == value));
+            if self.annotations.iter().any(has) {
+                let annotations = self.annotations.iter().filter_map(|it| Some((it.key.clone(), annotation(&it.key)?))).collect();
+                found.push(Found { namespace: namespace.to_owned(), kind: kind.to_owned(), name: name.to_owned(), annotations });
             }
         };
         let seen = if let Some(kind) = paged(&self.kind) {
-            everywhere::each(&kubectl, &self.kind, "", PAGE, |it: Headed| take(kind, it))?
+            everywhere::each(&kubectl, &self.kind, "", PAGE, |it: Named| {
+                let head = &it.metadata;
+                take(kind, &head.namespace, &head.name, &|key| head.annotation(key).map(str::to_owned));
+            })?
         } else {
-            let (list, seen) = self.by_kubectl(&kubectl)?;
-            list.items.into_iter().for_each(|it| take("", it));
+            let (heads, seen) = self.by_kubectl(&kubectl)?;
+            heads.iter().for_each(|it| take(&it.kind, &it.namespace, &it.name, &|key| it.annotations.get(key).cloned()));
             seen
         };
         found.sort_by(|a, b| (&a.kind, &a.namespace, &a.name).cmp(&(&b.kind, &b.namespace, &b.name)));
@@ -87,10 +85,10 @@ impl Get {
         Ok(())
     }
 
-    fn by_kubectl(&self, kubectl: &Kubectl<'_>) -> Result<(List<Headed>, Seen)> {
-        match kubectl.everywhere(&self.kind, true) {
-            Ok(list) => Ok((list, Seen::All)),
-            Err(error) if is_forbidden(&error) => Ok((kubectl.everywhere(&self.kind, false)?, Seen::One)),
+    fn by_kubectl(&self, kubectl: &Kubectl<'_>) -> Result<(Vec<Head>, Seen)> {
+        match kubectl.heads(&self.kind, true) {
+            Ok(heads) => Ok((heads, Seen::All)),
+            Err(error) if is_forbidden(&error) => Ok((kubectl.heads(&self.kind, false)?, Seen::One)),
             Err(error) if error.tool().is_some_and(|tool| tool.says("doesn't have a resource type")) => {
                 Err(Error::usage(format!("the cluster has no kind `{}`", self.kind)).hint("kubectl api-resources # lists them"))
             }

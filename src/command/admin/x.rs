@@ -8,7 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use crate::cluster::objects::{List, Object, Pod};
+use crate::cluster::everywhere;
+use crate::cluster::objects::{Object, Pod};
 use crate::error::{Error, Kind, Result};
 use crate::model::duration;
 use crate::session::Session;
@@ -56,8 +57,8 @@ impl X {
     pub(super) fn run(&self, session: &Session) -> Result<()> {
         session.require_cluster()?;
         let kubectl = session.kubectl()?;
-        let objects: List<Object> = kubectl.get("deployments,replicasets,pods")?;
-        let spots = spots(&objects.items);
+        let objects = everywhere::here(&kubectl, &["deployments", "replicasets", "pods"])?;
+        let spots = spots(&objects);
         let ends = {
             let progress = session.ui.progress();
             let _line = progress.add(&format!("running it in {} Deployments", spots.len()));
