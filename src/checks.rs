@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Kind, Result};
+use crate::lint::advice::Advised;
 use crate::lint::api_versions::{self, objects};
 use crate::lint::chart;
 use crate::lint::fix::{self, Finding};
@@ -35,6 +36,8 @@ pub(crate) enum Advice {
 pub(crate) struct Found {
     /// Sorted by place.
     pub problems: Vec<Problem>,
+    /// What is known of resources, where advice was asked for.
+    pub advised: Advised,
     /// Why the chart could not be looked at.
     broken: Option<Error>,
 }
@@ -64,17 +67,20 @@ pub(crate) fn look(session: &Session, advice: Advice) -> Result<Found> {
         older_chart: chart.is_older(),
     };
     let mut problems = lint::check(layers, &surroundings);
+    let mut advised = Advised::default();
     if advice != Advice::None {
         let has_prometheus = layers.canonical().get("prometheus").and_then(|it| it.as_str()).is_some_and(|base| !base.trim().is_empty());
         if !has_prometheus && session.cluster_name().is_some() {
             session.ui.say("no advice on resources: the cluster values name no `prometheus`");
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let found = lint::advice::check(layers, &dirs, now, |record, processes| record.ask(&session.proxies(), processes))?;
+        let mut found = lint::advice::check(layers, &dirs, now, |record, processes| record.ask(&session.proxies(), processes))?;
+        let findings = std::mem::take(&mut found.findings);
+        advised = found;
         problems.extend(if advice == Advice::Written {
-            write_advice(session, layers, found)?
+            write_advice(session, layers, findings)?
         } else {
-            found.into_iter().map(|one| one.problem).collect()
+            findings.into_iter().map(|one| one.problem).collect()
         });
     }
     let values_are_fine = problems.iter().all(|problem| problem.severity == Severity::Warning);
@@ -87,7 +93,7 @@ pub(crate) fn look(session: &Session, advice: Advice) -> Result<Found> {
     // What is wrong with the values is most often what helm stumbles over as well.
     let helms_own = |problem: &Problem| matches!(problem.id, "L050" | "L051");
     problems.extend(found.into_iter().filter(|problem| !problem.is_ignored() && (values_are_fine || !helms_own(problem))));
-    Ok(Found { problems: lint::sorted(problems), broken })
+    Ok(Found { problems: lint::sorted(problems), advised, broken })
 }
 
 impl Found {

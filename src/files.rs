@@ -13,6 +13,20 @@ use crate::error::{Error, Result};
 /// Most files of one chart.
 const MOST_FILES: usize = 20_000;
 
+/// Sees to it that the folder of a file that a flag names is there, before anything is done.
+///
+/// # Errors
+/// It is not.
+pub(crate) fn has_folder(flag: &str, path: &Path) -> Result<()> {
+    match path.parent().filter(|it| !it.as_os_str().is_empty() && !it.is_dir()) {
+        Some(folder) => {
+            let folder = folder.display();
+            Err(Error::usage(format!("{flag}: there is no folder {folder}")).hint(format!("mkdir -p {folder}")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Without `.` and `..`, by its words alone: the file may be gone.
 pub(crate) fn plain(path: &Path) -> PathBuf {
     path.components().fold(PathBuf::new(), |mut out, part| {

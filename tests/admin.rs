@@ -437,6 +437,103 @@ fn bad_pods_go_and_the_jobs_of_such() {
     ran.reason("1 could not be changed").says("this account may not delete jobs of namespace shops");
 }
 
+/// A cluster with a node that is well, one whose kubelet is silent, a crash in one namespace, a failed Job in another, and an ingress that leads nowhere.
+fn whole_cluster(metrics: bool, is_well: bool) -> Server {
+    Server::new(move |asked: &Asked| {
+        let node = |name: &str, ready: &str| {
+            json!({"metadata": {"name": name}, "spec": {"unschedulable": ready == "Unknown"}, "status": {"allocatable": {"cpu": "4", "memory": "8Gi"},
+            "addresses": [{"type": "InternalIP", "address": format!("10.0.0.{}", name.len())}],
+            "conditions": [{"type": "DiskPressure", "status": if ready == "Unknown" { "True" } else { "False" }}, {"type": "Ready", "status": ready}]}})
+        };
+        let pod = |namespace: &str, name: &str, state: Json| {
+            let ready = state.get("running").is_some();
+            json!({"metadata": {"name": name, "namespace": namespace, "uid": name, "creationTimestamp": "2026-01-01T00:00:00Z",
+                "ownerReferences": [{"kind": "ReplicaSet", "name": "x-1", "controller": true}]}, "spec": {"containers": [{"name": "web"}]},
+                "status": {"phase": "Running", "containerStatuses": [{"name": "web", "restartCount": 9, "ready": ready, "state": state}]}})
+        };
+        let crash = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        let running = json!({"running": {}});
+        let rule = json!({"host": "a.example.com", "http": {"paths": [{"path": "/", "backend": {"service": {"name": "gone"}}}]}});
+        let failed = json!({"metadata": {"name": "migrate", "namespace": "cart", "uid": "m"}, "status": {"failed": 1, "conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}});
+        let bad = |items: Json| if is_well { json!([]) } else { items };
+        match asked.target.split('?').next().unwrap_or_default() {
+            "/apis/metrics.k8s.io/v1beta1/nodes" if metrics => {
+                listed(&json!([{"metadata": {"name": "one"}, "usage": {"cpu": "1500m", "memory": "2Gi"}}]))
+            }
+            "/api/v1/nodes" if is_well => listed(&json!([node("one", "True")])),
+            "/api/v1/nodes" => listed(&json!([node("one", "True"), node("second", "Unknown")])),
+            "/api/v1/pods" if is_well => listed(&json!([pod("shops", "good", running)])),
+            "/api/v1/pods" => listed(&json!([
+                pod("shops", "good", running.clone()),
+                pod("shops", "shop-web-1-a", crash.clone()),
+                pod("cart", "young", running)
+            ])),
+            "/apis/batch/v1/jobs" => listed(&bad(json!([failed]))),
+            "/apis/networking.k8s.io/v1/ingresses" => {
+                listed(&bad(json!([{"metadata": {"name": "old", "namespace": "shops"}, "spec": {"rules": [rule]}}])))
+            }
+            "/api/v1/services" => listed(&json!([{"metadata": {"name": "gone", "namespace": "cart"}}])),
+            _ => refused(404, "NotFound"),
+        }
+    })
+}
+
+#[test]
+fn how_a_cluster_stands() {
+    let api = whole_cluster(true, false);
+    let app = in_cluster(&api);
+    let ran = app
+        .run(&["admin", "status"])
+        .exits(0)
+        .says("2 nodes, 1 bad\n3 pods in 2 namespaces, 2 bad\n1 rule of ingresses without a Service\n");
+    let rows: Vec<String> = ran.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let age = rows[6].rsplit(' ').next().expect("an age").to_owned();
+    let wanted = [
+        "NODE STATUS CORES USED GIB USED",
+        "second NotReady: its kubelet does not report, DiskPressure, cordoned ? of 4 ? of 8",
+        "one Ready 1.5 of 4 2 of 8",
+        "",
+        "NAMESPACE NAME WRONG SINCE",
+        "cart job/migrate BackoffLimitExceeded",
+        &format!("shops pod/shop-web-1-a CrashLoopBackOff {age}"),
+        "",
+        "NAMESPACE INGRESS HOST PATH NO SERVICE",
+        "shops old a.example.com / gone",
+    ];
+    assert_eq!(rows, wanted, "{}", ran.stderr);
+    ran.says("next: lain admin delete-bad-pod --dry-run");
+    app.run(&["admin", "status", "-s", "--exit-code"]).exits(3);
+    let schema: Json = serde_json::from_str(&app.run(&["schema", "admin-status"]).exits(0).stdout).expect("a schema");
+    let json: Json = serde_json::from_str(&app.run(&["admin", "status", "-o", "json"]).exits(0).stdout).expect("JSON");
+    assert!(jsonschema::draft202012::new(&schema).expect("a schema").is_valid(&json), "{json:#}");
+    assert_eq!((&json["good"], &json["nodes"][1]["cpuUsed"], &json["bad"][0]["kind"]), (&json!(false), &json!(1500), &json!("job")));
+    let well = in_cluster(&whole_cluster(true, true)).run(&["admin", "status", "--exit-code"]).exits(0);
+    well.says("1 node, 0 bad\n1 pod in 1 namespace, 0 bad\n0 rules of ingresses without a Service\n").never_says("next: ");
+
+    // Without a metrics server Prometheus says what nodes use, by their names or addresses.
+    let prometheus = Server::new(|asked: &Asked| {
+        let value = if asked.target.contains("cpu") { "2000" } else { "1073741824" };
+        let result =
+            json!([{"metric": {"instance": "10.0.0.3:10250"}, "value": [1, value]}, {"metric": {"node": "second"}, "value": [1, "NaN"]}]);
+        Answer::json(200, &json!({"status": "success", "data": {"resultType": "vector", "result": result}}).to_string())
+    });
+    let api = whole_cluster(false, false);
+    let values = format!("namespace: shops\nprometheus: {}\n", prometheus.host());
+    let app = in_cluster(&api).cluster("test", &values).kubeconfig("test", &format!("http://{}", api.host()));
+    let ran = app.run(&["admin", "status"]).exits(0).never_says("not to be seen");
+    assert!(ran.stdout.contains("2 of 4") && ran.stdout.contains("1 of 8") && ran.stdout.contains("? of 4"), "{}", ran.stdout);
+    in_cluster(&api).run(&["admin", "status"]).exits(0).says("not to be seen: usage: the cluster has no metrics server");
+
+    // One namespace alone: the rest is told of.
+    let narrow = Server::new(|asked: &Asked| match asked.target.split('?').next().unwrap_or_default() {
+        path if path.contains("/namespaces/shops/") => listed(&json!([])),
+        _ => refused(403, "Forbidden"),
+    });
+    let ran = in_cluster(&narrow).run(&["admin", "status", "--exit-code"]).exits(0).says("of namespace shops alone");
+    ran.says("not to be seen: nodes: this account may not list them (403)")
+        .says("not to be seen: usage: this account may not see metrics of nodes (403)");
+}
+
 /// A namespace with an ingress that leads nowhere, one that does in part, and one of helm's; its one Service is `here`. Changes are answered by `changed`.
 fn bad_ingresses(changed: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Server {
     Server::new(move |asked: &Asked| {

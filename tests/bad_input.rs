@@ -611,3 +611,21 @@ fn a_time_that_is_none() {
         ran.next("progress_budget: ").changed_nothing();
     }
 }
+
+#[test]
+fn a_price_that_is_none() {
+    let app = |price: &str| App::new().cluster("test", &format!("registry: r.example.com\nprice: {price}\n")).using("test");
+    app("{cpu: 20, memory: 2.5, currency: CNY, per: month}").run(&["lint"]).never_says("price");
+    for (typed, why, hint) in [
+        ("{cpu: free}", "`price.cpu`: expected a number, found text", "cpu: ... # a number"),
+        ("{memory: -3}", "memory -3 is below 0", "memory: 1"),
+        ("{per: week}", "`price.per`: `week` is none of hour, day, month, year", "per: "),
+        ("20", "`price`: expected a map, found", "price: ... # a map"),
+    ] {
+        app(typed).run(&["lint"]).exits(3).says("values-test.yaml:2:").says(why).next(hint).changed_nothing();
+    }
+    let refused = |price: &str| app(price).run(&["admin", "list-waste"]).exits(1);
+    refused("{cpu: free}").reason("`price.cpu`: expected a number, found text \"free\"").next("lain values --explain price.cpu");
+    refused("{memory: -3}").reason("`price.memory`: expected a number from 0 on, found number -3");
+    refused("{per: week}").reason("`price.per`: expected one of `hour`, `day`, `month`, `year`, found week");
+}

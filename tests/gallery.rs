@@ -22,6 +22,11 @@ const CHINESE: &[(&str, &str, &str)] = &[
         "找不到这个集群的 kubeconfig. 把它放到提示的位置; 在 CI 里, 设置一个 File 类型的变量.",
     ),
     (
+        "a_price_that_is_none",
+        "写错的价格",
+        "集群 values 里的 `price` 是每核和每 GiB 的价钱: `cpu` 和 `memory` 是不小于 0 的数, `per` 是 hour, day, month 或 year.",
+    ),
+    (
         "a_failing_build_leaves_the_users_files_alone",
         "构建失败, 你的文件原样不动",
         "`docker build` 失败了, 上面的输出里有出错的那一步; 你自己的 Dockerfile 和 `.dockerignore` 都没有改动. 想看完整的构建步骤, 就执行提示的命令.",

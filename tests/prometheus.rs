@@ -1,5 +1,9 @@
 //! Resource advice from a real Prometheus that holds known usage, and from everything that may stand in its place.
 
+#[path = "support/browser.rs"]
+mod browser;
+#[path = "support/prometheus.rs"]
+mod prometheus;
 #[path = "support/server.rs"]
 mod server;
 mod support;
@@ -8,121 +12,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use prometheus::{EVERY, MI, Pod, Prometheus, WEEK, free_port, pod};
 use server::{Answer, Asked};
 use support::{App, Ran};
-
-const MI: f64 = 1024.0 * 1024.0;
-/// Seconds between samples.
-const EVERY: u64 = 145;
-const WEEK: u64 = 7 * 86400;
-
-/// A Prometheus of its own on a free port, ended when dropped.
-struct Prometheus {
-    child: Child,
-    address: String,
-    data: tempfile::TempDir,
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn program(name: &str) -> std::path::PathBuf {
-    which::which(name).unwrap_or_else(|_| panic!("this test needs {name}: tests/rig/rig up installs it"))
-}
-
-/// What one pod used: at each point of a week (0 its start, 1 now), in bytes and thousandths of a core.
-struct Pod {
-    labels: String,
-    memory: fn(f64) -> f64,
-    cpu: fn(f64) -> f64,
-}
-
-fn pod(name: &str, memory: fn(f64) -> f64, cpu: fn(f64) -> f64) -> Pod {
-    Pod { labels: format!("namespace=\"shop\",pod=\"{name}\",container=\"main\""), memory, cpu }
-}
-
-impl Prometheus {
-    fn with(pods: &[Pod]) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-        // A little into the future, so that now is never at the edge.
-        let start = now - WEEK - 600;
-        let times = || (0..(WEEK + 1200) / EVERY).map(move |step| start + step * EVERY);
-        #[allow(clippy::cast_precision_loss)]
-        let part = |time: u64| (time as f64 - (now - WEEK) as f64) / WEEK as f64;
-        let mut text = String::from("# TYPE container_memory_working_set_bytes gauge\n");
-        for pod in pods {
-            for time in times() {
-                let value = (pod.memory)(part(time));
-                if value >= 0.0 {
-                    writeln!(text, "container_memory_working_set_bytes{{{}}} {value} {time}", pod.labels).expect("text");
-                }
-            }
-        }
-        text += "# TYPE container_cpu_usage_seconds counter\n";
-        for pod in pods {
-            let mut seconds = 0.0;
-            for time in times() {
-                #[allow(clippy::cast_precision_loss)]
-                let more = (pod.cpu)(part(time)) / 1000.0 * EVERY as f64;
-                seconds += more;
-                writeln!(text, "container_cpu_usage_seconds_total{{{}}} {seconds} {time}", pod.labels).expect("text");
-            }
-        }
-        Self::holding(text)
-    }
-
-    /// With these samples, in the form of `OpenMetrics`.
-    fn holding(text: String) -> Self {
-        let data = tempfile::tempdir().expect("a folder");
-        let text = text + "# EOF\n";
-        let path = |name: &str| data.path().join(name);
-        fs::write(path("usage.om"), text).expect("the data");
-        fs::write(path("prometheus.yml"), "global: {}\n").expect("its configuration");
-        let made = Command::new(program("promtool"))
-            .args(["tsdb", "create-blocks-from", "openmetrics"])
-            .args([path("usage.om"), path("tsdb")])
-            .output()
-            .expect("promtool runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let address = format!("127.0.0.1:{}", free_port());
-        let child = Command::new(program("prometheus"))
-            .arg(format!("--config.file={}", path("prometheus.yml").display()))
-            .arg(format!("--storage.tsdb.path={}", path("tsdb").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .arg("--storage.tsdb.retention.time=1y")
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(path("log")).expect("its log"))
-            .spawn()
-            .expect("prometheus starts");
-        let mut prometheus = Self { child, address, data };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !prometheus.is_ready() {
-            let ended = prometheus.child.try_wait().expect("a state");
-            let log = fs::read_to_string(prometheus.data.path().join("log")).unwrap_or_default();
-            assert!(ended.is_none() && Instant::now() < deadline, "prometheus does not answer: {log}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        prometheus
-    }
-
-    fn is_ready(&self) -> bool {
-        let Ok(mut stream) = TcpStream::connect(&self.address) else { return false };
-        let mut reply = String::new();
-        let asked = write!(stream, "GET /-/ready HTTP/1.0\r\nHost: {}\r\n\r\n", self.address);
-        asked.is_ok() && stream.read_to_string(&mut reply).is_ok() && reply.contains(" 200 ")
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port()
-}
 
 /// One proc: name, pods, then requests and limits as `CPU/MEMORY`.
 fn proc(name: &str, replicas: u32, requests: &str, limits: &str) -> String {
@@ -316,6 +211,54 @@ fn the_clusters_own_queries_are_asked() {
     ran.exits(3).says("[L024]").never_says("L069");
     let (_, ran) = lint("  cpu: vector(1)\n", "prometheus_query_range: 0d\n");
     one_warning(ran).says("`prometheus_query_range`: `0d` is nothing to look back on: write 7d");
+}
+
+/// As a browser on a phone shows it.
+#[test]
+fn the_advice_is_drawn_too() {
+    // One series is missing, one is no number: the rest stands.
+    let server = Server::start(|request| {
+        let value = match (request.contains("worker"), request.contains("query_range")) {
+            (false, true) => "700",
+            (false, false) => "NaN",
+            (true, true) => return reply("200 OK", EMPTY_MATRIX),
+            (true, false) => "600000000",
+        };
+        reply(
+            "200 OK",
+            &format!("{{\"status\":\"success\",\"data\":{{\"resultType\":\"vector\",\"result\":[{{\"value\":[1,\"{value}\"]}}]}}}}"),
+        )
+    });
+    let app = two_procs(&server.address);
+    let page = app.tmp().join("advice.html");
+    let html = page.display().to_string();
+    let ran = app.run(&["lint", "--html", &html]).exits(3).says(&format!("page: {html}"));
+    assert_eq!(
+        advice(&ran),
+        [
+            "web cpu requests: current 10m, suggestion 700m [L061]",
+            "worker memory requests: current 80Mi, suggestion 573Mi [L062]",
+            "worker memory limits: current 80Mi, suggestion 1431Mi [L063]",
+        ],
+        "{}",
+        ran.stderr
+    );
+    let ran = ran.says("web: `NaN` is no amount of memory").says("no usage of worker in the last 7d");
+    let seen = browser::on_a_phone(&app.tmp(), &fs::read_to_string(&page).expect("a page"), &["#sort3"]);
+    let (first, width) = &seen[0];
+    for words in ["10m, used 700m, better 700m", "80Mi, used ?", "10m, used ?", "80Mi, used 573Mi, better 573Mi", "better 1431Mi"] {
+        assert!(first.contains(words), "{words}: {first}\n{}", ran.stderr);
+    }
+    let place = |words: &str, name: &str| words.find(name).unwrap_or_else(|| panic!("{name}: {words}"));
+    assert!(place(first, "worker") < place(first, "web") && place(&seen[1].0, "web") < place(&seen[1].0, "worker"), "{seen:?}");
+    assert!(*width <= 390, "it fits a phone: {width}");
+    // Nobody to ask: what is not known is told so, and lint goes on.
+    let alone = app.cluster("test", "registry: r.example.com\n");
+    alone.run(&["lint", "--html", &html]).exits(0).says("no advice on resources");
+    let text = fs::read_to_string(&page).expect("a page");
+    assert!(text.contains("What was used is not known") && text.contains("80Mi, used ?"), "{text}");
+    alone.run(&["lint", "--html", "none/x.html"]).exits(2).reason("there is no folder none");
+    alone.run(&["lint", "--simple", "--html", &html]).exits(2);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn examples() -> Vec<PathBuf> {
 
 #[test]
 fn results_have_one_too() {
-    for of in ["deploy", "diff", "status"] {
+    for of in ["deploy", "diff", "status", "waste", "admin-status"] {
         let (schema, validator) = schema(of);
         assert!(schema["properties"]["version"].is_object() && !validator.is_valid(&serde_json::json!({"version": 1})), "{schema:#}");
     }

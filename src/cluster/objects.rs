@@ -525,7 +525,7 @@ pub(crate) const INSTANCE: &str = "app.kubernetes.io/instance";
 pub(crate) const NAME: &str = "app.kubernetes.io/name";
 
 /// `null` is what is missing.
-fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn or_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 

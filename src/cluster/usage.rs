@@ -76,17 +76,47 @@ impl Meter<'_> {
     }
 
     fn of_prometheus(&self) -> Option<Result<Vec<PodUsage>>> {
-        let base = self.prometheus.filter(|base| !base.trim().is_empty() && is_label(self.release))?;
-        let mut matchers = vec![format!("pod=~\"{}-.+\"", self.release)];
-        matchers.extend(self.namespace.filter(|namespace| is_label(namespace)).map(|namespace| format!("namespace=\"{namespace}\"")));
-        matchers.push("container!=\"\",container!=\"POD\"".to_owned());
-        let matchers = matchers.join(",");
-        let queries = vec![
-            Query::Now(format!("sum by (pod) (rate(container_cpu_usage_seconds_total{{{matchers}}}[5m])) * 1000")),
-            Query::Now(format!("sum by (pod) (container_memory_working_set_bytes{{{matchers}}})")),
-        ];
+        let base = self.prometheus.filter(|base| !base.trim().is_empty())?;
+        let queries = of_release(self.release, self.namespace)?.map(Query::Now).to_vec();
         Some(prometheus::ask_with_labels(self.proxies, base, queries, NOW).map(|answers| both(&answers)))
     }
+}
+
+/// A metric of cAdvisor's, of containers: its name, and what is taken of it.
+pub(super) type Metric = (&'static str, &'static str, &'static str);
+/// In cores.
+pub(super) const CPU: Metric = ("container_cpu_usage_seconds_total", "rate(", "[5m])");
+/// In bytes.
+pub(super) const MEMORY: Metric = ("container_memory_working_set_bytes", "", "");
+
+/// A metric of the containers of pods, by the labels that a kubelet writes since Kubernetes 1.14 and by those of before. Sums of a pod, which have an empty
+/// name there, and pause containers are left out. `matchers` gets the name of the label that has the pod.
+fn series((name, start, end): Metric, matchers: impl Fn(&str) -> String) -> [String; 2] {
+    let of = |matchers: String, more: &str| format!("{start}{name}{{{matchers}{more}}}{end}");
+    [
+        of(matchers("pod"), "container!=\"\",container!=\"POD\""),
+        of(matchers("pod_name"), "container=\"\",container_name!=\"\",container_name!=\"POD\""),
+    ]
+}
+
+/// The sum of each pod, by `labels`, of which one is `pod`.
+pub(super) fn by_pod(metric: Metric, labels: &str, matchers: impl Fn(&str) -> String) -> String {
+    let [now, before] = series(metric, matchers);
+    format!("sum by ({labels}) ({now}) or sum by ({labels}) (label_replace({before}, \"pod\", \"$1\", \"pod_name\", \"(.+)\"))")
+}
+
+/// What each pod of a release uses now: the query for CPU, in thousandths of a core, and that for memory, in bytes. None for a release whose name is none.
+pub(crate) fn of_release(release: &str, namespace: Option<&str>) -> Option<[String; 2]> {
+    let namespace = namespace.filter(|namespace| is_label(namespace));
+    let of = |metric| by_pod(metric, "pod", |pod| own(vec![format!("{pod}=~\"{release}-.+\"")], namespace));
+    is_label(release).then(|| [format!("({}) * 1000", of(CPU)), of(MEMORY)])
+}
+
+/// Matchers that others follow.
+fn own(mut matchers: Vec<String>, namespace: Option<&str>) -> String {
+    matchers.extend(namespace.map(|namespace| format!("namespace=\"{namespace}\"")));
+    matchers.push(String::new());
+    matchers.join(",")
 }
 
 /// CPU and memory of each pod, by name; what one of them lacks is none, and what nothing can use is left out.
@@ -180,16 +210,16 @@ impl Record<'_> {
 
     /// By cAdvisor's metrics, of the pod that uses most, so that one that is out of step counts.
     fn usual_cpu(&self, process: &Process<'_>) -> String {
-        format!("max(rate(container_cpu_usage_seconds_total{{{}}}[5m])) * 1000", self.pods(process))
+        format!("max({}) * 1000", series(CPU, |pod| self.pods(process, pod)).join(" or "))
     }
 
     fn usual_memory(&self, process: &Process<'_>, step: Duration) -> String {
-        let (pods, range) = (self.pods(process), self.range);
-        format!("quantile_over_time(0.95, max(container_memory_working_set_bytes{{{pods}}})[{range}:{}s])", step.as_secs())
+        let most = series(MEMORY, |pod| self.pods(process, pod)).join(" or ");
+        format!("quantile_over_time(0.95, max({most})[{}:{}s])", self.range, step.as_secs())
     }
 
-    /// The label matchers of a process' containers. Names are DNS labels, so they need no escapes.
-    fn pods(&self, process: &Process<'_>) -> String {
+    /// The label matchers of a process' containers; `pod` is the label with the pod. Names are DNS labels, so they need no escapes.
+    fn pods(&self, process: &Process<'_>, pod: &str) -> String {
         let full = format!("{}-{}", process.release, process.name);
         let pattern = match process.kind {
             ProcKind::StatefulSet => format!("{full}-[0-9]+"),
@@ -198,7 +228,7 @@ impl Record<'_> {
             ProcKind::CronJob => format!("{full}-[0-9]+-[0-9a-z]+"),
             _ => format!("{full}-[0-9a-z]+(-[0-9a-z]+)?"),
         };
-        let mut matchers = vec![format!("pod=~\"{pattern}\"")];
+        let mut matchers = vec![format!("{pod}=~\"{pattern}\"")];
         // `web` is not `web-api`, whose pods start alike.
         let longer: Vec<&str> = process
             .siblings
@@ -206,13 +236,9 @@ impl Record<'_> {
             .filter_map(|name| name.strip_prefix(process.name)?.strip_prefix('-').filter(|_| is_label(name)))
             .collect();
         if !longer.is_empty() {
-            matchers.push(format!("pod!~\"{full}-({})(-.*)?\"", longer.join("|")));
+            matchers.push(format!("{pod}!~\"{full}-({})(-.*)?\"", longer.join("|")));
         }
-        if let Some(namespace) = self.namespace.filter(|namespace| is_label(namespace)) {
-            matchers.push(format!("namespace=\"{namespace}\""));
-        }
-        matchers.push("container!=\"\",container!=\"POD\"".to_owned());
-        matchers.join(",")
+        own(matchers, self.namespace.filter(|namespace| is_label(namespace)))
     }
 }
 

@@ -108,10 +108,7 @@ impl Deploy {
             return Err(Error::usage("--build and --ignore-lint do not go together: what is not checked is not built")
                 .hint("lain build --push && lain deploy --ignore-lint"));
         }
-        if let Some(folder) = self.report.iter().filter_map(|path| path.parent()).find(|it| !it.as_os_str().is_empty() && !it.is_dir()) {
-            let folder = folder.display();
-            return Err(Error::usage(format!("--report: there is no folder {folder}")).hint(format!("mkdir -p {folder}")));
-        }
+        self.report.iter().try_for_each(|path| files::has_folder("--report", path))?;
         if self.plan.is_some() && which == Which::Running {
             return Err(Error::usage("a plan says itself which image it is for").hint("lain deploy --plan PLAN"));
         }
@@ -258,6 +255,7 @@ pub(super) fn tell(session: &Session, waited: bool) -> Result<()> {
     }
     links::grafana(app, cluster).iter().for_each(|link| session.ui.say(&format!("grafana: {link}")));
     links::kibana(app, cluster).iter().for_each(|link| session.ui.say(&format!("kibana: {link}")));
+    links::prometheus(app, cluster).iter().for_each(|link| session.ui.say(&format!("prometheus: {link}")));
     if !waited && !session.env.is_ci() && session.ui.surface() != Surface::Terminal {
         session.ui.hint("lain wait # until everything is ready");
     }

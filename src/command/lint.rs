@@ -1,18 +1,23 @@
 //! `lain lint`: everything that can be known before a deploy.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use include_dir::{Dir, include_dir};
 
 use super::Command;
 use crate::checks::{self, Advice};
 use crate::error::{Error, Location, Result};
+use crate::files;
 use crate::lint::catalogue::CHECKS;
+use crate::lint::picture;
 use crate::lint::report::{self, Report};
 use crate::lint::{Problem, Severity};
+use crate::model::app::App;
 use crate::model::check::{listed, named};
 use crate::resolved::Asked;
 use crate::session::Session;
-use crate::ui::{Format, TEXT};
+use crate::ui::{Format, TEXT, printable};
 
 /// The pages of all checks.
 static PAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/docs/lint");
@@ -34,6 +39,9 @@ pub struct Lint {
     /// A report on stdout besides the words on stderr
     #[arg(long, value_enum, default_value_t)]
     format: Report,
+    /// Write the advice on resources as a picture too: one page that needs no network
+    #[arg(long, value_name = "FILE", conflicts_with = "simple")]
+    html: Option<PathBuf>,
     /// Print the page of one check, or the list of all with `all`
     #[arg(long, value_name = "ID", exclusive = true)]
     explain: Option<String>,
@@ -50,6 +58,7 @@ impl Command for Lint {
         if let Some(id) = &self.explain {
             return explain(session, id);
         }
+        self.html.iter().try_for_each(|path| files::has_folder("--html", path))?;
         let as_json = session.ui.format() == Format::Json;
         let format = if self.format == Report::Text && as_json { Report::Json } else { self.format };
         let advice = match (self.simple, self.fix) {
@@ -67,6 +76,11 @@ impl Command for Lint {
                 return Err(error);
             }
         };
+        if let Some(path) = &self.html {
+            let page = picture::page(session.app().map_or("the app", App::release), &found.advised);
+            files::write_new(path, printable(&page.html()?).as_bytes())?;
+            session.ui.say(&format!("page: {}", path.display()));
+        }
         found.tell(session); // in a job, people read the log and GitLab the report
         if let Some(text) = report::write(format, CHECKS, &found.problems, &session.dir) {
             session.ui.result(&text)?;

@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 
 use super::Command;
+use super::admin::list_waste::WasteAnswer;
+use super::admin::status::ClusterAnswer;
 use super::cherry::Commits;
 use crate::error::Result;
 use crate::images::Images;
@@ -41,6 +43,10 @@ enum Of {
     Cherry,
     /// What `lain status -o json` prints
     Status,
+    /// What `lain admin status -o json` prints
+    AdminStatus,
+    /// What `lain admin list-waste -o json` prints
+    Waste,
 }
 
 impl Command for Schema {
@@ -54,6 +60,8 @@ impl Command for Schema {
             Of::Diff => session.ui.result_json(&schema::of::<Diff>("what lain diff -o json prints")),
             Of::Image => session.ui.result_json(&schema::of::<Images<'_>>("what lain build, push, prepare and image print with -o json")),
             Of::Status => session.ui.result_json(&schema::of::<StatusAnswer>("what lain status -o json prints")),
+            Of::AdminStatus => session.ui.result_json(&schema::of::<ClusterAnswer>("what lain admin status -o json prints")),
+            Of::Waste => session.ui.result_json(&schema::of::<WasteAnswer>("what lain admin list-waste -o json prints")),
             Of::Cherry => session.ui.result_json(&schema::of::<Commits>("what lain cherry -o json prints")),
         }
     }

@@ -102,7 +102,7 @@ impl Stands<'_> {
             out.push_str("\nnot to be seen\n");
             self.answer.unseen.iter().for_each(|line| self.wrapped(&mut out, line, ""));
         }
-        for (name, link) in [("grafana", &self.answer.grafana), ("kibana", &self.answer.kibana)] {
+        for (name, link) in [("grafana", &self.answer.grafana), ("kibana", &self.answer.kibana), ("prometheus", &self.answer.prometheus)] {
             if let Some(link) = link {
                 let _ = writeln!(out, "\n{name}: {}", printable(link)); // whole, whatever the terminal is
             }

@@ -13,6 +13,8 @@ use super::url::{encode, host_of};
 use crate::error::{Error, Result};
 use crate::interrupt;
 
+/// What to type where it does not answer.
+pub(crate) const NO_ANSWER: &str = "prometheus: HOST:PORT # in the cluster's values: is it up, and is the address right?";
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(2);
 /// So many questions are under way at a time.

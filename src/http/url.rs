@@ -31,7 +31,7 @@ pub(super) fn resolve(url: &str, location: &str) -> Option<String> {
 }
 
 /// A text as part of a query or a form.
-pub(super) fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     utf8_percent_encode(text, KEPT).to_string()
 }
 

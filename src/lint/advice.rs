@@ -22,6 +22,31 @@ use crate::values::node::{Node, Span};
 
 /// What is looked at when `prometheus_query_range` does not say.
 const RANGE: &str = "7d";
+
+/// What was found out of resources.
+#[derive(Debug, Default)]
+pub(crate) struct Advised {
+    /// What is to be said, or written.
+    pub findings: Vec<Finding>,
+    /// Every process that was looked at.
+    pub sizes: Vec<Size>,
+    /// How far was looked back.
+    pub range: String,
+}
+
+/// What a process asks for, used, and should ask for.
+#[derive(Clone, Debug)]
+pub(crate) struct Size {
+    /// Its name.
+    pub name: String,
+    /// What its values say.
+    pub declared: Declared,
+    /// What is known of what it used.
+    pub used: Used,
+    /// What should be written instead.
+    pub advice: Vec<(Part, Quantity)>,
+}
+
 /// Asks Prometheus, where the cluster has one, and compares. `now` is the time since 1970; files in the folders
 /// `protected` are the administrators', so that there is no [`Fix`] for them. `ask` is [`Record::ask`]: this room has no way to the network.
 ///
@@ -32,17 +57,20 @@ pub(crate) fn check(
     protected: &[PathBuf],
     now: Duration,
     ask: impl Fn(&Record<'_>, &[Process<'_>]) -> Result<Vec<Seen>>,
-) -> Result<Vec<Finding>> {
+) -> Result<Advised> {
     let root = canonical(&layers.merged);
-    let Some(base) = root.get("prometheus").and_then(Node::as_str).filter(|base| !base.trim().is_empty()) else { return Ok(vec![]) };
     let (app, _) = super::types::check(&root, false);
     let advisor = Advisor { layers, root: &root, app: &app, protected };
-    let warn = |why: &str| advisor.no_answer(base, why).into_iter().collect::<Vec<_>>();
-    let Some((range, length)) = advisor.range() else { return Ok(vec![]) };
-    if length.is_zero() {
-        return Ok(warn(&format!("`prometheus_query_range`: `{range}` is nothing to look back on: write {RANGE}")));
-    }
     let procs = advisor.procs();
+    let sizes =
+        |seen: &[Used]| procs.iter().enumerate().map(|(at, proc)| advisor.size(proc, seen.get(at).copied().unwrap_or_default())).collect();
+    let unknown = |findings: Vec<Finding>| Ok(Advised { findings, sizes: sizes(&[]), range: String::new() });
+    let Some(base) = root.get("prometheus").and_then(Node::as_str).filter(|base| !base.trim().is_empty()) else { return unknown(vec![]) };
+    let warn = |why: &str| advisor.no_answer(base, why).into_iter().collect::<Vec<_>>();
+    let Some((range, length)) = advisor.range() else { return unknown(vec![]) };
+    if length.is_zero() {
+        return unknown(warn(&format!("`prometheus_query_range`: `{range}` is nothing to look back on: write {RANGE}")));
+    }
     let siblings: Vec<&str> = app.procs().map(|(_, name, _)| name).collect();
     let processes: Vec<Process<'_>> =
         procs.iter().map(|one| Process { kind: one.kind, release: app.release(), name: one.name, siblings: &siblings }).collect();
@@ -59,18 +87,17 @@ pub(crate) fn check(
     let seen = match ask(&record, &processes) {
         Ok(seen) => seen,
         Err(error) if crate::interrupt::received() => return Err(error),
-        Err(error) => return Ok(warn(&error.to_string())),
+        Err(error) => return unknown(warn(&error.to_string())),
     };
     let mut problems = vec![];
+    let used: Vec<Used> = seen.iter().map(|seen| seen.used).collect();
     let (mut unknown, mut lies) = (vec![], vec![]);
     for (proc, seen) in procs.iter().zip(seen) {
-        if let Some(lie) = seen.lie {
-            lies.push(lie);
-            continue;
-        }
         let expected = proc.kind != ProcKind::CronJob && proc.proc.replica_count != Some(0);
-        if expected && (seen.used.memory.is_none() || !seen.has_cpu) {
-            unknown.push(proc.name);
+        match seen.lie {
+            Some(lie) => lies.push(lie), // what is not one stands
+            None if expected && (seen.used.memory.is_none() || !seen.has_cpu) => unknown.push(proc.name),
+            None => {}
         }
         problems.extend(advisor.advise(proc, seen.used));
     }
@@ -80,7 +107,7 @@ pub(crate) fn check(
     if !unknown.is_empty() {
         problems.extend(warn(&format!("no usage of {} in the last {range}", unknown.join(", "))));
     }
-    Ok(problems)
+    Ok(Advised { findings: problems, sizes: sizes(&used), range })
 }
 
 /// A process that is looked at.
@@ -125,20 +152,32 @@ impl<'a> Advisor<'a> {
         Some((text, range))
     }
 
-    fn advise(&self, proc: &Candidate<'_>, used: Used) -> Vec<Finding> {
-        let leaf = |part: Part| -> Option<&Node> {
-            let [group, what] = part.keys();
-            below(self.root, [proc.kind.key(), proc.name, "resources", group, what])
-        };
-        let quantity = |part: Part| Quantity::of_json(&leaf(part)?.to_json()).ok();
+    /// Where the values say one of the four.
+    fn leaf(&self, proc: &Candidate<'_>, part: Part) -> Option<&Node> {
+        let [group, what] = part.keys();
+        below(self.root, [proc.kind.key(), proc.name, "resources", group, what])
+    }
+
+    fn declared(&self, proc: &Candidate<'_>) -> Declared {
+        let quantity = |part: Part| Quantity::of_json(&self.leaf(proc, part)?.to_json()).ok();
         let least = proc.proc.hpa.as_ref().and_then(|hpa| hpa["minReplicas"].as_u64()).and_then(|least| u32::try_from(least).ok());
-        let declared = Declared {
+        Declared {
             cpu_limit: quantity(Part::CpuLimit),
             cpu_request: quantity(Part::CpuRequest),
             memory_request: quantity(Part::MemoryRequest),
             memory_limit: quantity(Part::MemoryLimit),
             replicas: proc.proc.replica_count.unwrap_or(1).max(least.unwrap_or(0)),
-        };
+        }
+    }
+
+    fn size(&self, proc: &Candidate<'_>, used: Used) -> Size {
+        let declared = self.declared(proc);
+        Size { name: proc.name.to_owned(), declared, used, advice: sizing::advise(&declared, used) }
+    }
+
+    fn advise(&self, proc: &Candidate<'_>, used: Used) -> Vec<Finding> {
+        let declared = self.declared(proc);
+        let leaf = |part: Part| self.leaf(proc, part);
         // Whose file stands in the way of writing it: its own, or that of a limit that must rise first.
         let blocked = |part: Part, better: Quantity| {
             let limit = match part {

@@ -13,6 +13,7 @@ pub(crate) mod fix;
 mod ingress;
 pub(crate) mod layers;
 mod names;
+pub(crate) mod picture;
 mod place;
 mod procs;
 pub(crate) mod report;

@@ -100,6 +100,7 @@ impl<'a> Walker<'a> {
                     self.range(schema, number, node);
                 }
             }
+            Value::Number(number) if types == ["number"] => self.range(schema, *number, node),
             Value::Number(number) if allows(&types, "number") => self.number_text(schema, *number, node),
             Value::Number(number) if allows(&types, "integer") && number.fract() == 0.0 => self.range(schema, *number, node),
             Value::Bool(_) if allows(&types, "boolean") => {}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value as Json;
 
 use super::duration;
@@ -104,6 +104,8 @@ pub struct Cluster {
     /// The queries behind lint's advice.
     #[schemars(with = "Option<PqlTemplate>")]
     pub pql_template: Option<Json>,
+    /// What a core and a GiB cost, for `lain admin list-waste`: `{cpu: 20, memory: 3, currency: CNY, per: month}`.
+    pub price: Option<Price>,
     /// Alertmanager's address.
     #[schemars(with = "Option<Text>")]
     pub alertmanager: Option<Json>,
@@ -272,6 +274,47 @@ impl Signature {
     pub fn names_somebody(&self) -> bool {
         self.key.is_some() || self.issuer.is_some()
     }
+}
+
+/// What is asked for costs so much, used or not.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+pub struct Price {
+    /// A core.
+    #[serde(default, deserialize_with = "cost")]
+    #[schemars(range(min = 0))]
+    pub cpu: Option<f64>,
+    /// A GiB of memory.
+    #[serde(default, deserialize_with = "cost")]
+    #[schemars(range(min = 0))]
+    pub memory: Option<f64>,
+    /// In which money: `CNY`.
+    pub currency: Option<Text>,
+    /// For how long; a month when not given.
+    #[schemars(with = "Option<Text>", extend("enum" = ["hour", "day", "month", "year", null]))]
+    pub per: Option<Per>,
+}
+
+fn cost<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let cost: Option<f64> = Option::deserialize(deserializer)?;
+    match cost.filter(|cost| !(0.0..1e15).contains(cost)) {
+        Some(wrong) => Err(de::Error::invalid_value(de::Unexpected::Float(wrong), &"a number from 0 on")),
+        None => Ok(cost),
+    }
+}
+
+/// The time that a price is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Per {
+    /// An hour.
+    Hour,
+    /// A day.
+    Day,
+    /// A month.
+    #[default]
+    Month,
+    /// A year.
+    Year,
 }
 
 /// Where a credential comes from.

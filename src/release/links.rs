@@ -1,7 +1,10 @@
-//! Where to look: URLs of ingresses, Grafana, Kibana.
+//! Where to look: URLs of ingresses, Grafana, Kibana, Prometheus.
 
+use crate::cluster::usage;
+use crate::http::url::encode;
 use crate::model::app::App;
 use crate::model::cluster::Cluster;
+use crate::model::name::is_label;
 
 /// The URLs of all ingresses, inner first.
 pub(crate) fn urls(app: &App, cluster: &Cluster) -> Vec<String> {
@@ -52,17 +55,38 @@ pub(crate) fn full_host(host: &str, cluster: &Cluster) -> String {
     }
 }
 
-/// Grafana for a release; empty when the cluster has none.
+/// Grafana for a release; none when the cluster has none. `{appname}`, `{release}` and `{namespace}` in its address are filled in; an address without gets the
+/// variables of common dashboards behind it.
 pub(crate) fn grafana(app: &App, cluster: &Cluster) -> Option<String> {
-    let url = cluster.grafana_url.as_ref()?;
+    let url = cluster.grafana_url.as_deref().filter(|url| !url.trim().is_empty())?;
+    let namespace = cluster.namespace.as_deref().filter(|name| is_label(name));
+    let names = [("{appname}", &*app.appname), ("{release}", app.release()), ("{namespace}", namespace.unwrap_or("default"))];
+    if names.iter().any(|(name, _)| url.contains(name)) {
+        return Some(names.iter().fold(url.to_owned(), |url, (name, value)| url.replace(name, value)));
+    }
     let join = if url.contains('?') { '&' } else { '?' };
-    Some(format!("{url}{join}orgId=1&refresh=10s&var-app={}&var-pod=All", app.appname))
+    let namespace = namespace.map_or_else(String::new, |namespace| format!("&var-namespace={namespace}"));
+    Some(format!("{url}{join}orgId=1&refresh=10s&var-app={}{namespace}&var-pod=All", app.appname))
+}
+
+/// Prometheus' own page, with what the pods of a release use of CPU and of memory; none when the cluster has none. A login in its address is left out.
+pub(crate) fn prometheus(app: &App, cluster: &Cluster) -> Option<String> {
+    let base = cluster.prometheus.as_deref().map(str::trim).filter(|base| !base.is_empty())?;
+    let (scheme, rest) = base.split_once("://").unwrap_or(("http", base));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest[..end].rsplit_once('@').map_or(&rest[..end], |(_, host)| host);
+    let graphs: Vec<String> = usage::of_release(app.release(), cluster.namespace.as_deref())?
+        .iter()
+        .enumerate()
+        .map(|(at, query)| format!("g{at}.expr={}&g{at}.tab=0&g{at}.range_input=1d", encode(query)))
+        .collect();
+    Some(format!("{scheme}://{host}{}/graph?{}", rest[end..].trim_end_matches('/'), graphs.join("&")))
 }
 
 /// Kibana's Discover for an app; the brackets at the end belong to the link.
 pub(crate) fn kibana(app: &App, cluster: &Cluster) -> Option<String> {
-    let host = cluster.kibana.as_ref()?;
-    let base = if host.contains("://") { host.to_string() } else { format!("http://{host}") };
+    let host = cluster.kibana.as_deref().map(str::trim).filter(|host| !host.is_empty())?.trim_end_matches('/');
+    let base = if host.contains("://") { host.to_owned() } else { format!("http://{host}") };
     let query = format!("kubernetes.pod_name.keyword:{}*", app.release());
     Some(format!(
         "{base}/app/kibana#/discover?_g=(refreshInterval:(pause:!t,value:0),time:(from:now-15m,to:now))&_a=(columns:!(log),query:(language:kuery,query:'{query}'),sort:!('@timestamp',desc))"
@@ -91,5 +115,31 @@ mod tests {
         assert_eq!(shown(&cluster), ["http://dummy.in.example.com/ true", "https://dummy.in.example.com/ false"]);
         let with_port = Cluster { ingress_internal_port: Some(8080), ..cluster };
         assert_eq!(shown(&with_port), ["http://dummy.in.example.com:8080/ true"]);
+    }
+
+    #[test]
+    fn links_are_what_the_clusters_values_say() {
+        let app: App = serde_json::from_value(serde_json::json!({"appname": "dummy", "releaseName": "dummy-2"})).expect("an app");
+        let cluster = |json: serde_json::Value| -> Cluster { serde_json::from_value(json).expect("a cluster") };
+        let of =
+            |url: &str, namespace: Option<&str>| grafana(&app, &cluster(serde_json::json!({"grafana_url": url, "namespace": namespace})));
+        for (url, namespace, link) in [
+            ("https://g/d/x", None, "https://g/d/x?orgId=1&refresh=10s&var-app=dummy&var-pod=All"),
+            ("https://g/d/x?a=b", Some("shops"), "https://g/d/x?a=b&orgId=1&refresh=10s&var-app=dummy&var-namespace=shops&var-pod=All"),
+            (
+                "https://g/d/k?var-namespace={namespace}&var-workload={release}-web",
+                Some("shops"),
+                "https://g/d/k?var-namespace=shops&var-workload=dummy-2-web",
+            ),
+            ("https://g/d/k?var-namespace={namespace}", None, "https://g/d/k?var-namespace=default"),
+        ] {
+            assert_eq!(of(url, namespace).as_deref(), Some(link));
+        }
+        assert_eq!(of(" ", None), None);
+        let of = |address: &str| prometheus(&app, &cluster(serde_json::json!({"prometheus": address, "namespace": "shops"})));
+        let link = of("https://me:hunter2@p.example.com:9090/prom/").expect("a link");
+        let start = "https://p.example.com:9090/prom/graph?g0.expr=%28sum%20by%20%28pod%29%20%28rate%28container_cpu_usage_seconds_total%7Bpod%3D~%22dummy-2-.%2B%22,namespace%3D%22shops%22";
+        assert!(link.starts_with(start) && link.contains("&g1.expr=sum%20by") && !link.contains([' ', '(', '"']), "{link}");
+        assert!(of("p:9090").is_some_and(|link| link.starts_with("http://p:9090/graph?")) && of("").is_none());
     }
 }

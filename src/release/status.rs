@@ -51,6 +51,8 @@ pub(crate) struct StatusAnswer {
     pub grafana: Option<String>,
     /// Kibana for the release, where the cluster's values name one.
     pub kibana: Option<String>,
+    /// Prometheus' page with what the release uses, where the cluster's values name one.
+    pub prometheus: Option<String>,
     /// What could not be seen, and why: a line each.
     pub unseen: Vec<String>,
 }
@@ -272,6 +274,7 @@ pub(crate) fn now(session: &Session, kubectl: &Kubectl<'_>) -> Result<(StatusAns
         usage: (!matches!(used, Now::Unknown(_))).then(|| of_these(&used, &view)),
         urls,
         grafana: links::grafana(app, cluster),
+        prometheus: links::prometheus(app, cluster),
         kibana: links::kibana(app, cluster),
         unseen: unseen.iter().map(|line| printable(line)).collect(),
     };

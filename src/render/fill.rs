@@ -9,18 +9,21 @@ use serde_json::Value as Json;
 use crate::error::{Error, Result};
 use crate::values::write::to_yaml;
 
-/// Fills a template; its filter `yaml` makes one scalar on one line of a text. Every text goes in as it is, or escaped in `report.html`.
+/// Fills a template; its filter `yaml` makes one scalar on one line of a text. Every text goes in as it is, or escaped where the name ends with `.html`; such pages
+/// share `page.css`.
 ///
 /// # Errors
 /// The template is off: a fault of lain's own.
 pub(super) fn fill(name: &str, template: &str, facts: impl Serialize) -> Result<String> {
+    let is_page = |name: &str| std::path::Path::new(name).extension().is_some_and(|it| it == "html");
     let off = |error: minijinja::Error| Error::failed(format!("{name}: {error}"));
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|name| if name == "report.html" { AutoEscape::Html } else { AutoEscape::None });
+    environment.set_auto_escape_callback(move |name| if is_page(name) { AutoEscape::Html } else { AutoEscape::None });
     environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build().map_err(off)?);
     environment.add_filter("percent", |share: f64| format!("{:.3}", share.clamp(0.0, 100.0)));
     environment.add_filter("yaml", |text: String| scalar(&text));
+    environment.add_template("page.css", include_str!("page.css")).map_err(off)?;
     environment.render_named_str(name, template, Serde(facts)).map_err(off)
 }
 

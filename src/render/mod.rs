@@ -1,5 +1,6 @@
 //! Model to artefacts in memory. No processes, no sockets; writing is the caller's.
 
+pub(crate) mod bars;
 pub(crate) mod changes;
 pub mod chart;
 pub(crate) mod compose;

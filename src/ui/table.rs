@@ -4,7 +4,10 @@ use std::fmt;
 
 use console::measure_text_width;
 
-use super::printable;
+use super::{columns, printable, shorten};
+
+/// A name is not made shorter than this.
+const SHORTEST: usize = 6;
 
 /// A table; each cell is one line of printable text.
 #[derive(Clone, Debug)]
@@ -29,10 +32,39 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
     }
 }
 
+impl<const COLUMNS: usize> Table<COLUMNS> {
+    /// On a terminal that is too narrow, shortens names in these columns, the longest first, until rows fit; never below their heads.
+    pub(crate) fn narrow(&mut self, names: &[usize]) {
+        if let Some(room) = columns() {
+            self.narrow_to(room, names);
+        }
+    }
+
+    fn narrow_to(&mut self, room: usize, names: &[usize]) {
+        let mut widths = self.widths();
+        let least: Vec<usize> =
+            (0..COLUMNS).map(|at| self.rows.first().map_or(0, |head| measure_text_width(&head[at])).max(SHORTEST)).collect();
+        while widths.iter().sum::<usize>() + 2 * COLUMNS.saturating_sub(1) > room {
+            let longest = names.iter().filter(|at| widths[**at] > least[**at]).max_by_key(|at| widths[**at]);
+            let Some(longest) = longest else { break };
+            widths[*longest] -= 1;
+        }
+        for row in &mut self.rows {
+            for at in names {
+                row[*at] = shorten(&row[*at], widths[*at]);
+            }
+        }
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let width = |column: usize| self.rows.iter().map(|row| measure_text_width(&row[column])).max().unwrap_or(0);
+        (0..COLUMNS).map(width).collect()
+    }
+}
+
 impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |column: usize| self.rows.iter().map(|row| measure_text_width(&row[column])).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
+        let widths = self.widths();
         for row in &self.rows {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(&widths) {
@@ -56,5 +88,18 @@ mod tests {
         table.row(["数据库🚀".into(), "\u{1b}[1m".into(), "c\nd".into()]);
         let expected = "NAME      BY         KEYS\nweb       王小明     a, b\n数据库🚀  \\u{1b}[1m  c d\n";
         assert_eq!(table.to_string(), expected);
+    }
+
+    #[test]
+    fn names_give_way_where_there_is_no_room() {
+        let mut table = Table::new(["NAMESPACE", "APP", "USED"]);
+        table.row(["team-of-the-shop".into(), "数据库-with-a-long-name".into(), "0.5 of 2".into()]);
+        let whole = table.to_string();
+        table.narrow_to(80, &[0, 1]);
+        assert_eq!(table.to_string(), whole);
+        table.narrow_to(36, &[0, 1]);
+        assert_eq!(table.to_string(), "NAMESPACE     APP           USED\nteam-…he-shop  数据…ng-name   0.5 of 2\n");
+        table.narrow_to(10, &[0, 1]);
+        assert!(table.to_string().lines().all(|line| measure_text_width(line) <= 9 + 2 + 6 + 2 + 8), "{table}");
     }
 }

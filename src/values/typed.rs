@@ -38,9 +38,10 @@ fn plain_reason(reason: &str) -> String {
                 .replace("sequence", "a list")
                 .replace("integer", "number")
                 .replace("floating point", "number");
-            let found = found.replace("unit value", "nothing").replace("map", "a map").replace('`', "");
+            let found = found.replace("unit value", "nothing").replace("map", "a map").replace("unknown variant ", "").replace('`', "");
             let expected = match expected {
                 "u32" | "u64" | "u16" | "i64" => "a whole number".to_owned(),
+                "f64" => "a number".to_owned(),
                 "a string" => "text".to_owned(),
                 "a sequence" => "a list".to_owned(),
                 other if other.starts_with("struct ") => "a map".to_owned(),

@@ -57,6 +57,17 @@ fn what_is_bad_goes_and_what_is_well_runs_a_command() {
         .says("the cluster has no kind `nothings`")
         .says("kubectl api-resources");
 
+    // The whole cluster, of which others use a part.
+    let here = |status: &Json, what: &str, key: &str| -> Vec<String> {
+        let all = status[what].as_array().expect("a list").iter().filter(|it| it["namespace"] == *place.namespace);
+        all.map(|it| it[key].as_str().expect("text").to_owned()).collect()
+    };
+    let status = || -> Json { serde_json::from_str(&place.lain(&["admin", "status", "-o", "json"]).ok().stdout).expect("JSON") };
+    let seen = status();
+    assert_eq!(here(&seen, "ingresses", "ingress"), ["old", "part"], "{seen:#}");
+    assert!(seen["nodes"][0]["good"] == true && seen["nodes"][0]["cpu"].as_u64().is_some_and(|cpu| cpu >= 1000), "{seen:#}");
+    assert!(seen["unseen"][0].as_str().is_some_and(|line| line.contains("no metrics server")), "{seen:#}");
+
     let shown = place.lain(&["admin", "delete-bad-ing", "--yes"]).ok().says("1 deleted, 1 edited");
     assert!(shown.stdout.contains("the ingress goes") && shown.stdout.contains("the rule goes"), "{}", shown.stdout);
     let paths = place.field("ingress", "{.items[*].metadata.name} {.items[*].spec.rules[*].http.paths[*].path}");
@@ -74,6 +85,9 @@ fn what_is_bad_goes_and_what_is_well_runs_a_command() {
         std::thread::sleep(Duration::from_secs(1));
     };
     assert!(seen.stdout.contains("InvalidImageName") && !seen.stdout.contains("good"), "{}", seen.stdout);
+    let bad = here(&status(), "bad", "name");
+    assert!(bad.iter().any(|name| name == "migrate") && bad.iter().any(|name| name.starts_with("bad-")) && bad.len() == 3, "{bad:?}");
+    place.lain(&["admin", "status", "--exit-code"]).exits(3);
     let uid = |name: &str| place.field(&format!("pod/{name}"), "{.metadata.uid}");
     let alone = uid("alone");
     // What lain sends names the pod that it showed: the server takes no other of that name.

@@ -1,6 +1,8 @@
 //! lain on real parts: docker, a registry, helm 3 and 4, Kubernetes. `tests/run` brings them up.
 
 mod admin;
+#[path = "../support/browser.rs"]
+mod browser;
 mod canary;
 mod causes;
 mod chart;

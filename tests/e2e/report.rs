@@ -1,42 +1,17 @@
 //! What a deploy leaves for later: its result as JSON, and a page that a real browser shows.
 
 use std::fs;
-use std::process::Command;
 
 use jsonschema::draft202012;
 use serde_json::Value as Json;
 
+use crate::browser;
 use crate::support::{Place, Ran};
 
 const HELM: &str = "4.3.1";
 
 const VALUES: &str = "deployments:\n  web:\n    image: python:3.13-slim\n    imagePullPolicy: IfNotPresent\n    terminationGracePeriodSeconds: 0\n    \
                       command: [sh, -c, \"sleep 1000\"]\n";
-
-/// The page as a browser shows it on a phone: its text, and how wide it is. Another origin is out of reach, so the page goes into a frame.
-fn on_a_phone(place: &Place, page: &str) -> (String, u64) {
-    let escaped = page.replace('&', "&amp;").replace('"', "&quot;");
-    let file = place.root.path().join("phone.html");
-    let script = "const page = document.querySelector('iframe').contentDocument; \
-                  document.title = JSON.stringify([page.body.innerText, page.scrollingElement.scrollWidth, \
-                  getComputedStyle(page.querySelector('.bar')).position]);";
-    let text =
-        format!("<body onload=\"{}\"><iframe width=390 height=800 srcdoc=\"{escaped}\"></iframe></body>", script.replace('"', "&quot;"));
-    fs::write(&file, text).expect("a page");
-    let ran = Command::new("chromium-headless-shell")
-        .args(["--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget=3000", "--proxy-server=127.0.0.1:9"])
-        .arg(format!("--user-data-dir={}", place.root.path().join("browser").display()))
-        .arg(format!("file://{}", file.display()))
-        .output()
-        .expect("a browser");
-    let dom = String::from_utf8_lossy(&ran.stdout).into_owned();
-    let title = dom.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next());
-    let title = title.unwrap_or_else(|| panic!("{dom}\n{}", String::from_utf8_lossy(&ran.stderr)));
-    let title = title.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", " ").replace("&amp;", "&");
-    let (words, width, position): (String, u64, String) = serde_json::from_str(&title).expect("what the page says");
-    assert_eq!(position, "absolute", "its styles are in force");
-    (words, width)
-}
 
 fn result(ran: &Ran) -> Json {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", ran.stdout, ran.stderr))
@@ -66,7 +41,7 @@ fn a_deploy_is_told_later_as_it_was() {
     let web = format!("deployment/{}-web", place.appname);
     let last = good["timeline"].as_array().and_then(|all| all.last()).expect("a timeline").clone();
     assert_eq!((&last["object"], &last["ready"], &last["wanted"]), (&web.clone().into(), &1.into(), &1.into()), "{last}");
-    let (words, width) = on_a_phone(&place, &fs::read_to_string(&report).expect("a report"));
+    let (words, width) = browser::on_a_phone(place.root.path(), &fs::read_to_string(&report).expect("a report"), &[]).remove(0);
     assert!(words.contains(&format!("{} deployed", place.appname)) && words.contains(&format!("{web}: 1/1 ready")), "{words}");
     assert!(width <= 390, "it fits a phone: {width}\n{words}");
 
@@ -82,7 +57,7 @@ fn a_deploy_is_told_later_as_it_was() {
     assert!(bad["reason"].as_str().is_some_and(|reason| reason.contains("CrashLoopBackOff")), "{bad:#}");
     assert!(bad["next"].as_array().is_some_and(|next| next.iter().any(|hint| hint.as_str().is_some_and(|hint| hint.contains("rollback")))));
     assert!(bad["logs"][0]["text"].as_str().is_some_and(|log| log.contains("<b>no database</b>")), "{bad:#}");
-    let (words, width) = on_a_phone(&place, &fs::read_to_string(&report).expect("a report"));
+    let (words, width) = browser::on_a_phone(place.root.path(), &fs::read_to_string(&report).expect("a report"), &[]).remove(0);
     assert!(words.contains("failed") && words.contains("<b>no database</b>") && words.contains("CrashLoopBackOff"), "{words}");
     assert!(width <= 390, "it fits a phone: {width}\n{words}");
 

@@ -11,7 +11,7 @@ use crate::cluster::everywhere::{self, Seen};
 use crate::cluster::objects::Ingress;
 use crate::error::{Error, Result};
 use crate::http::prometheus::{self, Query};
-use crate::model::duration::{self, age};
+use crate::model::duration::age;
 use crate::session::Session;
 use crate::ui::{Answer, Table};
 
@@ -30,22 +30,14 @@ pub(super) struct ListUnusedIngress {
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     count_below: u32,
     /// How far to look back; what is younger is left out
-    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = period)]
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = super::period)]
     period: Duration,
-}
-
-fn period(text: &str) -> Result<Duration, String> {
-    duration::parse(text).and_then(|time| if time.as_secs() == 0 { Err("nothing to look back on".to_owned()) } else { Ok(time) })
 }
 
 impl ListUnusedIngress {
     pub(super) fn run(&self, session: &Session) -> Result<()> {
         let kubectl = session.kubectl()?;
-        let base = session.authority()?.prometheus.as_deref().map(str::trim).filter(|base| !base.is_empty());
-        let base = base.ok_or_else(|| {
-            Error::failed("the values of the cluster name no `prometheus`, so nobody counts requests")
-                .hint("prometheus: HOST:PORT # in the cluster's values")
-        })?;
+        let base = super::prometheus(session, "so nobody counts requests")?;
         let counts = self.counts(session, base)?;
         let now = Timestamp::now().as_second();
         let (mut found, mut young, mut wild) = (vec![], 0, 0);
@@ -87,11 +79,8 @@ impl ListUnusedIngress {
     /// How often each name was asked; Prometheus is asked one question, however many there are.
     fn counts(&self, session: &Session, base: &str) -> Result<BTreeMap<String, u64>> {
         let query = format!("sum by (host) (increase({METRIC}[{}s]))", self.period.as_secs());
-        let answers = prometheus::ask_with_labels(&session.proxies(), base, vec![Query::Now(query)], PATIENCE).map_err(|error| {
-            error
-                .context("Prometheus cannot be asked")
-                .hint("prometheus: HOST:PORT # in the cluster's values: is it up, and is the address right?")
-        })?;
+        let answers = prometheus::ask_with_labels(&session.proxies(), base, vec![Query::Now(query)], PATIENCE)
+            .map_err(|error| error.context("Prometheus cannot be asked").hint(prometheus::NO_ANSWER))?;
         let mut counts = BTreeMap::new();
         for (labels, series) in answers.into_iter().flatten() {
             let value = series.last().map(|(_, value)| *value).filter(|value| value.is_finite()).unwrap_or(0.0);

@@ -1,5 +1,6 @@
 //! `lain admin`: what is done beside the ordinary, or about a whole cluster.
 
+mod amounts;
 mod cleanup_registry;
 mod cleanup_reviews;
 mod delete_bad_ing;
@@ -8,8 +9,10 @@ mod get;
 mod list_images;
 mod list_singletons;
 mod list_unused_ingress;
+pub(crate) mod list_waste;
 mod migrate_registry;
 mod post_alerts;
+pub(crate) mod status;
 mod unlock;
 mod x;
 
@@ -23,6 +26,7 @@ use serde_json::Value as Json;
 
 use super::Command;
 use crate::error::{Error, Kind, Result};
+use crate::model::duration;
 use crate::model::image::repository_in;
 use crate::model::name::is_label;
 use crate::session::Session;
@@ -52,8 +56,10 @@ enum Verb {
     ListImages(list_images::ListImages),
     ListSingletons(list_singletons::ListSingletons),
     ListUnusedIngress(list_unused_ingress::ListUnusedIngress),
+    ListWaste(list_waste::ListWaste),
     MigrateRegistry(migrate_registry::MigrateRegistry),
     PostAlerts(post_alerts::PostAlerts),
+    Status(status::Status),
     Unlock(unlock::Unlock),
     X(x::X),
     #[command(external_subcommand)]
@@ -61,13 +67,8 @@ enum Verb {
 }
 
 /// Those of the older tool that are not here, and what to type instead.
-pub(crate) const OLDER: &[(&str, &str)] = &[
-    ("status", "kubectl get pods,ingress --all-namespaces"),
-    ("stop-cvm", MACHINES),
-    ("start-cvm", MACHINES),
-    ("turn", MACHINES),
-    ("list-waste", "lain lint # in the folder of an app"),
-];
+pub(crate) const OLDER: &[(&str, &str)] =
+    &[("status", "kubectl get pods,ingress --all-namespaces"), ("stop-cvm", MACHINES), ("start-cvm", MACHINES), ("turn", MACHINES)];
 
 const MACHINES: &str = "kubectl get nodes # machines are started and stopped where they are rented";
 
@@ -91,8 +92,10 @@ impl Command for Admin {
             Verb::ListImages(list) => list.run(session),
             Verb::ListSingletons(list) => list.run(session),
             Verb::ListUnusedIngress(list) => list.run(session),
+            Verb::ListWaste(list) => list.run(session),
             Verb::MigrateRegistry(migrate) => migrate.run(session),
             Verb::PostAlerts(post) => post.run(session),
+            Verb::Status(status) => status.run(session),
             Verb::Unlock(unlock) => unlock.run(session),
             Verb::X(x) => x.run(session),
             Verb::Other(words) => Err(unknown(&words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default())),
@@ -111,6 +114,20 @@ fn repositories(session: &Session, registry: &str, apps: &[String]) -> Result<Ve
         apps.iter().cloned().collect()
     };
     Ok(named.iter().map(|app| repository_in(registry, app)).collect())
+}
+
+/// How far to look back.
+fn period(text: &str) -> Result<Duration, String> {
+    duration::parse(text).and_then(|time| if time.as_secs() == 0 { Err("nothing to look back on".to_owned()) } else { Ok(time) })
+}
+
+/// The cluster's Prometheus; `so` is said where its values name none.
+fn prometheus<'s>(session: &'s Session, so: &str) -> Result<&'s str> {
+    let base = session.authority()?.prometheus.as_deref().map(str::trim).filter(|base| !base.is_empty());
+    base.ok_or_else(|| {
+        Error::failed(format!("the values of the cluster name no `prometheus`, {so}"))
+            .hint("prometheus: HOST:PORT # in the cluster's values")
+    })
 }
 
 /// What became of one of those that were shown.
