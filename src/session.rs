@@ -17,6 +17,7 @@ use crate::http::credentials;
 use crate::http::gitlab::Gitlab;
 use crate::http::proxy::Proxies;
 use crate::http::registry::Registry;
+use crate::kubeconfig::aim::{Aim, aim};
 use crate::kubeconfig::{self, Choice};
 use crate::model::app::App;
 use crate::model::cluster::Cluster;
@@ -583,6 +584,39 @@ impl Session {
         server.map(|server| *self.server.get_or_init(|| server))
     }
 
+    /// kubectl with whatever kubeconfig it takes by itself: for what no cluster is asked for.
+    pub(crate) fn any_kubectl(&self) -> Kubectl<'_> {
+        self.withhold();
+        Kubectl::new(&self.ui, Target::default())
+    }
+
+    /// The context that is named for the chosen cluster; none leaves it to the kubeconfig.
+    fn context(&self) -> Result<Option<String>> {
+        let of_job = self.env.get("KUBE_CONTEXT").filter(|_| self.env.is_ci()).map(str::to_owned);
+        Ok(of_job.or(self.authority()?.kube_context.clone().map(String::from)))
+    }
+
+    /// The kubeconfig of the chosen cluster; none where there is no home to find it in.
+    ///
+    /// # Errors
+    /// No cluster is chosen.
+    pub(crate) fn kubeconfig(&self) -> Result<Option<PathBuf>> {
+        let choice = self.require_cluster()?;
+        Ok(choice.kubeconfig.clone().or_else(|| kubeconfig::link(&self.env)))
+    }
+
+    /// Where the chosen cluster's kubeconfig points; none where it does not say, and in a pod.
+    ///
+    /// # Errors
+    /// As [`Session::kubeconfig`], or the cluster's file is invalid.
+    pub(crate) fn aim(&self) -> Result<Option<Aim>> {
+        if self.require_cluster()?.pod.is_some() {
+            return Ok(None);
+        }
+        let context = self.context()?;
+        Ok(self.kubeconfig()?.and_then(|file| aim(&file, context.as_deref())))
+    }
+
     /// Where helm and kubectl go.
     ///
     /// # Errors
@@ -592,11 +626,7 @@ impl Session {
         let choice = self.require_cluster()?;
         let app_is_here = self.has_app();
         let cluster = if app_is_here { self.cluster()?.clone() } else { self.cluster_of(&choice.name)? };
-        let context = self.env.get("KUBE_CONTEXT").filter(|_| self.env.is_ci()).map(str::to_owned).or(self
-            .authority()?
-            .kube_context
-            .clone()
-            .map(String::from));
+        let context = self.context()?;
         let target = Target { kubeconfig: choice.kubeconfig.clone(), context, namespace: cluster.namespace.map(String::from), base: None };
         self.ui.hints_go(|flags| {
             (flags.kubectl, flags.helm) = (target.words("--context"), target.words("--kube-context"));
@@ -606,14 +636,13 @@ impl Session {
             return Ok(Target { namespace: target.namespace.or_else(|| Some(pod.clone())), base: Some(String::new()), ..target });
         }
         // What is not said here is what the kubeconfig says: told to both tools, whatever variables each of them reads.
-        let file = choice.kubeconfig.clone().or_else(|| kubeconfig::link(&self.env));
-        Ok(aimed(target, file))
+        Ok(aimed(target, self.kubeconfig()?))
     }
 }
 
 /// With what this kubeconfig says of all that the target does not.
 fn aimed(target: Target, file: Option<PathBuf>) -> Target {
-    let aim = file.and_then(|file| kubeconfig::aim::aim(&file, target.context.as_deref()));
+    let aim = file.and_then(|file| aim(&file, target.context.as_deref()));
     let base = aim.as_ref().and_then(|aim| aim.base.clone());
     let (given, named) = aim.map(|aim| (aim.context, aim.namespace)).unzip();
     Target { context: target.context.or(given), namespace: target.namespace.or(named), base, ..target }

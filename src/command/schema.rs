@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::Command;
 use super::cherry::Commits;
+use crate::doctor::Diagnosis;
 use crate::error::Result;
 use crate::images::Images;
 use crate::model::changes::Diff;
@@ -41,6 +42,8 @@ enum Of {
     Cherry,
     /// What `lain status -o json` prints
     Status,
+    /// What `lain doctor -o json` prints
+    Doctor,
 }
 
 impl Command for Schema {
@@ -54,6 +57,7 @@ impl Command for Schema {
             Of::Diff => session.ui.result_json(&schema::of::<Diff>("what lain diff -o json prints")),
             Of::Image => session.ui.result_json(&schema::of::<Images<'_>>("what lain build, push, prepare and image print with -o json")),
             Of::Status => session.ui.result_json(&schema::of::<StatusAnswer>("what lain status -o json prints")),
+            Of::Doctor => session.ui.result_json(&schema::of::<Diagnosis>("what lain doctor -o json prints")),
             Of::Cherry => session.ui.result_json(&schema::of::<Commits>("what lain cherry -o json prints")),
         }
     }

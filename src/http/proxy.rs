@@ -56,6 +56,13 @@ impl Proxies {
         }
     }
 
+    /// The variable and the place of the proxy that an address is asked by; none where it is asked directly. Its login is not told.
+    pub(crate) fn on_the_way_to(&self, url: &str) -> Option<String> {
+        let chosen = self.choose(&url.parse().ok()?)?;
+        let place = chosen.proxy.as_ref().map(|proxy| format!(", {}:{}", proxy.host(), proxy.port()));
+        Some(format!("the proxy of {}{}", chosen.variable, place.unwrap_or_default()))
+    }
+
     /// The proxy for an address; none where it is asked directly, as this machine always is.
     pub(super) fn choose(&self, uri: &Uri) -> Option<&Chosen> {
         let https = uri.scheme_str() == Some("https");

@@ -16,6 +16,10 @@ pub(crate) struct Aim {
     /// The path of its server's address: empty, but for servers behind one address (`https://rancher.example.com/k8s/clusters/c-1`). None where the file
     /// names no server.
     pub base: Option<String>,
+    /// Its server's address, where the file names one.
+    pub server: Option<String>,
+    /// The file names a proxy on the way there.
+    pub has_proxy: bool,
 }
 
 /// Where a kubeconfig points: by this context, or by its current one. None where the file does not say, or is none that lain reads: then both tools
@@ -29,13 +33,19 @@ pub(crate) fn aim(kubeconfig: &Path, context: Option<&str>) -> Option<Aim> {
     let text = |node: &Node, key: &str| node.get(key).and_then(Node::as_str).map(str::to_owned);
     let found = contexts.iter().find(|known| text(known, "name").as_deref() == Some(context))?;
     let namespace = found.get("context").and_then(|context| text(context, "namespace")).filter(|namespace| !namespace.is_empty());
-    let base = || {
+    let cluster = || {
         let cluster = text(found.get("context")?, "cluster")?;
         let Value::Seq(clusters) = &root.get("clusters")?.value else { return None };
-        let cluster = clusters.iter().find(|known| text(known, "name").as_ref() == Some(&cluster))?;
-        text(cluster.get("cluster")?, "server").map(|server| path_of(&server))
+        clusters.iter().find(|known| text(known, "name").as_ref() == Some(&cluster))?.get("cluster")
     };
-    Some(Aim { context: context.to_owned(), namespace: namespace.unwrap_or_else(|| "default".to_owned()), base: base() })
+    let server = cluster().and_then(|cluster| text(cluster, "server"));
+    Some(Aim {
+        context: context.to_owned(),
+        namespace: namespace.unwrap_or_else(|| "default".to_owned()),
+        base: server.as_deref().map(path_of),
+        server,
+        has_proxy: cluster().and_then(|cluster| text(cluster, "proxy-url")).is_some_and(|url| !url.is_empty()),
+    })
 }
 
 /// The path of an address, without a slash at its end.
