@@ -92,6 +92,24 @@ pub(crate) fn all_stays_inside(dir: &Path, shown: &Path, also: &[PathBuf]) -> Re
     Ok(())
 }
 
+/// What room a disk has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Bytes that this user may still write.
+    pub bytes: u64,
+    /// It has no inodes left.
+    pub has_no_more_files: bool,
+}
+
+/// What room there is where this folder is.
+///
+/// # Errors
+/// It is not there.
+pub(crate) fn room_at(folder: &Path) -> Result<Room> {
+    let disk = rustix::fs::statvfs(folder).map_err(|error| Error::io("look at", folder, &error.into()))?;
+    Ok(Room { bytes: disk.f_bavail.saturating_mul(disk.f_frsize), has_no_more_files: disk.f_files > 0 && disk.f_favail == 0 })
+}
+
 /// Writes a file in one step: readers see the old text or the new one, a failed write leaves the old one.
 ///
 /// # Errors

@@ -20,6 +20,7 @@ pub(crate) use prepared::PREPARE_TAG;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use self::engine::{Destination, Engine};
 use crate::error::{Error, Result};
 use crate::model::app::{App, Build, Release};
 use crate::model::builds::{self, DEFAULT_BUILD, Named, Start};
@@ -123,6 +124,32 @@ pub(crate) fn plans_to_build<'a>(session: &'a Session, name: Option<&str>) -> Re
     }
     let last = plan(session, name)?;
     Ok(builds::chain(app, (last.name, last.build)).into_iter().map(|build| Plan::of(app, build)).collect())
+}
+
+/// Who builds this run's images; fails with the reason where they could not be built.
+///
+/// # Errors
+/// docker is missing, its daemon or the builder does not answer, or does not do what the app's builds ask for.
+pub(crate) fn can_build(session: &Session, docker: &Docker<'_>) -> Result<String> {
+    if !session.has_app() {
+        docker.check()?;
+        return Ok("daemon".to_owned());
+    }
+    let engine = Engine::of(session)?;
+    // A builder puts images into the registry by itself.
+    let (to, who) = match &engine {
+        Engine::Docker => (Destination::Daemon, "daemon".to_owned()),
+        Engine::Builder(name) => (Destination::Registry, format!("builder {name}")),
+    };
+    engine.check(docker, to)?;
+    for (_, build) in builds::all(session.app()?) {
+        if build.secrets.is_some() {
+            engine.check_secrets(session, docker)?;
+        }
+        let platforms: Vec<String> = build.platforms.iter().flatten().map(ToString::to_string).collect();
+        engine.check_platforms(&platforms, to)?;
+    }
+    Ok(who)
 }
 
 /// True for an app that has neither `build` nor `builds`.

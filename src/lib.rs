@@ -6,6 +6,7 @@
 //! - [`cli`]: the command lines of the five binaries, and what is about them alone (completions, man pages, `lain-NAME` on PATH).
 //! - [`command`]: one file a command, named after it: its flags, and what is shown.
 //! - [`panel`]: how a release stands, on the whole terminal and as it goes on: what is known, how it looks, what keys do, who asks.
+//! - [`doctor`]: what would stop a command, asked before it does: of this machine, this job, the registry, the cluster.
 //! - [`release`]: a release in the cluster: the verbs that change it, on one handle; its rollout, its Secrets, helm's record of it, what is said about it.
 //! - [`images`]: which images, what of the folder they see, how they are built and where they go.
 //! - [`checks`]: lint's checks and helm's own, of this run's values and chart.
@@ -36,6 +37,7 @@ mod checks;
 pub mod cli;
 mod cluster;
 mod command;
+mod doctor;
 pub mod env;
 pub mod error;
 mod files;

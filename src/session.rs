@@ -18,6 +18,7 @@ use crate::http::credentials;
 use crate::http::gitlab::Gitlab;
 use crate::http::proxy::Proxies;
 use crate::http::registry::Registry;
+use crate::kubeconfig::aim::{Aim, aim};
 use crate::kubeconfig::{self, Choice};
 use crate::model::app::App;
 use crate::model::cluster::Cluster;
@@ -584,6 +585,39 @@ impl Session {
         server.map(|server| *self.server.get_or_init(|| server))
     }
 
+    /// kubectl with whatever kubeconfig it takes by itself: for what no cluster is asked for.
+    pub(crate) fn any_kubectl(&self) -> Kubectl<'_> {
+        self.withhold();
+        Kubectl::new(&self.ui, Target::default())
+    }
+
+    /// The context that is named for the chosen cluster; none leaves it to the kubeconfig.
+    fn context(&self) -> Result<Option<String>> {
+        let of_job = self.env.get("KUBE_CONTEXT").filter(|_| self.env.is_ci()).map(str::to_owned);
+        Ok(of_job.or(self.authority()?.kube_context.clone().map(String::from)))
+    }
+
+    /// The kubeconfig of the chosen cluster; none where there is no home to find it in.
+    ///
+    /// # Errors
+    /// No cluster is chosen.
+    pub(crate) fn kubeconfig(&self) -> Result<Option<PathBuf>> {
+        let choice = self.require_cluster()?;
+        Ok(choice.kubeconfig.clone().or_else(|| kubeconfig::link(&self.env)))
+    }
+
+    /// Where the chosen cluster's kubeconfig points; none where it does not say, and in a pod.
+    ///
+    /// # Errors
+    /// As [`Session::kubeconfig`], or the cluster's file is invalid.
+    pub(crate) fn aim(&self) -> Result<Option<Aim>> {
+        if self.require_cluster()?.pod.is_some() {
+            return Ok(None);
+        }
+        let context = self.context()?;
+        Ok(self.kubeconfig()?.and_then(|file| aim(&file, context.as_deref())))
+    }
+
     /// Where helm and kubectl go.
     ///
     /// # Errors
@@ -593,11 +627,7 @@ impl Session {
         let choice = self.require_cluster()?;
         let app_is_here = self.has_app();
         let cluster = if app_is_here { self.cluster()?.clone() } else { self.cluster_of(&choice.name)? };
-        let context = self.env.get("KUBE_CONTEXT").filter(|_| self.env.is_ci()).map(str::to_owned).or(self
-            .authority()?
-            .kube_context
-            .clone()
-            .map(String::from));
+        let context = self.context()?;
         let namespace = cluster.namespace.map(String::from);
         let target = Target { kubeconfig: choice.kubeconfig.clone(), context, namespace, ..Target::default() };
         self.ui.hints_go(|flags| {
@@ -608,14 +638,13 @@ impl Session {
             return Ok(Target { namespace: target.namespace.or_else(|| Some(pod.clone())), base: Some(String::new()), ..target });
         }
         // What is not said here is what the kubeconfig says: told to both tools, whatever variables each of them reads.
-        let file = choice.kubeconfig.clone().or_else(|| kubeconfig::link(&self.env));
-        Ok(self.aimed(target, file))
+        Ok(self.aimed(target, self.kubeconfig()?))
     }
 
     /// With what this kubeconfig says of all that the target does not.
     fn aimed(&self, target: Target, file: Option<PathBuf>) -> Target {
-        let Some(aim) = file.and_then(|file| kubeconfig::aim::aim(&file, target.context.as_deref())) else { return target };
-        let login = aim.login.filter(|login| self.proxies().lets_go(&login.address)).map(Arc::new);
+        let Some(aim) = file.and_then(|file| aim(&file, target.context.as_deref())) else { return target };
+        let login = aim.login.filter(|login| self.proxies().on_the_way_to(&login.address).is_none()).map(Arc::new);
         Target {
             context: target.context.or(Some(aim.context)),
             namespace: target.namespace.or(Some(aim.namespace)),

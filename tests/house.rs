@@ -116,6 +116,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "command",
         &[
             "panel",
+            "doctor",
             "release",
             "images",
             "checks",
@@ -139,6 +140,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("panel", &["release", "session", "cluster", "tools", "ui", "model", "interrupt", "error"]),
+    ("doctor", &["release", "images", "session", "http", "tools", "resolved", "ui", "model", "files", "interrupt", "error"]),
     (
         "release",
         &["images", "checks", "session", "cluster", "http", "tools", "resolved", "render", "ui", "model", "values", "interrupt", "error"],

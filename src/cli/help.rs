@@ -10,7 +10,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ("Write", &["init", "lint", "values", "template", "dockerfile", "dockerignore", "compose", "schema", "meta", "ci"]),
     ("Build", &["build", "prepare", "push", "run", "save", "image", "tags"]),
     ("Deploy", &["use", "diff", "deploy", "set-canary-group", "env", "secret", "wait"]),
-    ("Look", &["status", "logs", "x", "version", "history", "cherry", "get-values"]),
+    ("Look", &["doctor", "status", "logs", "x", "version", "history", "cherry", "get-values"]),
     ("Run", &["job", "create-job"]),
     ("Repair", &["rollback", "redeploy", "update-image", "restart", "delete", "admin"]),
     ("Tell", &["send-msg", "mr-note", "assign-mr", "wait-mr-approval"]),

@@ -83,6 +83,7 @@ commands! {
 commands! {
     /// What `lain-deploy` owns: the cluster.
     DeployCommand {
+        Doctor(command::doctor::Doctor),
         Use(command::use_cluster::Use),
         Diff(command::diff::Diff),
         Deploy(command::deploy::Deploy),

@@ -12,6 +12,7 @@ pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod dockerfile;
 pub(crate) mod dockerignore;
+pub(crate) mod doctor;
 pub(crate) mod env;
 pub(crate) mod get_values;
 pub(crate) mod history;

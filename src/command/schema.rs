@@ -6,6 +6,7 @@ use super::Command;
 use super::admin::list_waste::WasteAnswer;
 use super::admin::status::ClusterAnswer;
 use super::cherry::Commits;
+use crate::doctor::Diagnosis;
 use crate::error::Result;
 use crate::images::Images;
 use crate::model::changes::Diff;
@@ -47,6 +48,8 @@ enum Of {
     AdminStatus,
     /// What `lain admin list-waste -o json` prints
     Waste,
+    /// What `lain doctor -o json` prints
+    Doctor,
 }
 
 impl Command for Schema {
@@ -62,6 +65,7 @@ impl Command for Schema {
             Of::Status => session.ui.result_json(&schema::of::<StatusAnswer>("what lain status -o json prints")),
             Of::AdminStatus => session.ui.result_json(&schema::of::<ClusterAnswer>("what lain admin status -o json prints")),
             Of::Waste => session.ui.result_json(&schema::of::<WasteAnswer>("what lain admin list-waste -o json prints")),
+            Of::Doctor => session.ui.result_json(&schema::of::<Diagnosis>("what lain doctor -o json prints")),
             Of::Cherry => session.ui.result_json(&schema::of::<Commits>("what lain cherry -o json prints")),
         }
     }

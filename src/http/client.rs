@@ -134,6 +134,11 @@ impl Client {
         self.unbounded.get_or_init(line).clone()
     }
 
+    /// What it trusts, for another one.
+    pub(super) fn trust(&self) -> Trust {
+        self.trust.clone()
+    }
+
     /// Sends a request, again on 429, 5xx and broken connections.
     ///
     /// # Errors
@@ -234,6 +239,11 @@ pub(super) fn trusted(texts: impl IntoIterator<Item = Vec<u8>>) -> Vec<Certifica
         roots.extend(system.iter().map(|certificate| Certificate::from_der(certificate).to_owned()));
     }
     roots
+}
+
+/// How many CAs this system knows: without any, no certificate holds.
+pub(crate) fn count_of_system_cas() -> usize {
+    rustls_native_certs::load_native_certs().certs.len()
 }
 
 fn agent(timeout: Option<Duration>, connect: Duration, trust: Trust) -> Agent {

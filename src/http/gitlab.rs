@@ -288,6 +288,22 @@ impl Gitlab {
         self.put(&request.path(), &body, "assign the merge request")
     }
 
+    /// Whether GitLab knows the token: that of a job by its job, another by its user.
+    ///
+    /// # Errors
+    /// See [`Gitlab::merge_request`].
+    pub(crate) fn check_token(&self) -> Result<()> {
+        let path = if matches!(self.token, Token::Access(_)) { "/user" } else { "/job" };
+        self.get::<Json>(path, "use the token").map(drop)
+    }
+
+    /// The same for those who wait: each request is made once, and may take so long.
+    #[must_use]
+    pub(crate) fn hurried(mut self, proxies: &Proxies, within: Duration) -> Self {
+        self.client = Client::trusting(proxies, within, (1, Duration::ZERO), self.client.trust());
+        self
+    }
+
     /// Who asks; none where the token does not say.
     pub(crate) fn me(&self) -> Option<u64> {
         self.get::<User>("/user", "read the token's own user").ok().map(|user| user.id)

@@ -3,6 +3,7 @@
 pub(crate) mod alertmanager;
 pub(crate) mod api_server;
 pub(crate) mod client;
+pub(crate) mod clock;
 pub(crate) mod credentials;
 mod failure;
 pub(crate) mod gitlab;

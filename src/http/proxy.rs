@@ -56,9 +56,11 @@ impl Proxies {
         }
     }
 
-    /// Whether an address is asked directly.
-    pub(crate) fn lets_go(&self, address: &str) -> bool {
-        address.parse().is_ok_and(|uri| self.choose(&uri).is_none())
+    /// The variable and the place of the proxy that an address is asked by; none where it is asked directly. Its login is not told.
+    pub(crate) fn on_the_way_to(&self, url: &str) -> Option<String> {
+        let chosen = self.choose(&url.parse().ok()?)?;
+        let place = chosen.proxy.as_ref().map(|proxy| format!(", {}:{}", proxy.host(), proxy.port()));
+        Some(format!("the proxy of {}{}", chosen.variable, place.unwrap_or_default()))
     }
 
     /// The proxy for an address; none where it is asked directly, as this machine always is.

@@ -20,6 +20,10 @@ pub(crate) struct Aim {
     pub base: Option<String>,
     /// Its login, where that stands in the file as it is.
     pub login: Option<Login>,
+    /// Its server's address, where the file names one.
+    pub server: Option<String>,
+    /// The file names a proxy on the way there.
+    pub has_proxy: bool,
 }
 
 /// Where a kubeconfig points: by this context, or by its current one. None where the file does not say, or is none that lain reads: then both tools
@@ -39,11 +43,14 @@ pub(crate) fn aim(kubeconfig: &Path, context: Option<&str>) -> Option<Aim> {
     };
     let entry = |list: &str, inside: &str| found.get("context").and_then(|context| named(list, inside, &text(context, inside)?));
     let cluster = entry("clusters", "cluster");
+    let server = cluster.and_then(|cluster| text(cluster, "server"));
     let folder = kubeconfig.parent().unwrap_or(Path::new("."));
     Some(Aim {
         context: context.to_owned(),
         namespace: namespace.unwrap_or_else(|| "default".to_owned()),
-        base: cluster.and_then(|cluster| text(cluster, "server")).map(|server| path_of(&server)),
+        base: server.as_deref().map(path_of),
+        server,
+        has_proxy: cluster.and_then(|cluster| text(cluster, "proxy-url")).is_some_and(|url| !url.is_empty()),
         login: cluster.and_then(|cluster| login(cluster, entry("users", "user"), folder)),
     })
 }

@@ -192,7 +192,11 @@ fn values_on(session: &Session, cluster: Option<&str>) -> Result<Option<Resolved
     }
 }
 
-fn webhook(session: &Session, app: &App, cluster: Option<&str>) -> Result<Option<Webhook>> {
+/// The webhook of the app's values on this cluster; none where they name none, or not for it.
+///
+/// # Errors
+/// What they say of it is wrong, or a variable that it is in is not set.
+pub(crate) fn webhook(session: &Session, app: &App, cluster: Option<&str>) -> Result<Option<Webhook>> {
     let Some(webhook) = &app.webhook else { return Ok(None) };
     let Some(url) = webhook.url.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
     if let (Some(clusters), Some(current)) = (&webhook.clusters, cluster)

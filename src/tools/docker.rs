@@ -1,6 +1,6 @@
 //! docker, through its command line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ use crate::ui::Ui;
 /// How to get buildx.
 pub(crate) const INSTALL_BUILDX: &str = "apt-get install docker-buildx # or docker-buildx-plugin; https://docs.docker.com/go/buildx/";
 
+/// How long a short question may take.
+const ANSWER: Duration = Duration::from_secs(20);
+
 /// The docker client, pointed at one daemon.
 #[derive(Debug)]
 pub(crate) struct Docker<'a> {
@@ -25,6 +28,8 @@ pub(crate) struct Docker<'a> {
     config: Option<&'a Path>,
     answer: &'a Answer,
     pub(super) patience: Patience,
+    /// How long a short question may take.
+    within: Duration,
 }
 
 /// Whether the daemon answers: asked once a run.
@@ -33,7 +38,14 @@ pub(crate) type Answer = OnceLock<Result<()>>;
 impl<'a> Docker<'a> {
     /// The docker client; `host` overrides its own choice of daemon.
     pub(crate) fn new(ui: &'a Ui, host: Option<&str>, answer: &'a Answer) -> Self {
-        Self { ui, host: host.map(str::to_owned), config: None, answer, patience: Patience::default() }
+        Self { ui, host: host.map(str::to_owned), config: None, answer, patience: Patience::default(), within: ANSWER }
+    }
+
+    /// The same for those who wait: a short question may take so long.
+    #[must_use]
+    pub(crate) fn hurried(mut self, within: Duration) -> Self {
+        self.within = within;
+        self
     }
 
     /// The same with another patience.
@@ -69,14 +81,14 @@ impl<'a> Docker<'a> {
     /// that one may be sent ahead.
     ///
     /// # Errors
-    /// docker is missing, or its daemon does not answer within 20 s.
+    /// docker is missing, or its daemon does not answer in time.
     pub(crate) fn check(&self) -> Result<()> {
         self.answer.get_or_init(|| self.ask()).clone()
     }
 
     /// As [`Docker::check`], but asks anew.
     pub(super) fn ask(&self) -> Result<()> {
-        let call = self.call().lookup().args(["version", "--format", "{{.Server.Version}}"]).timeout(Duration::from_secs(20));
+        let call = self.call().lookup().args(["version", "--format", "{{.Server.Version}}"]).timeout(self.within);
         let reason = match call.capture() {
             Ok(out) if out.ok() && !out.text().is_empty() => return Ok(()),
             Ok(out) => Error::failed(out.stderr.lines().last().unwrap_or("it does not answer").trim()),
@@ -93,7 +105,7 @@ impl<'a> Docker<'a> {
     /// # Errors
     /// docker is missing.
     pub(crate) fn has_buildx(&self) -> Result<bool> {
-        Ok(self.call().lookup().args(["buildx", "version"]).timeout(Duration::from_secs(20)).capture()?.ok())
+        Ok(self.call().lookup().args(["buildx", "version"]).timeout(self.within).capture()?.ok())
     }
 
     /// True when `DOCKER_BUILDKIT=1 docker build` can use `BuildKit`: by the plugin, or up to docker 22 by itself.
@@ -104,9 +116,15 @@ impl<'a> Docker<'a> {
         if self.has_buildx()? {
             return Ok(true);
         }
-        let out = self.call().lookup().args(["version", "--format", "{{.Client.Version}}"]).timeout(Duration::from_secs(20)).capture()?;
+        let out = self.call().lookup().args(["version", "--format", "{{.Client.Version}}"]).timeout(self.within).capture()?;
         let major = out.text().split('.').next().and_then(|major| major.parse::<u32>().ok());
         Ok(major.is_some_and(|major| major < 23))
+    }
+
+    /// Where the daemon keeps images, as it says; none where it does not answer.
+    pub(crate) fn root(&self) -> Option<PathBuf> {
+        let out = self.call().lookup().args(["info", "--format", "{{.DockerRootDir}}"]).timeout(self.within).capture().ok()?;
+        Some(PathBuf::from(out.text())).filter(|path| out.ok() && path.is_absolute())
     }
 
     /// Fails with the reason when there is no such buildx builder.
@@ -117,7 +135,7 @@ impl<'a> Docker<'a> {
         if !self.has_buildx()? {
             return Err(Error::failed(format!("builder {name} needs docker's buildx plugin, which is not installed")).hint(INSTALL_BUILDX));
         }
-        let out = self.call().lookup().args(["buildx", "inspect"]).operand(name).timeout(Duration::from_secs(40)).capture()?;
+        let out = self.call().lookup().args(["buildx", "inspect"]).operand(name).timeout(2 * self.within).capture()?;
         let said = out.text();
         let is = |key: &str, value: &str| said.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.trim() == value));
         if out.ok() {

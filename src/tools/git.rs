@@ -219,6 +219,22 @@ impl<'a> Git<'a> {
         Ok(if out.ok() { bounded(&without_credentials(&out.text()), LONGEST_URL).into_owned() } else { String::new() })
     }
 
+    /// True for a clone that has only the newest commits.
+    ///
+    /// # Errors
+    /// git is missing.
+    pub(crate) fn is_shallow(&self) -> Result<bool> {
+        Ok(self.call().args(["rev-parse", "--is-shallow-repository"]).capture()?.text() == "true")
+    }
+
+    /// True when git knows whose commits are made here.
+    ///
+    /// # Errors
+    /// git is missing.
+    pub(crate) fn has_author(&self) -> Result<bool> {
+        Ok(self.call().args(["var", "GIT_AUTHOR_IDENT"]).capture()?.ok())
+    }
+
     /// True when one commit is among those before another; none where this clone does not have both.
     ///
     /// # Errors

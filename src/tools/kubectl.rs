@@ -18,7 +18,8 @@ use crate::error::{Error, Result};
 use crate::model::version::Version;
 use crate::ui::Ui;
 
-const INSTALL: &str = "install kubectl, within one minor version of the cluster: https://kubernetes.io/docs/tasks/tools/";
+/// How to get kubectl.
+pub(crate) const INSTALL: &str = "install kubectl, within one minor version of the cluster: https://kubernetes.io/docs/tasks/tools/";
 /// Bound of a single question to the API server.
 const QUESTION: Duration = Duration::from_secs(30);
 /// What is said of a question that takes longer, and what to type.
@@ -30,6 +31,8 @@ pub(crate) const MAX_STREAMS: usize = 20;
 const LAST_WORD: Duration = Duration::from_secs(6);
 /// Of a question that only asks whether the server is there.
 const PULSE: Duration = Duration::from_secs(4);
+/// What a question may take beyond its own bound: kubectl says better what was wrong.
+const GRACE: Duration = Duration::from_secs(3);
 /// The same over the connection.
 const OVER: Duration = Duration::from_secs(20);
 const LAST_WORD_OVER: Duration = Duration::from_secs(5);
@@ -95,6 +98,13 @@ impl<'a> Kubectl<'a> {
         self.way = Some(Way { ui: self.ui, line, target: self.target.clone(), within: OVER, is_last_word: false });
         self.client = Some(client);
         self
+    }
+
+    /// The same for those who wait: a question over the connection may take so long.
+    #[must_use]
+    pub(crate) fn hurried(self, within: Duration) -> Self {
+        let way = self.way.map(|way| Way { within, ..way });
+        Self { way, ..self }
     }
 
     /// Asks by kubectl alone.
@@ -513,6 +523,23 @@ fn versions_in(out: &Captured) -> Result<Versions> {
 }
 
 impl Kubectl<'_> {
+    /// The API server's version, asked once, by kubectl itself.
+    ///
+    /// # Errors
+    /// kubectl is missing, or why the server does not answer in time.
+    pub(crate) fn hail(&self, bound: Duration) -> Result<Version> {
+        let path = format!("{}/version", self.target.base.as_deref().unwrap_or_default());
+        let limit = format!("{}ms", bound.as_millis());
+        let call = self.call(["get"]).option("--raw", path).option("--request-timeout", limit).lookup().timeout(bound + GRACE);
+        let call = call.leaves(TOO_LONG, READY);
+        let out = call.capture()?;
+        if !out.ok() {
+            return Err(explain(&call, &out));
+        }
+        let said: Json = out.json()?;
+        said["gitVersion"].as_str().and_then(Version::parse).ok_or_else(|| Error::failed("what answers there is no Kubernetes API server"))
+    }
+
     /// True when the API server answers in time, whatever it says.
     pub(crate) fn answers(&self, bound: Duration) -> bool {
         let limit = format!("{}ms", bound.as_millis());

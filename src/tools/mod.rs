@@ -1,5 +1,6 @@
 //! The only place that starts processes. One file a tool; each verb a typed method.
 
+pub(crate) mod access;
 mod bounds;
 pub(crate) mod call;
 pub(crate) mod changes;

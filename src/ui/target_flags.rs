@@ -34,7 +34,7 @@ impl TargetFlags {
             return Self { helm_program: "", ..self.clone() }.aimed(command).replacen("helm", self.helm_program, 1);
         }
         let begins = |words: &[&str]| words.iter().any(|word| rest == *word || rest.starts_with(&format!("{word} ")));
-        let namespace = if begins(&NO_NAMESPACE) { "" } else { self.namespace.as_str() };
+        let namespace = if begins(&NO_NAMESPACE) || rest.contains("--all-namespaces") { "" } else { self.namespace.as_str() };
         let flags: Vec<&str> = match program {
             "lain" if begins(&NO_CLUSTER) => vec![],
             "lain" => vec![&self.lain],
@@ -79,6 +79,7 @@ mod tests {
             ("lain deploy --cluster test", "lain deploy --cluster test"),
             ("kubectl create namespace shop", "kubectl create namespace shop --context a"),
             ("kubectl get --raw /readyz # is it well?", "kubectl get --raw /readyz --context a # is it well?"),
+            ("kubectl get pods --all-namespaces", "kubectl get pods --all-namespaces --context a"),
             ("docker info", "docker info"),
             ("helm", "helm"),
             ("ask whoever runs kubectl here", "ask whoever runs kubectl here"),

@@ -9,6 +9,7 @@ mod held;
 mod login;
 mod reach;
 mod referrers;
+mod rights;
 mod transfer;
 
 use std::cell::{Cell, OnceCell, RefCell};

@@ -79,6 +79,8 @@ pub(super) struct Reach {
     host: String,
     verified: bool,
     proxies: Proxies,
+    /// The longest one try may take, and how many there are.
+    patience: (Duration, u32),
     /// Where docker keeps what it trusts and shows there.
     certificates: Vec<PathBuf>,
     ways: Vec<Way>,
@@ -100,6 +102,7 @@ impl Reach {
             host: place.host.clone(),
             verified: !insecure,
             proxies: Proxies::of(env),
+            patience: (TIMEOUT, TRIES),
             certificates: certificate_folders(env, &place.host),
             ways: https.into_iter().map(|https| Way { https, client: OnceCell::new() }).collect(),
             chosen: Cell::new(None),
@@ -112,10 +115,16 @@ impl Reach {
             host: host.to_owned(),
             verified: self.verified || name_of(host) != name_of(&self.host),
             proxies: self.proxies.clone(),
+            patience: self.patience,
             certificates: certificate_folders(env, host),
             ways: vec![Way { https, client: OnceCell::new() }],
             chosen: Cell::new(Some(0)),
         }
+    }
+
+    /// From now on each request is made once, and may take so long.
+    pub(super) fn hurry(&mut self, within: Duration) {
+        self.patience = (within, 1);
     }
 
     /// What another program must be told of it. The way is settled by the first reply.
@@ -194,7 +203,8 @@ impl Reach {
     fn client(&self) -> Client {
         let roots = if self.verified { extra_roots(&self.certificates) } else { vec![] };
         let trust = Trust { insecure: !self.verified, roots, identity: identity(&self.certificates) };
-        Client::trusting(&self.proxies, TIMEOUT, (TRIES, PAUSE), trust)
+        let (timeout, tries) = self.patience;
+        Client::trusting(&self.proxies, timeout, (tries, PAUSE), trust)
     }
 }
 

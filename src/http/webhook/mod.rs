@@ -19,7 +19,7 @@ use super::client::{Client, Method};
 use super::proxy::Proxies;
 use super::reply::Reply;
 use super::retry::{self, Fault, Retry, is_passing};
-use super::url::host_of;
+use super::url::{host_of, resolve};
 use crate::error::{Error, Kind, Result};
 use crate::model::card::{Card, labelled};
 use crate::ui::printable;
@@ -209,6 +209,18 @@ impl Webhook {
     pub(crate) fn body_of_text(&self, text: &str) -> (Json, bool) {
         let fitted = self.fitted(text);
         (self.provider.dialect().body(self, &fitted), fitted != text)
+    }
+
+    /// Whether its host answers at all. It is asked for its first page: the address of the webhook itself is not called.
+    ///
+    /// # Errors
+    /// The address is none of http, or nobody answers there.
+    pub(crate) fn reach(&self, proxies: &Proxies, within: Duration) -> Result<()> {
+        let Some(page) = resolve(&self.url, "/") else {
+            return Err(Error::failed("the address of the webhook is none of http or https").hint(NEW_ADDRESS));
+        };
+        let client = Client::once_within(proxies, within, within.min(CONNECT), MAX_BODY);
+        client.send(Method::Head, &page, &[]).map(drop).map_err(|error| error.context("the webhook's host cannot be reached"))
     }
 
     /// Sends a body: up to six tries, two seconds apart or as far as is asked, while what is in the way may pass.
