@@ -243,7 +243,10 @@ fn x_goes_where_it_can() {
     let ran = app.run(&["x", "web"]).exits(1).reason("no pod of shop-web is running");
     ran.says("because: pod/shop-web-0: CrashLoopBackOff: container web ended with exit code 3").says("next: lain logs web --no-follow");
     let none = self::app(&[], &[]);
-    none.run(&["x", "nightly"]).exits(1).says("because: its container is there only while the cronjob runs").next("lain job -- COMMAND");
+    none.run(&["x", "nightly"])
+        .exits(1)
+        .says("because: its container is there only while the cronjob runs")
+        .next("lain create-job nightly");
 }
 
 /// A registry with these tags.
@@ -271,7 +274,7 @@ fn versions_are_read_on_a_narrow_terminal() {
             let shown = on_terminal(&app, columns, &[command]);
             // What lain says beside the result is no table.
             let table: Vec<&str> =
-                shown.lines().filter(|line| !["warning:", "next:", "commit "].iter().any(|word| line.starts_with(word))).collect();
+                shown.lines().filter(|line| !["helm's", "next:", "commit "].iter().any(|word| line.starts_with(word))).collect();
             assert!(table.iter().all(|line| console::measure_text_width(line) <= columns.into()), "{columns}\n{shown}");
             assert!(
                 shown.replace("\\\n", "").contains(&format!("lain deploy --set imageTag={here}\n  # "))
@@ -283,12 +286,12 @@ fn versions_are_read_on_a_narrow_terminal() {
 
     // The cluster is away, the registry is away: the rest is shown.
     let dead = app.fake("kubectl", "echo 'Unable to connect to the server: no route to host' >&2; exit 1");
-    let ran = dead.run(&["tags"]).exits(0).says("warning: what runs is not known: ");
+    let ran = dead.run(&["tags"]).exits(0).says("what runs is not known: ");
     assert!(ran.stdout.contains(&here) && !ran.stdout.contains("runs:"), "{}", ran.stdout);
     let json: Json = serde_json::from_str(&dead.run(&["tags", "-o", "json"]).exits(0).stdout).expect("JSON");
     assert!(json["versions"][0]["tag"] == here && json["versions"][0].get("runs").is_none(), "{json}");
-    let ran = dead.run(&["version"]).exits(0).says("warning: kubectl's version is not known: ");
+    let ran = dead.run(&["version"]).exits(0).says("kubectl's version is not known: ");
     assert!(ran.stdout.contains(&here), "{}", ran.stdout);
-    let ran = two().run(&["version"]).exits(0).says("warning: which tags 127.0.0.1:1/team/shop has is not known: ");
+    let ran = two().run(&["version"]).exits(0).says("which tags 127.0.0.1:1/team/shop has is not known: ");
     assert!(ran.stdout.starts_with("lain "), "{}", ran.stdout);
 }

@@ -38,15 +38,14 @@ impl Command for GetValues {
             None => session.app()?.release().to_owned(),
         };
         let values = session.helm()?.values(&release, self.revision, self.all)?;
-        let missing = || match self.revision {
-            Some(revision) => {
-                Error::failed(format!("release {release} has no revision {revision}")).hint(format!("helm history {release}"))
+        let missing = || {
+            if let Some(revision) = self.revision {
+                let error = Error::failed(format!("release {release} has no revision {revision}"));
+                return error.hint(format!("helm history {release}"));
             }
-            None => {
-                let error = Error::failed(format!("there is no release {release} in this cluster"));
-                let error = if is_named { error } else { error.hint("lain deploy") };
-                error.hint("helm list --all # what there is")
-            }
+            let error = Error::failed(format!("there is no release {release} in this cluster"));
+            let error = if is_named { error } else { error.hint("lain deploy") };
+            error.hint("helm list --all # what there is")
         };
         session.ui.answer(&PlainValues(values.ok_or_else(missing)?))
     }

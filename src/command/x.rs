@@ -77,9 +77,12 @@ impl X {
         }
         let kind = session.app()?.procs().find(|(_, name, _)| *name == proc).map(|(kind, _, _)| kind);
         let why = match kind {
-            Some(kind @ (ProcKind::Job | ProcKind::CronJob | ProcKind::Test)) => {
+            Some(ProcKind::CronJob) => {
+                Error::failed("its container is there only while the cronjob runs").hint(format!("lain create-job {proc} # runs it now"))
+            }
+            Some(kind @ (ProcKind::Job | ProcKind::Test)) => {
                 let error = Error::failed(format!("its container is there only while the {} runs", kind.resource()));
-                error.hint("lain job -- COMMAND # in a pod of its own, with the image that is deployed")
+                error.hint("lain job --help # a command in a pod of its own, with the image that is deployed")
             }
             _ => absent::why(kubectl, &look::selector(&session.app()?.appname, release), release, Some(proc))?,
         };

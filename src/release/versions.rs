@@ -87,7 +87,7 @@ pub(crate) fn unknown(session: &Session, what: &str, error: &Error) -> Result<()
         return Err(error.clone());
     }
     let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    session.ui.warn(&format!("{what} is not known: {}", why.trim_end_matches(':')));
+    session.ui.say(&format!("{what} is not known: {}", why.trim_end_matches(':')));
     if let Some(hint) = error.hints().first() {
         session.ui.hint(hint);
     }

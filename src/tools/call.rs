@@ -483,7 +483,7 @@ impl<'a> Call<'a> {
         drop(expression); // as in stream
         std::thread::scope(|scope| {
             scope.spawn(move || match prefixes {
-                Some(prefixes) => self.ui.show_told_apart(prefixes, &mut out),
+                Some(prefixes) => prefixes.show(&mut out),
                 None => self.ui.show(&mut out),
             });
             scope.spawn(move || copy_keeping_tail(&mut err, self.ui));

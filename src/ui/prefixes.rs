@@ -79,9 +79,9 @@ fn names(containers: &[(&str, &str)], common: &str, has_several: bool, cells: us
     }
 }
 
-impl Ui {
+impl Prefixes {
     /// As [`Ui::show`], for logs with kubectl's prefixes.
-    pub(crate) fn show_told_apart(&self, prefixes: &Prefixes, reader: &mut impl Read) {
+    pub(crate) fn show(&self, reader: &mut impl Read) {
         use std::io::Write;
         let print = |text: &str| io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().lock().flush());
         let (mut buffer, mut kept) = (vec![0; 64 << 10], Vec::new());
@@ -89,14 +89,14 @@ impl Ui {
             kept.extend_from_slice(&buffer[..count]);
             let whole = kept.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             let end = if kept.len() - whole > LONGEST { kept.len() } else { whole };
-            let text: String = kept[..end].split_inclusive(|byte| *byte == b'\n').map(|line| line_of(prefixes, line)).collect();
+            let text: String = kept[..end].split_inclusive(|byte| *byte == b'\n').map(|line| line_of(self, line)).collect();
             kept.drain(..end);
             if print(&text).is_err() {
                 return; // as in Ui::show
             }
         }
         if !kept.is_empty() {
-            let _ = print(&prefixes.told(&kept));
+            let _ = print(&self.told(&kept));
         }
     }
 }
