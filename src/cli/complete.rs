@@ -55,6 +55,7 @@ const NAMES: &[(&[&str], &str, Names)] = &[
     (&["delete"], "release", apps),
     (&["delete"], "app", apps),
     (&["deploy"], "app", apps),
+    (&["redeploy"], "app", apps),
     (&["get-values"], "release", apps),
     (&["history"], "release", apps),
     (&["diff"], "release", apps),
@@ -71,6 +72,7 @@ const NAMES: &[(&[&str], &str, Names)] = &[
     (&["lint"], "set", tags_to_set),
     (&["job"], "image_tag", image_tags),
     (&["deploy"], "image", images),
+    (&["redeploy"], "image", images),
     (&["diff"], "image", images),
     (&["save"], "image", images),
     (&["secret", "show"], "name", secret_keys),
@@ -232,7 +234,7 @@ mod tests {
     fn collect(command: &Command, path: &[String], into: &mut BTreeSet<(Vec<String>, String)>) {
         for arg in command.get_arguments() {
             let names = arg.get_value_names().unwrap_or_default();
-            if names.iter().any(|name| KINDS.contains(&name.as_str())) && !arg.is_global_set() {
+            if arg.get_action().takes_values() && names.iter().any(|name| KINDS.contains(&name.as_str())) && !arg.is_global_set() {
                 into.insert((path.to_vec(), arg.get_id().to_string()));
             }
         }
