@@ -1,5 +1,6 @@
 //! What an unchanged `lain deploy` costs beside bare `helm upgrade --install` of the same release by the same words, with lint and without, and where
-//! the time goes: the programs that ran, when each began and how long it took. And `lain status -s` beside the slowest of its own questions.
+//! the time goes: the programs that ran, when each began and how long it took. And `lain status -s` beside the slowest of its own questions, and what
+//! completion takes.
 //! The rig's cluster and registry. Runs alternate, figures are medians; the trace is a round of its own. `cargo bench` prints them; nothing is asserted.
 
 use std::fs;
@@ -261,6 +262,22 @@ fn main() {
         show_gap(*began, until, *ended);
     }
     status(&release);
+    completion(&release);
+}
+
+/// What whoever types Tab waits for: 200 ms are the most. A cluster or a registry that is slower offers nothing.
+fn completion(release: &Release) {
+    println!("\nlain completes names, {ROUNDS} times each");
+    for words in [&["use", ""][..], &["logs", ""], &["delete", ""], &["secret", "show", ""], &["deploy", "--set", "imageTag="]] {
+        let times: Vec<Duration> = (0..ROUNDS)
+            .map(|_| {
+                let mut lain = release.command(env!("CARGO_BIN_EXE_lain"));
+                time(lain.args(["--", "lain", "--cluster", "test"]).args(words).env("LAIN_COMPLETE", "fish"))
+            })
+            .collect();
+        let longest = times.iter().max().copied().unwrap_or_default();
+        println!("  {:<24} median {:.0} ms, longest {:.0} ms", words.join(" "), median(times), ms(longest));
+    }
 }
 
 /// `lain status -s` asks for pods, for what they use, and whether the addresses of the app answer.

@@ -111,7 +111,24 @@ fn the_environment_is_read_in_one_file() {
 
 /// Which room may use which, from top to bottom as `src/lib.rs` lists them; none other. An arrow that nobody uses any more is taken out.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("cli", &["command", "images", "session", "cluster", "tools", "resolved", "globals", "env", "ui", "model", "interrupt", "error"]),
+    (
+        "cli",
+        &[
+            "command",
+            "images",
+            "session",
+            "pipeline",
+            "cluster",
+            "tools",
+            "resolved",
+            "globals",
+            "env",
+            "ui",
+            "model",
+            "interrupt",
+            "error",
+        ],
+    ),
     (
         "command",
         &[

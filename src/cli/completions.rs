@@ -11,7 +11,7 @@ use crate::session::Session;
 /// Print shell completions
 #[derive(Args, Debug)]
 #[command(after_help = "  source <(lain completions bash)   # in ~/.bashrc\n  source <(lain completions zsh)    # in ~/.zshrc\n\n\
-                  Names of clusters, procs and tags complete, too. The script asks lain itself: make it anew with a new lain.")]
+                  Names of what there is complete, too: clusters, procs, releases, tags, keys of Secrets. The script asks lain itself: make it anew with a new lain.")]
 pub struct Completions {
     /// Which shell
     shell: Shell,

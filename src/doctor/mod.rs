@@ -155,7 +155,7 @@ pub(crate) fn diagnose(session: &Session, checks: &[Check]) -> Result<Diagnosis>
         interrupt::check()?;
         match receiver.recv_timeout(GLANCE) {
             Ok((check, findings)) => {
-                drop(found.insert(check, findings.unwrap_or_else(|error| vec![Finding::bad(&error).of(check.name())])))
+                drop(found.insert(check, findings.unwrap_or_else(|error| vec![Finding::bad(&error).of(check.name())])));
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,

@@ -379,6 +379,17 @@ impl<'a> Kubectl<'a> {
         let _ = self.question(["annotate", "secret", "--overwrite"]).operands([name, mark]).capture();
     }
 
+    /// The keys of a Secret: what is in them does not come here. None where there is no such Secret.
+    ///
+    /// # Errors
+    /// As [`Kubectl::find`].
+    pub(crate) fn secret_keys(&self, name: &str) -> Result<Vec<String>> {
+        let keys = r#"go-template={{range $key, $value := .data}}{{$key}}{{"\n"}}{{end}}"#;
+        let call = self.question(["get", "secret", "--ignore-not-found", "--output", keys]).operand(name);
+        let out = call.capture()?;
+        if out.ok() { Ok(out.text().lines().map(str::to_owned).collect()) } else { Err(explain(&call, &out)) }
+    }
+
     /// The labels of the Secrets that a selector selects; none when the server does not answer.
     pub(crate) fn secret_labels(&self, selector: &str) -> Option<Vec<Json>> {
         let labels = |list: &Json| list["items"].as_array().into_iter().flatten().map(|item| item["metadata"]["labels"].clone()).collect();

@@ -12,14 +12,12 @@ use crate::files;
 use crate::lint::report::{self, Report};
 use crate::lint::{Problem, Severity};
 use crate::model::check::{listed, named};
+use crate::pipeline;
 use crate::pipeline::lint::catalogue::CHECKS;
 use crate::pipeline::lint::{Judged, judge};
 use crate::pipeline::{Finding, JobIn, Kind, Project, Weight, When};
 use crate::session::Session;
 use crate::ui::{Format, TEXT};
-
-/// GitLab's name for the file, and the other one that it takes where a project says so.
-const NAMES: [&str; 2] = [".gitlab-ci.yml", ".gitlab-ci.yaml"];
 
 /// Check .gitlab-ci.yml with all that it includes: what GitLab refuses, and what defeats it
 #[derive(Args, Debug)]
@@ -87,9 +85,7 @@ impl Lint {
         if let Some(file) = &self.file {
             return Ok(files::plain(&session.cwd.join(file)));
         }
-        let top = files::top_of(&session.cwd);
-        let places = [&session.cwd, &top].into_iter().flat_map(|dir| NAMES.map(|name| dir.join(name)));
-        places.into_iter().find(|path| path.is_file()).ok_or_else(|| {
+        pipeline::file_of(&session.cwd).ok_or_else(|| {
             Error::failed("no .gitlab-ci.yml here, nor at the top of the repository")
                 .hint("lain ci lint FILE # where a project has it under another name")
                 .hint("lain -C DIR ci lint")

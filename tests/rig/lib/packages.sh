@@ -2,7 +2,7 @@
 
 PACKAGES=(docker.io iptables etcd-server conntrack socat ebtables docker-registry debootstrap
   ca-certificates curl git gcc libc6-dev golang-go golang-github-modern-go-reflect2-dev rsync jq iproute2 dpkg-dev openssl unzip xz-utils prometheus prometheus-alertmanager strace chromium-headless-shell age
-  podman uidmap openssh-client shellcheck mksh busybox tmux)
+  podman uidmap openssh-client shellcheck mksh busybox tmux zsh fish)
 
 install_packages() {
   local missing=() package
