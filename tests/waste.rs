@@ -25,7 +25,7 @@ fn workload(name: &str, app: &str, replicas: u64, requests: &str) -> Json {
         "spec": {"replicas": replicas, "template": {"spec": {"containers": [{"name": "main", "resources": {"requests": {"cpu": cpu, "memory": memory}}}]}}}})
 }
 
-/// A cluster of these Deployments and this StatefulSet; `all` namespaces may be read, or one.
+/// A cluster of these Deployments and this `StatefulSet`; `all` namespaces may be read, or one.
 fn cluster(deployments: Vec<Json>, statefulsets: Vec<Json>, all: bool) -> Server {
     Server::new(move |asked: &Asked| {
         let path = asked.target.split('?').next().unwrap_or_default();
@@ -130,7 +130,7 @@ fn known_usage_gives_exactly_the_waste() {
     let order = |at: usize| {
         let words = &seen[at].0;
         let mut names: Vec<(usize, &str)> =
-            ["shop", "older", "young", "a-process"].iter().filter_map(|it| Some((words.find(&format!("{it}"))?, *it))).collect();
+            ["shop", "older", "young", "a-process"].iter().filter_map(|it| Some((words.find(it)?, *it))).collect();
         names.sort_unstable();
         names.into_iter().map(|(_, name)| name).collect::<Vec<_>>()
     };
@@ -160,7 +160,7 @@ fn vector(of: &[(String, &str)]) -> Answer {
 fn a_large_cluster_is_asked_no_more_than_a_small_one() {
     const MANY: usize = 1000;
     let name = |at: usize| format!("app-{at}-web");
-    let used = move || vector(&(0..MANY).map(|at| (format!("deployment/{}", name(at)), "100")).collect::<Vec<_>>());
+    let used = move || vector(&(0..MANY).map(|at| (format!("/{}/", name(at)), "100")).collect::<Vec<_>>());
     let prometheus = replay(used, used);
     let deployments = (0..MANY).map(|at| workload(&name(at), &format!("app-{at}"), 5, "200m/64Mi")).collect();
     let api = cluster(deployments, vec![], true);
@@ -172,7 +172,7 @@ fn a_large_cluster_is_asked_no_more_than_a_small_one() {
 #[test]
 fn what_is_not_known_costs_its_own_line() {
     let of = |values: &'static [(&'static str, &'static str)]| {
-        move || vector(&values.iter().map(|(name, value)| (format!("deployment/{name}"), *value)).collect::<Vec<_>>())
+        move || vector(&values.iter().map(|(name, value)| (format!("/{name}/"), *value)).collect::<Vec<_>>())
     };
     let api = || cluster(vec![workload("a", "a", 1, "1/1Gi"), workload("b", "b", 1, "2/2Gi")], vec![], true);
     let prometheus = replay(of(&[("a", "NaN"), ("b", "500")]), of(&[("a", "-5"), ("b", "+Inf")]));

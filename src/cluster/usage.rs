@@ -91,7 +91,7 @@ pub(super) const MEMORY: Metric = ("container_memory_working_set_bytes", "", "")
 
 /// A metric of the containers of pods, by the labels that a kubelet writes since Kubernetes 1.14 and by those of before. Sums of a pod, which have an empty
 /// name there, and pause containers are left out. `matchers` gets the name of the label that has the pod.
-fn series((name, start, end): Metric, matchers: impl Fn(&str) -> String) -> [String; 2] {
+pub(super) fn series((name, start, end): Metric, matchers: impl Fn(&str) -> String) -> [String; 2] {
     let of = |matchers: String, more: &str| format!("{start}{name}{{{matchers}{more}}}{end}");
     [
         of(matchers("pod"), "container!=\"\",container!=\"POD\""),
@@ -100,7 +100,7 @@ fn series((name, start, end): Metric, matchers: impl Fn(&str) -> String) -> [Str
 }
 
 /// The sum of each pod, by `labels`, of which one is `pod`.
-pub(super) fn by_pod(metric: Metric, labels: &str, matchers: impl Fn(&str) -> String) -> String {
+fn by_pod(metric: Metric, labels: &str, matchers: impl Fn(&str) -> String) -> String {
     let [now, before] = series(metric, matchers);
     format!("sum by ({labels}) ({now}) or sum by ({labels}) (label_replace({before}, \"pod\", \"$1\", \"pod_name\", \"(.+)\"))")
 }

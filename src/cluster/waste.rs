@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::everywhere::{self, Seen};
 use super::objects::{INSTANCE, Metadata, NAME, or_empty};
-use super::usage::{CPU, MEMORY, Metric, by_pod};
+use super::usage::{CPU, MEMORY, Metric, series};
 use crate::error::{Error, Kind, Result};
 use crate::http::prometheus::{self, Labelled, Query};
 use crate::http::proxy::Proxies;
@@ -21,7 +21,7 @@ const PAGE: u32 = 200;
 /// The longest that Prometheus may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A range is looked at so often. A prime, so that what happens each hour is not met each time, or never.
-const STEPS: u64 = 151;
+const STEPS: u64 = 61;
 /// What Kubernetes makes hashes and random ends of names from.
 const RANDOM: &str = "bcdfghjklmnpqrstvwxz2456789";
 /// The longest start of a pod's name that Kubernetes keeps before its own random end.
@@ -117,18 +117,18 @@ pub(crate) fn look(kubectl: &Kubectl<'_>, proxies: &Proxies, base: &str, range: 
 }
 
 /// The 95th percentile over the range of what the pods of each workload use together. Pods' names tell whose they are: the label `workload` is
-/// `deployment/NAME` or `statefulset/NAME`, and `cut/START` where the name was too long to be kept whole.
+/// `/NAME/` for a Deployment, `//NAME` for a `StatefulSet`, and `START//` where a name was too long to be kept whole. One pattern, and one sum at each step:
+/// Prometheus' time goes there.
 fn over(range: Duration, metric: Metric) -> String {
-    let pods = by_pod(metric, "namespace, pod", |_| String::new());
     let factor = if metric == CPU { " * 1000" } else { "" }; // in thousandths of a core
     let step = (range.as_secs() / STEPS).max(1);
-    let deployment = format!("(.+)-[{RANDOM}]{{6,10}}-[{RANDOM}]{{5}}");
-    let cut = format!("(.{{{NAME_KEPT}}})[{RANDOM}]{{5}}");
-    let named = [("deployment", deployment.as_str()), ("statefulset", "(.+)-[0-9]{1,4}"), ("cut", &cut)];
-    let named = named
-        .iter()
-        .fold(pods, |pods, (kind, pattern)| format!("label_replace({pods}, \"workload\", \"{kind}/$1\", \"pod\", \"{pattern}\")"));
-    format!("quantile_over_time(0.95, sum by (namespace, workload) ({named})[{}s:{step}s]){factor}", range.as_secs())
+    let pattern = format!("(.{{{NAME_KEPT}}})[{RANDOM}]{{5}}|(.+)-[{RANDOM}]{{6,10}}-[{RANDOM}]{{5}}|(.+)-[0-9]{{1,4}}");
+    let [now, before] = series(metric, |_| String::new());
+    let of = |pods: String, label: &str| {
+        format!("sum by (namespace, workload) (label_replace({pods}, \"workload\", \"$1/$2/$3\", \"{label}\", \"{pattern}\"))")
+    };
+    let all = format!("{} or {}", of(now, "pod"), of(before, "pod_name"));
+    format!("quantile_over_time(0.95, ({all})[{}s:{step}s]){factor}", range.as_secs())
 }
 
 /// Namespace and workload to what it used.
@@ -149,13 +149,13 @@ impl Used {
 
     fn by(&self, asker: &Asker, cut: &Cut) -> Option<u64> {
         let of = |workload: String| self.0.get(&(asker.namespace.clone(), workload)).copied();
-        let whole = of(format!("{}/{}", asker.kind, asker.name));
+        let whole = of(if asker.kind == "deployment" { format!("/{}/", asker.name) } else { format!("//{}", asker.name) });
         if asker.kind != "deployment" || asker.name.len() < NAME_CUT {
             return whole;
         }
         // Each state of its template has another hash, and they follow one another.
         let starts = self.0.iter().filter(|((namespace, workload), _)| {
-            *namespace == asker.namespace && workload.strip_prefix("cut/").is_some_and(|start| cut.is_of(asker, start))
+            *namespace == asker.namespace && workload.strip_suffix("//").is_some_and(|start| cut.is_of(asker, start))
         });
         whole.max(starts.map(|(_, used)| *used).max())
     }
@@ -167,8 +167,8 @@ struct Cut(BTreeMap<(String, String), usize>);
 impl Cut {
     fn of(askers: &[Asker]) -> Self {
         let mut known = BTreeMap::new();
-        for asker in askers.iter().filter(|asker| asker.name.len() >= NAME_KEPT) {
-            *known.entry((asker.namespace.clone(), asker.name[..NAME_KEPT].to_owned())).or_default() += 1;
+        for (asker, start) in askers.iter().filter_map(|asker| Some((asker, asker.name.get(..NAME_KEPT)?))) {
+            *known.entry((asker.namespace.clone(), start.to_owned())).or_default() += 1;
         }
         Self(known)
     }
