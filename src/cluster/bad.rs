@@ -39,6 +39,13 @@ pub(crate) struct Bad {
     pub owner: Option<String>,
 }
 
+/// False for a pod that serves, of which nothing need be kept to tell what is bad: but for those of Jobs, by which the Job is judged.
+pub(crate) fn may_be_bad(object: &Object) -> bool {
+    let Object::Pod(pod) = object else { return true };
+    let serves = pod.is("Ready") && pod.status.container_statuses.iter().all(|status| status.ready);
+    !serves || pod.metadata.owner().is_some_and(|owner| owner.kind == "Job")
+}
+
 /// What is bad and lasts, by kind and name. A trouble that may pass yet, and what is leaving anyway, is not.
 pub(crate) fn bad(objects: &[Object], events: &[Event], now: Timestamp) -> Vec<Bad> {
     let (templates, warnings) = (Templates::of(objects), Warnings::of(events));
@@ -120,6 +127,8 @@ mod tests {
     fn look(items: &[Json], now: &str) -> Vec<String> {
         let list: List<Object> = serde_json::from_value(json!({"items": items})).expect("objects");
         let found = bad(&list.items, &[], now.parse().expect("a time"));
+        let kept: Vec<Object> = list.items.into_iter().filter(may_be_bad).collect();
+        assert_eq!(bad(&kept, &[], now.parse().expect("a time")), found, "what is left out is not missed");
         found.iter().map(|it| format!("{:?} {} {} {}", it.what, it.name, it.reason, it.owner.as_deref().unwrap_or("-"))).collect()
     }
 
@@ -147,6 +156,11 @@ mod tests {
             pod("first-crash", "ReplicaSet", waits("CrashLoopBackOff", 1)),
             pod("pull", "DaemonSet", waits("ImagePullBackOff", 0)),
             pod("starts", "ReplicaSet", waits("ContainerCreating", 0)),
+            pod(
+                "serves",
+                "ReplicaSet",
+                json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [{"name": "c", "ready": true}]}),
+            ),
             pod("alone", "", waits("CrashLoopBackOff", 9)),
             pod("evicted", "StatefulSet", json!({"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory"})),
             pod("done", "", json!({"phase": "Succeeded"})),

@@ -49,13 +49,26 @@ pub(crate) fn each<T: DeserializeOwned>(
 /// # Errors
 /// The server does not answer, or does not allow it.
 pub(crate) fn here(kubectl: &Kubectl<'_>, kinds: &[&'static str]) -> Result<Vec<Object>> {
-    by_kind(kubectl, kinds, "").into_iter().map(|(_, found)| found).collect::<Result<Vec<_>>>().map(|found| found.concat())
+    selected(kubectl, kinds, "", |_| true)
 }
 
-/// The same of those that a selector selects, each kind with its answer.
-pub(crate) fn by_kind(kubectl: &Kubectl<'_>, kinds: &[&'static str], selector: &str) -> Vec<(&'static str, Result<Vec<Object>>)> {
+/// The same of those that a selector selects, and that are worth keeping.
+///
+/// # Errors
+/// As [`here`].
+pub(crate) fn selected(kubectl: &Kubectl<'_>, kinds: &[&'static str], selector: &str, keep: fn(&Object) -> bool) -> Result<Vec<Object>> {
+    by_kind(kubectl, kinds, selector, keep).into_iter().map(|(_, found)| found).collect::<Result<Vec<_>>>().map(|found| found.concat())
+}
+
+/// The same, each kind with its answer.
+pub(crate) fn by_kind(
+    kubectl: &Kubectl<'_>,
+    kinds: &[&'static str],
+    selector: &str,
+    keep: fn(&Object) -> bool,
+) -> Vec<(&'static str, Result<Vec<Object>>)> {
     std::thread::scope(|scope| {
-        let asked: Vec<_> = kinds.iter().map(|kind| (*kind, scope.spawn(move || of_kind(kubectl, kind, selector)))).collect();
+        let asked: Vec<_> = kinds.iter().map(|kind| (*kind, scope.spawn(move || of_kind(kubectl, kind, selector, keep)))).collect();
         let answer = |(kind, asked): (_, std::thread::ScopedJoinHandle<'_, Result<_>>)| {
             (kind, asked.join().unwrap_or_else(|_| Err(Error::failed(format!("the question for {kind} ended")))))
         };
@@ -63,21 +76,29 @@ pub(crate) fn by_kind(kubectl: &Kubectl<'_>, kinds: &[&'static str], selector: &
     })
 }
 
-fn of_kind(kubectl: &Kubectl<'_>, kind: &str, selector: &str) -> Result<Vec<Object>> {
+fn of_kind(kubectl: &Kubectl<'_>, kind: &str, selector: &str, keep: fn(&Object) -> bool) -> Result<Vec<Object>> {
+    let asked = (kind, selector, keep);
     match kind {
-        "deployments" => as_objects(kubectl, kind, selector, Object::Deployment),
-        "statefulsets" => as_objects(kubectl, kind, selector, Object::StatefulSet),
-        "replicasets" => as_objects(kubectl, kind, selector, Object::ReplicaSet),
-        "jobs" => as_objects(kubectl, kind, selector, Object::Job),
-        "cronjobs" => as_objects(kubectl, kind, selector, Object::CronJob),
-        _ => as_objects(kubectl, "pods", selector, Object::Pod),
+        "deployments" => as_objects(kubectl, asked, Object::Deployment),
+        "statefulsets" => as_objects(kubectl, asked, Object::StatefulSet),
+        "replicasets" => as_objects(kubectl, asked, Object::ReplicaSet),
+        "jobs" => as_objects(kubectl, asked, Object::Job),
+        "cronjobs" => as_objects(kubectl, asked, Object::CronJob),
+        _ => as_objects(kubectl, asked, Object::Pod),
     }
 }
 
-fn as_objects<T: DeserializeOwned>(kubectl: &Kubectl<'_>, kind: &str, selector: &str, make: impl Fn(T) -> Object) -> Result<Vec<Object>> {
+/// A kind, a selector, and what is kept.
+type Asked<'a> = (&'a str, &'a str, fn(&Object) -> bool);
+
+fn as_objects<T: DeserializeOwned>(
+    kubectl: &Kubectl<'_>,
+    (kind, selector, keep): Asked<'_>,
+    make: impl Fn(T) -> Object,
+) -> Result<Vec<Object>> {
     let mut found = vec![];
     kubectl.pages(kind, Some(kubectl.namespace()), &[("labelSelector", selector)], PAGE, |text| {
-        found.extend(List::read(text)?.items.into_iter().map(&make));
+        found.extend(List::read(text)?.items.into_iter().map(&make).filter(keep));
         Ok(())
     })?;
     Ok(found)

@@ -109,7 +109,7 @@ pub(crate) struct Once {
 /// The server does not answer.
 pub(crate) fn once(kubectl: &Kubectl<'_>, selector: &str) -> Result<Once> {
     let mut once = Once::default();
-    for (kind, found) in everywhere::by_kind(kubectl, &KINDS, selector) {
+    for (kind, found) in everywhere::by_kind(kubectl, &KINDS, selector, |_| true) {
         match found {
             Err(error) if is_forbidden(&error) => once.refused.push(kind),
             Err(error) if is_unknown(&error) => {} // then there is none of it
@@ -357,7 +357,7 @@ pub(crate) fn images(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<(Strin
         let image = template.spec.containers.first().map_or_else(String::new, |container| container.image.clone());
         Some((metadata.name.clone(), image))
     };
-    Ok(select(kubectl, "deployments,statefulsets,cronjobs", selector)?.iter().filter_map(image).collect())
+    Ok(everywhere::selected(kubectl, &["deployments", "statefulsets", "cronjobs"], selector, |_| true)?.iter().filter_map(image).collect())
 }
 
 /// The apps in the namespace that have something that runs, or runs again and again.

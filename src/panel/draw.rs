@@ -391,8 +391,14 @@ fn tail(model: &Model, at: &crate::cluster::trouble::LogAt, sheet: &mut Sheet<'_
 /// A page from its end, or from as far above as somebody scrolled; lines that are too long are wrapped.
 fn read(page: &Page, sheet: &mut Sheet<'_>) {
     let what = page.container.as_ref().map_or_else(|| "EVENTS of".to_owned(), |container| format!("LOG of container {container} in"));
-    let words = if page.words.is_empty() { String::new() } else { format!("  ({})", page.words) };
-    sheet.bar(&format!("{what} pod {}{words}", plain(&page.pod)), Theme::head());
+    let (head, words) = (format!("{what} pod {}", plain(&page.pod)), plain(&page.words));
+    let whole = if words.is_empty() { head.clone() } else { format!("{head}  ({words})") };
+    // Why there is nothing is read to its end.
+    if page.lines.is_empty() && console_width(&whole) > sheet.width() {
+        sheet.bar(&head, Theme::head());
+        return wrap(&words, sheet.width()).iter().for_each(|line| sheet.text(line, Style::new()));
+    }
+    sheet.bar(&whole, Theme::head());
     let (width, rows) = (sheet.width(), sheet.left());
     let mut shown: Vec<String> = vec![];
     for line in page.lines.iter().rev().skip(page.below) {
@@ -634,6 +640,10 @@ mod tests {
         model.page.as_mut().expect("a page").push("new".into());
         assert!(picture(&model, 60, 20).contains("4 lines below"), "whoever reads goes on reading there");
         assert_eq!(press(&mut model, "q"), [keys::Order::Close]);
+        assert_eq!(press(&mut model, "e"), [keys::Order::Events("shop-web-1-crash".into())]);
+        model.hear(Msg::Page("shop-web-1-crash".into(), Err("this account may not list events (403)".into())));
+        assert!(picture(&model, 60, 20).contains("\nthis account may not list events (403)\n"), "what does not fit beside the name");
+        press(&mut model, "q");
         press(&mut model, "?");
         snapshot("help", picture(&model, 60, 20));
         press(&mut model, " /web-1-a");

@@ -7,6 +7,7 @@ mod canary;
 mod causes;
 mod chart;
 mod cleanup;
+mod clients;
 mod connection;
 mod diff;
 mod encrypted;

@@ -26,7 +26,7 @@ const CRASHES: &str = "  crash:
 ";
 
 /// A terminal with a shell in it; ends when dropped.
-struct Screen<'p> {
+pub struct Screen<'p> {
     place: &'p Place,
     socket: PathBuf,
 }
@@ -38,7 +38,7 @@ impl Drop for Screen<'_> {
 }
 
 impl<'p> Screen<'p> {
-    fn new(place: &'p Place, width: u16, height: u16) -> Self {
+    pub fn new(place: &'p Place, width: u16, height: u16) -> Self {
         let screen = Self { place, socket: place.root.path().join("tmux") };
         let size = [width.to_string(), height.to_string()];
         screen.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &size[0], "-y", &size[1], "env TERM=screen PS1='$ ' sh"]).ok();
@@ -49,7 +49,7 @@ impl<'p> Screen<'p> {
         Ran::of(&self.place.program("tmux").arg("-S").arg(&self.socket).args(args).output().expect("tmux: tests/rig/rig up installs it"))
     }
 
-    fn keys(&self, keys: &[&str]) {
+    pub fn keys(&self, keys: &[&str]) {
         self.tmux(&[&["send-keys"], keys].concat()).ok();
     }
 
@@ -72,7 +72,7 @@ impl<'p> Screen<'p> {
     }
 
     #[track_caller]
-    fn says(&self, words: &str) -> String {
+    pub fn says(&self, words: &str) -> String {
         self.shows(words, |text| text.contains(words))
     }
 }
@@ -179,4 +179,69 @@ fn a_panel_is_used_by_hand() {
         place.program("kill").args(["-TERM", pid]).output().expect("kill runs");
     }
     screen.says("ended with 130");
+}
+
+/// 196 pods that no node takes, and four that run and need a while to leave.
+const MANY: &str = "\
+deployments:
+  web: &proc
+    image: python:3.13-slim
+    imagePullPolicy: IfNotPresent
+    command: [sleep, \"1000\"]
+    replicaCount: 4
+    terminationGracePeriodSeconds: 15
+    resources: {requests: {cpu: 1m, memory: 16Mi}, limits: {cpu: 1000m, memory: 64Mi}}
+  many:
+    <<: *proc
+    replicaCount: 196
+    resources: {requests: {cpu: 900, memory: 16Mi}, limits: {cpu: 900, memory: 64Mi}}
+";
+
+#[test]
+fn two_hundred_pods_are_counted_and_scrolled() {
+    let place = Place::new(HELM).with_values(MANY);
+    place.lain(&["deploy", "--ignore-lint"]).ok();
+    let screen = Screen::new(&place, 80, 24);
+    let lain = env!("CARGO_BIN_EXE_lain");
+    screen.keys(&[&format!("{lain} status; echo ended with $?"), "Enter"]);
+    let text = screen.says("PODS 200: 4 good, 196 bad");
+    assert!(text.starts_with(&format!(" {}  cluster test, namespace ", place.appname)), "{text}");
+    assert!(text.contains("  ... 0 above, 19"), "what has no room is counted:\n{text}");
+    screen.keys(&["G"]);
+    screen.shows("the last, which serves", |text| text.contains("\n> web-") && text.contains(" 0 below"));
+    screen.keys(&["g"]);
+    screen.shows("the first, which waits", |text| text.contains("\n> many-") && text.contains("Unschedulable"));
+    screen.keys(&["/", "web-", "Enter"]);
+    screen.shows("four alone", |text| text.matches("  web-").count() == 4 && !text.contains("  many-"));
+
+    // One is told to go: that is seen, and what takes its place.
+    let web = place.kubectl(&["get", "pods", "-l", &format!("app.kubernetes.io/instance={}-web", place.appname), "-o", "name"]).ok().stdout;
+    place.kubectl(&["delete", "--wait=false", web.lines().next().expect("a pod")]).ok();
+    screen.shows("one that leaves, and another", |text| {
+        text.contains(" 1 leaving") && text.contains("Terminating") && text.matches("  web-").count() == 5
+    });
+    screen.shows("four again", |text| text.contains("PODS 200: 4 good, 196 bad") && !text.contains("Terminating"));
+    screen.keys(&["q"]);
+    screen.says("ended with 0");
+}
+
+#[test]
+fn a_deploy_ends_in_it() {
+    let place = Place::new(HELM).with_values(SLEEPER);
+    let screen = Screen::new(&place, 100, 30);
+    let lain = env!("CARGO_BIN_EXE_lain");
+    screen.keys(&[&format!("{lain} deploy --ignore-lint; echo ended with $?"), "Enter"]);
+    let text = screen.shows("the panel, with the revision", |text| text.contains("PODS 1: 1 good") && text.contains("revision 1, "));
+    assert!(!text.contains("ended with"), "{text}");
+    screen.keys(&["q"]);
+    let text = screen.says("ended with 0");
+    assert!(text.contains("log of deployment web: lain logs web") && text.contains("deployed "), "what it said stands there:\n{text}");
+    for words in ["deploy --ignore-lint --wait", "deploy --ignore-lint --silent", "deploy --ignore-lint -o json"] {
+        screen.keys(&[&format!("clear; {lain} {words} > out; echo without one $?"), "Enter"]);
+        screen.says("without one 0");
+    }
+    // Where something failed, that is the last thing that is said.
+    screen.keys(&[&format!("clear; {lain} deploy --ignore-lint --set deployments.web.image=No:Name:AtAll; echo failed with $?"), "Enter"]);
+    let text = screen.says("failed with 1");
+    assert!(text.contains("InvalidImageName"), "{text}");
 }

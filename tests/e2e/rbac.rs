@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::support::Place;
+use crate::panel::Screen;
+use crate::support::{HELM, Place, SLEEPER};
 
 const ROLE: &str = r#"{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "team"}, "rules": [{
     "apiGroups": ["", "apps", "batch", "networking.k8s.io", "autoscaling"], "verbs": ["*"],
@@ -27,8 +28,13 @@ fn as_a_team(place: &Place) {
     let role = place.root.path().join("role.json");
     fs::write(&role, ROLE).expect("a role");
     place.kubectl(&["apply", "-f", &role.to_string_lossy()]).ok();
-    place.kubectl(&["create", "serviceaccount", "team"]).ok();
     place.kubectl(&["create", "rolebinding", "team", "--role=team", &format!("--serviceaccount={}:team", place.namespace)]).ok();
+    as_an_account(place);
+}
+
+/// From now on the kubeconfig of `place` is a service account's that may do nothing, but for what was bound to it.
+fn as_an_account(place: &Place) {
+    place.kubectl(&["create", "serviceaccount", "team"]).ok();
     let end = Instant::now() + Duration::from_secs(60);
     let token = loop {
         let secret = place.field("serviceaccount/team", "{.secrets[0].name}");
@@ -87,4 +93,68 @@ fn an_account_of_one_namespace_deploys() {
     place.lain(&["delete", "--yes"]).ok();
     admin.kubectl(&["label", "node", &node, &format!("{label}-")]).ok();
     admin.kubectl(&["delete", "namespace", &place.namespace, "--wait=false"]).ok(); // the account itself may not
+}
+
+/// Commands that only look, and what is seen by the account of one namespace: the exit code, and words.
+const LOOKS: &[(&[&str], i32, &str)] = &[
+    (&["status", "-s"], 0, "Running"),
+    (&["logs", "web", "--no-follow"], 0, ""),
+    (&["x", "web", "--", "echo", "inside"], 0, "inside"),
+    (&["version"], 0, "web"),
+    (&["tags"], 0, "has no tags yet"),
+    (&["history"], 0, "install"),
+    (&["get-values"], 0, "imageTag"),
+    (&["admin", "get", "pods", "--annotations", "x"], 0, "alone: this account may not read the others"),
+    (&["admin", "get", "cm", "--annotations", "x"], 0, "alone: this account may not read the others"),
+    (&["admin", "get", "nodes", "--annotations", "x"], 1, "does not allow it (403)"),
+    (&["admin", "list-singletons"], 0, "alone: this account may not read the others"),
+    (&["admin", "delete-bad-pod", "--dry-run"], 0, "nothing to delete"),
+    (&["admin", "delete-bad-ing", "--dry-run"], 0, "nothing to delete"),
+    (&["admin", "x", "--", "true"], 0, "1 succeeded, 0 failed, 0 not reached"),
+    (&["admin", "unlock"], 3, "may not look at Leases (403)"),
+];
+
+#[test]
+fn each_command_says_what_it_may_not_see() {
+    let admin = Place::new(HELM);
+    let place = Place::new(HELM).with_values(SLEEPER);
+    place.lain(&["deploy", "--ignore-lint", "--wait"]).ok();
+    let kubeconfig = place.home().join(".kube/kubeconfig-test");
+    let master = fs::read_to_string(&kubeconfig).expect("a kubeconfig");
+    // An account that may see nothing: each says so, and what to do about it.
+    as_an_account(&place);
+    for (args, _, _) in LOOKS.iter().filter(|(args, _, _)| !matches!(args[0], "status" | "tags")) {
+        let ran = place.lain(args);
+        let said: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("(403)")).collect();
+        assert!(ran.code != 0 && said.len() == 1, "{args:?} ends with {}\n{}", ran.code, ran.stderr);
+        assert!(ran.stderr.lines().last().is_some_and(|last| last.starts_with("next: ")), "{args:?}\n{}", ran.stderr);
+    }
+    let status = place.lain(&["status", "-s"]).ok().stdout;
+    assert!(status.contains("no pods are to be seen") && status.contains("\npods: this account may not list them (403)\n"), "{status}");
+    place.lain(&["tags"]).ok();
+    let screen = Screen::new(&place, 80, 24);
+    screen.keys(&[&format!("{} status; echo ended with $?", env!("CARGO_BIN_EXE_lain")), "Enter"]);
+    screen.says("pods: this account may not list them (403)");
+    screen.keys(&["q"]);
+    screen.says("ended with 0");
+    // One that may see its own namespace.
+    fs::write(&kubeconfig, master).expect("a kubeconfig");
+    place.kubectl(&["delete", "serviceaccount", "team"]).ok();
+    as_a_team(&place);
+    for (args, code, words) in LOOKS {
+        let ran = place.lain(args);
+        assert!(
+            ran.code == *code && (ran.stdout.contains(words) || ran.stderr.contains(words)),
+            "{args:?} ends with {}\n{}{}",
+            ran.code,
+            ran.stdout,
+            ran.stderr
+        );
+        assert_eq!(ran.stderr.matches("(403)").count(), usize::from(*code != 0), "{args:?}\n{}", ran.stderr);
+    }
+    screen.keys(&[&format!("clear; {} status; echo ended with $?", env!("CARGO_BIN_EXE_lain")), "Enter"]);
+    screen.says("PODS 1: 1 good");
+    screen.keys(&["e"]);
+    screen.says("this account may not list events (403)");
+    admin.kubectl(&["delete", "namespace", &place.namespace, "--wait=false"]).ok();
 }

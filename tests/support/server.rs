@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a client sent.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +58,8 @@ pub enum Answer {
     Dribble,
     /// A body without end.
     Flood,
+    /// A watch: what this says, so long after one another, until the client goes or the time that it asked for is over.
+    Watch(fn() -> String, Duration),
 }
 
 impl Answer {
@@ -180,6 +182,16 @@ fn serve(stream: &TcpStream, log: &Mutex<Vec<Asked>>, answer: &Handler, ended: &
                 while !ended.load(Ordering::SeqCst) {
                     writer.write_all(&block)?;
                 }
+            }
+            Answer::Watch(say, pause) => {
+                writer.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n")?;
+                let end =
+                    Instant::now() + Duration::from_secs(asked.field("timeoutSeconds").and_then(|time| time.parse().ok()).unwrap_or(60));
+                while !ended.load(Ordering::SeqCst) && Instant::now() < end {
+                    writer.write_all(say().as_bytes())?;
+                    std::thread::sleep(pause);
+                }
+                return Ok(());
             }
         }
     }

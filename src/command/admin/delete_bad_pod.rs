@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Change, Changes, Outcome, Question, tell};
-use crate::cluster::bad::{Bad, What, bad};
+use crate::cluster::bad::{Bad, What, bad, may_be_bad};
 use crate::cluster::{everywhere, look};
 use crate::error::{Error, Kind, Result};
 use crate::model::duration::age;
@@ -90,7 +90,7 @@ impl DeleteBadPod {
 }
 
 fn find(kubectl: &Kubectl<'_>) -> Result<Vec<Bad>> {
-    let objects = everywhere::here(kubectl, &look::KINDS)?;
+    let objects = everywhere::selected(kubectl, &look::KINDS, "", may_be_bad)?;
     let events = everywhere::warnings(kubectl).or_else(|error| match error.kind() {
         Kind::Interrupted => Err(error),
         _ => Ok(vec![]), // they only say more of it
