@@ -1,6 +1,7 @@
 //! What lists of a whole cluster cost: the time and the peak of lain's own memory for 500, 1,000, 2,000 and 5,000 pods, with a release, its Deployment,
 //! `ReplicaSet`, Service, Ingress and record of helm's for every five of them, and a registry with as many tags. The objects are the rig's own, recorded from
 //! its API server and multiplied with other names; a server replays them page by page. `cargo bench --bench lists` prints the curves; nothing is asserted.
+//! With `LAIN_BENCH_BRIEF` it is the smallest size, once: that it runs.
 
 #[path = "../tests/support/server.rs"]
 mod server;
@@ -320,7 +321,9 @@ fn main() {
     let recorded = Arc::new(place.record());
     let wanted = std::env::var("LAIN_BENCH_LIST").unwrap_or_default();
     let mut table: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
-    for size in SIZES {
+    let is_brief = std::env::var_os("LAIN_BENCH_BRIEF").is_some();
+    let (sizes, rounds) = if is_brief { (&SIZES[..1], 1) } else { (&SIZES[..], ROUNDS) };
+    for &size in sizes {
         let server = replay(&recorded, size);
         let kubeconfig = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: it\nclusters: [{{name: it, cluster: {{server: \"http://{}\"}}}}]\n\
@@ -331,14 +334,14 @@ fn main() {
         place.values(&format!("{}/team", server.host()), &format!("prometheus: {}\n", server.host()));
         for words in COMMANDS.iter().filter(|words| words.join(" ").contains(&wanted)) {
             measure(place.lain(words)); // the first one warms the caches, and makes what is replayed
-            let runs: Vec<(Duration, f64)> = (0..ROUNDS).map(|_| measure(place.lain(words))).collect();
+            let runs: Vec<(Duration, f64)> = (0..rounds).map(|_| measure(place.lain(words))).collect();
             let mut times: Vec<Duration> = runs.iter().map(|(took, _)| *took).collect();
             times.sort();
             let memory = runs.iter().map(|(_, memory)| *memory).fold(0.0, f64::max);
-            table.entry(words.join(" ")).or_default().push((times[ROUNDS / 2].as_secs_f64() * 1000.0, memory));
+            table.entry(words.join(" ")).or_default().push((times[rounds / 2].as_secs_f64() * 1000.0, memory));
         }
     }
-    println!("{:44}{}", "pods", SIZES.map(|size| format!("{size:>18}")).concat());
+    println!("{:44}{}", "pods", sizes.iter().map(|size| format!("{size:>18}")).collect::<String>());
     for (words, row) in table {
         let cells: Vec<String> = row.iter().map(|(took, memory)| format!("{:>18}", format!("{took:.0} ms {memory:.0} MB"))).collect();
         println!("{words:44}{}", cells.concat());

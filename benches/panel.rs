@@ -1,7 +1,7 @@
 //! What the panel of `lain status` costs while it stays open on 200 pods: its CPU where nothing changes, and its memory while an hour's changes pass in a
 //! minute: each change is a pod that goes and another that comes, by a name that was never there. A server on loopback says what the API server would;
 //! `script` is the terminal. `cargo bench --bench panel` prints the figures; nothing is asserted. `LAIN_BENCH_SECONDS` makes both parts longer or shorter
-//! than 60 s.
+//! than 60 s; `LAIN_BENCH_BRIEF` has 5: that it runs.
 
 #[path = "../tests/support/server.rs"]
 mod server;
@@ -145,7 +145,8 @@ impl Drop for Panel {
 }
 
 fn main() {
-    let seconds: u64 = std::env::var("LAIN_BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let seconds: Option<u64> = std::env::var("LAIN_BENCH_SECONDS").ok().and_then(|text| text.parse().ok());
+    let seconds = seconds.unwrap_or(if std::env::var_os("LAIN_BENCH_BRIEF").is_some() { 5 } else { 60 });
     let time = Duration::from_secs(seconds);
     {
         let api = api(None);

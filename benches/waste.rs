@@ -1,5 +1,6 @@
 //! What `lain admin list-waste` takes over clusters of growing size: a real Prometheus with six hours of five pods a Deployment, and a server that replays what an
 //! API server says of the Deployments. Medians, and the most memory of lain. `cargo bench` prints them; nothing is asserted.
+//! With `LAIN_BENCH_BRIEF` it is the smallest cluster, once: that it runs.
 
 #[path = "../tests/support/prometheus.rs"]
 mod prometheus;
@@ -87,7 +88,9 @@ fn most_memory(command: &mut Command) -> u64 {
 }
 
 fn main() {
-    for deployments in [250, 500, 1000] {
+    let is_brief = std::env::var_os("LAIN_BENCH_BRIEF").is_some();
+    let (sizes, rounds): (&[usize], usize) = if is_brief { (&[100], 1) } else { (&[250, 500, 1000], ROUNDS) };
+    for &deployments in sizes {
         let (prometheus, api) = (samples(deployments), api(deployments));
         let values = format!("namespace: shops\nprometheus: {}\n", prometheus.address);
         let app =
@@ -101,7 +104,7 @@ fn main() {
             started.elapsed()
         };
         lain();
-        let all = median((0..ROUNDS).map(|_| lain()).collect());
+        let all = median((0..rounds).map(|_| lain()).collect());
         let mib = most_memory(app.command(Path::new(env!("CARGO_BIN_EXE_lain"))).args(["admin", "list-waste", "--period", "6h"]));
         println!(
             "list-waste, {deployments} Deployments, {} pods: {all:.0} ms, {mib} MiB (goal: under 1000 ms and 60 MiB at 1000 and 5000)",
