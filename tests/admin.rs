@@ -379,7 +379,7 @@ fn objects_are_found_by_their_annotations() {
     let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
     let found = |name: &str, annotations: Json| json!({"namespace": "shops", "kind": "Pod", "name": name, "annotations": annotations});
     assert_eq!(json["objects"], json!([found("a", json!({"port": "80", "scrape": "true"})), found("b", json!({"scrape": "false"}))]));
-    get(&["pods", "--annotations", "scrape=no"]).exits(0).prints("").says("no pods has such an annotation");
+    get(&["pods", "--annotations", "scrape=no"]).exits(0).prints("").says("none of the pods has such an annotation");
     get(&["secret", "--annotations", "x"]).exits(0).says("of namespace shops alone: this account may not read the others");
     get(&["--annotations", "x", "--", "--all"]).exits(2).reason("`--all` is no kind").next("kubectl api-resources");
     get(&["pods", "--annotations", "=x"]).exits(2).says("an annotation has a key");

@@ -35,6 +35,10 @@ fn app(registry: &str, tools: &[&str]) -> App {
         .cluster("test", &format!("registry: {registry}/team\nnamespace: x\n"))
         .cluster("prod", "registry: 127.0.0.1:1/x\n")
         .using("test");
+    // A program logs in, so that kubectl is asked.
+    let config = "current-context: it\nclusters: [{name: it, cluster: {server: \"https://127.0.0.1:1\"}}]\n\
+        contexts: [{name: it, context: {cluster: it, user: it}}]\nusers: [{name: it, user: {exec: {command: login}}}]\n";
+    let app = app.home_file(".kube/kubeconfig-test", config);
     let bin = Path::new(env!("CARGO_BIN_EXE_lain")).parent().expect("a folder").display().to_string();
     let path = format!("{bin}:{}/bin:/usr/bin:/bin", app.home().parent().expect("a root").display());
     app.file(".gitlab-ci.yml", PIPELINE).fake("kubectl", KUBECTL).tools(tools).env("PATH", &path).env("TERM", "screen")
@@ -189,4 +193,24 @@ fn names_are_names() {
     let asked = std::fs::read_to_string(asked).expect("questions");
     let secret = asked.lines().find(|line| line.contains("get secret ")).expect("one about the Secret");
     assert!(secret.contains("{{$key}}") && !secret.contains("{{$value}}"), "{secret}");
+}
+
+/// Where the login stands in the kubeconfig, no kubectl is started for names.
+#[test]
+fn a_cluster_is_asked_without_kubectl_where_that_will_do() {
+    let api = Server::new(|asked| {
+        let name =
+            if asked.target.contains("/deployments?") { r#"{"metadata": {"labels": {"app.kubernetes.io/name": "billing"}}}"# } else { "" };
+        Answer::json(200, &format!(r#"{{"metadata": {{}}, "items": [{name}]}}"#))
+    });
+    let app = app("127.0.0.1:1", &[]).fake("kubectl", "exit 1");
+    let config = format!(
+        "current-context: it\nclusters: [{{name: it, cluster: {{server: \"http://{}\"}}}}]\ncontexts: [{{name: it, context: {{cluster: it}}}}]\n",
+        api.host()
+    );
+    let app = app.home_file(".kube/kubeconfig-test", &config);
+    let end = Instant::now() + PATIENCE;
+    while offered(&app, &["delete", "b"]).0 != "billing" {
+        assert!(Instant::now() < end, "{:?}", offered(&app, &["delete", "b"]));
+    }
 }

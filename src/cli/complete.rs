@@ -167,8 +167,10 @@ fn procs(session: &Session) -> Result<Vec<String>> {
 }
 
 fn apps(session: &Session) -> Result<Vec<String>> {
-    // One question: a connection would come no sooner, and this process may end at any moment.
-    Ok(look::apps(&session.kubectl()?.alone())?.into_iter().collect())
+    let kubectl = session.kubectl()?;
+    // A `kubectl proxy` would come no sooner than one answer of kubectl's, and this process may end at any moment.
+    let kubectl = if kubectl.logs_in() { kubectl } else { kubectl.alone() };
+    Ok(look::apps(&kubectl)?.into_iter().collect())
 }
 
 fn cron_jobs(session: &Session) -> Result<Vec<String>> {

@@ -365,7 +365,11 @@ pub(crate) fn images(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<(Strin
 /// # Errors
 /// The server does not answer.
 pub(crate) fn apps(kubectl: &Kubectl<'_>) -> Result<BTreeSet<String>> {
-    let objects = everywhere::here(kubectl, &["deployments", "statefulsets", "cronjobs"])?;
+    let objects = if kubectl.logs_in() {
+        everywhere::here(kubectl, &["deployments", "statefulsets", "cronjobs"])?
+    } else {
+        kubectl.get::<List<Object>>("deployments,statefulsets,cronjobs")?.items
+    };
     let name = |object: &Object| match object {
         Object::Deployment(it) | Object::StatefulSet(it) => Some(it.metadata.label(NAME).to_owned()),
         Object::CronJob(it) => Some(it.metadata.label(NAME).to_owned()),

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Command;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::images::tags;
 use crate::release::versions::{self, Running, Version as Known};
 use crate::session::Session;
@@ -48,7 +48,12 @@ fn told<T>(session: &Session, what: &str, found: Result<T>) -> Result<Option<T>>
 
 impl Version {
     fn add_cluster(&self, session: &Session, versions: &mut Versions) -> Result<()> {
-        let found = told(session, "kubectl's version", session.kubectl().and_then(|kubectl| kubectl.versions()))?;
+        let kubectl = match session.kubectl() {
+            // Values that may not say what they say end every command.
+            Err(error) if error.kind() == Kind::Refused => return Err(error),
+            kubectl => kubectl,
+        };
+        let found = told(session, "kubectl's version", kubectl.and_then(|kubectl| kubectl.versions()))?;
         let server = found.and_then(|found| found.server);
         versions.cluster = found.map(|found| Cluster {
             kubectl: found.client.to_string(),

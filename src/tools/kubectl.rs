@@ -113,6 +113,11 @@ impl<'a> Kubectl<'a> {
         Self { way: None, ..self }
     }
 
+    /// Whether questions need no kubectl: the login is lain's own.
+    pub(crate) fn logs_in(&self) -> bool {
+        self.way.is_some() && self.target.login.is_some()
+    }
+
     /// Starts the connection in the background: it is needed soon.
     pub(crate) fn begin(&self) {
         if let Some(way) = &self.way {

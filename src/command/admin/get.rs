@@ -78,7 +78,7 @@ impl Get {
         let count = found.len();
         session.ui.answer(&Objects { version: 1, objects: found })?;
         session.ui.say(&match count {
-            0 => format!("no {} has such an annotation", self.kind),
+            0 => format!("none of the {} has such an annotation", self.kind),
             1 => "1 object".to_owned(),
             _ => format!("{count} objects"),
         });
