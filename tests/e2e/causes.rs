@@ -234,6 +234,7 @@ fn goes_back(helm: &str) {
 #[test]
 fn a_server_that_fails_for_a_moment_ends_no_wait() {
     let place = Place::new(HELM);
+    place.with_a_program_that_logs_in();
     let tools = place.root.path().join("tools");
     std::fs::create_dir_all(&tools).expect("tools");
     let calls = place.root.path().join("calls");

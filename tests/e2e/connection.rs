@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::support::{HELM, Place, Ran};
+use crate::support::{HELM, Place, Ran, program};
 
 /// Ready once somebody says so, and never by itself.
 const WAITS: &str = "\
@@ -64,38 +63,6 @@ fn waiting(place: &Place) -> (Child, BufReader<std::process::ChildStderr>, Strin
     (child, stderr, said)
 }
 
-fn program(path: &Path, script: &str) {
-    fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-    fs::write(path, script).expect("a script");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it may run");
-}
-
-/// Changes what a place's kubeconfig says.
-#[track_caller]
-fn kubeconfig(place: &Place, change: impl FnOnce(&str) -> String) {
-    let path = place.home().join(".kube/kubeconfig-test");
-    let old = fs::read_to_string(&path).expect("a kubeconfig");
-    let new = change(&old);
-    assert_ne!(old, new);
-    fs::write(path, new).expect("a kubeconfig");
-}
-
-/// From now on a program logs in, as it does at most providers of clusters: that is kubectl's.
-fn with_a_program_that_logs_in(place: &Place) {
-    kubeconfig(place, |old| {
-        let token = old.split("{token: ").nth(1).and_then(|rest| rest.split('}').next()).expect("a token");
-        let script = place.home().join("login");
-        program(
-            &script,
-            &format!(
-                "#!/bin/sh\necho '{{\"apiVersion\": \"client.authentication.k8s.io/v1beta1\", \"kind\": \"ExecCredential\", \"status\": {{\"token\": \"{token}\"}}}}'\n"
-            ),
-        );
-        let login = format!("{{exec: {{apiVersion: client.authentication.k8s.io/v1beta1, command: {}}}}}", script.display());
-        old.replace(&format!("{{token: {token}}}"), &login)
-    });
-}
-
 /// What lain can do by itself starts no kubectl.
 #[test]
 fn a_login_that_stands_in_the_kubeconfig_is_lains_own() {
@@ -127,11 +94,11 @@ fn a_login_that_stands_in_the_kubeconfig_is_lains_own() {
     // A token that is none (any more), and a server that is another one: kubectl says so.
     let token = |config: &str| config.split("{token: ").nth(1).and_then(|rest| rest.split('}').next()).expect("a token").to_owned();
     let right = token(&config);
-    kubeconfig(&place, |old| old.replace(&right, "gone"));
+    place.kubeconfig(|old| old.replace(&right, "gone"));
     place.lain(&["-v", "history"]).exits(1).never_says("kubectl proxy").says("You must be logged in to the server");
-    kubeconfig(&place, |old| old.replace("token: gone", &format!("token: {right}")));
+    place.kubeconfig(|old| old.replace("token: gone", &format!("token: {right}")));
     let other = STANDARD.encode(fs::read("tests/pipelines/company-ca.crt").expect("a CA"));
-    kubeconfig(&place, |old| {
+    place.kubeconfig(|old| {
         let ca = old.split("certificate-authority-data: ").nth(1).and_then(|rest| rest.split('}').next()).expect("a CA");
         old.replace(ca, &other)
     });
@@ -141,7 +108,7 @@ fn a_login_that_stands_in_the_kubeconfig_is_lains_own() {
 #[test]
 fn one_proxy_answers_and_nothing_stays_behind() {
     let place = Place::new(HELM).with_values(WAITS);
-    with_a_program_that_logs_in(&place);
+    place.with_a_program_that_logs_in();
     place.lain(&["deploy", "--ignore-lint"]).ok();
     leaves_nothing(&place, "a deploy");
     // Each question is a command that does the same.
@@ -209,7 +176,7 @@ fn whatever_the_way_is_the_answers_are_the_same() {
     let _ = gate.kill(); // it may have ended
     let _ = gate.wait();
 
-    with_a_program_that_logs_in(&place);
+    place.with_a_program_that_logs_in();
     // An older kubectl, a system without such sockets, a folder whose path is too long for one: that is no error.
     let real = which::which_in("kubectl", Some(&path), "/").expect("kubectl");
     let bin = place.root.path().join("bin");

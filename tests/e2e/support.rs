@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -80,6 +81,13 @@ impl Ran {
     }
 }
 
+/// A script that runs.
+pub fn program(path: &Path, script: &str) {
+    fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+    fs::write(path, script).expect("a script");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it may run");
+}
+
 impl Place {
     /// A namespace, a registry path and a home of one's own; `appname` is unique, so that images of tests stay apart.
     pub fn new(helm: &str) -> Self {
@@ -116,6 +124,30 @@ impl Place {
     pub fn with_env(mut self, name: &str, value: &str) -> Self {
         self.extra_env.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Changes what the kubeconfig says.
+    #[track_caller]
+    pub fn kubeconfig(&self, change: impl FnOnce(&str) -> String) {
+        let path = self.home().join(".kube/kubeconfig-test");
+        let old = fs::read_to_string(&path).expect("a kubeconfig");
+        let new = change(&old);
+        assert_ne!(old, new);
+        fs::write(path, new).expect("a kubeconfig");
+    }
+
+    /// From now on a program logs in, as it does at most providers of clusters: that is kubectl's.
+    pub fn with_a_program_that_logs_in(&self) {
+        self.kubeconfig(|old| {
+            let token = old.split("{token: ").nth(1).and_then(|rest| rest.split('}').next()).expect("a token");
+            let script = self.home().join("login");
+            let answer = format!(
+                r#"{{"apiVersion": "client.authentication.k8s.io/v1beta1", "kind": "ExecCredential", "status": {{"token": "{token}"}}}}"#
+            );
+            program(&script, &format!("#!/bin/sh\necho '{answer}'\n"));
+            let login = format!("{{exec: {{apiVersion: client.authentication.k8s.io/v1beta1, command: {}}}}}", script.display());
+            old.replace(&format!("{{token: {token}}}"), &login)
+        });
     }
 
     pub fn home(&self) -> PathBuf {
