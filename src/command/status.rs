@@ -51,6 +51,9 @@ impl Command for Status {
         let next = answer.explanation.as_ref().and_then(|it| it.next.as_deref()).map(|next| session.ui.aimed(next));
         let stands = Stands { answer: &answer, used: &used, next, columns: columns() };
         session.ui.answer(&stands)?;
+        if answer.unseen.iter().any(|line| line.contains("(403)")) {
+            session.ui.hint("lain doctor rights # what this account may not; ask your administrator for it");
+        }
         // No words of its own: what is bad was shown.
         if self.exit_code && !answer.good { Err(Error::child(3)) } else { Ok(()) }
     }
