@@ -341,7 +341,7 @@ fn main() {
             table.entry(words.join(" ")).or_default().push((times[rounds / 2].as_secs_f64() * 1000.0, memory));
         }
     }
-    println!("{:44}{}", "pods", sizes.iter().map(|size| format!("{size:>18}")).collect::<String>());
+    println!("{:44}{}", "pods", sizes.iter().map(|size| format!("{size:>18}")).collect::<Vec<_>>().concat());
     for (words, row) in table {
         let cells: Vec<String> = row.iter().map(|(took, memory)| format!("{:>18}", format!("{took:.0} ms {memory:.0} MB"))).collect();
         println!("{words:44}{}", cells.concat());
