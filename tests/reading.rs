@@ -51,12 +51,19 @@ fn app(pods: &[Json], others: &[Json]) -> App {
     let app = app.home_file("pods.json", &list(pods)).home_file("others.json", &list(others));
     let all: Vec<Json> = pods.iter().chain(others).cloned().collect();
     let app = app.home_file("all.json", &list(&all)).home_file("allowed", "true");
+    // What is asked page by page is of one kind.
+    let app = ["Deployment", "StatefulSet", "ReplicaSet", "Job", "CronJob", "Pod"].into_iter().fold(app, |app, kind| {
+        let of: Vec<Json> = all.iter().filter(|it| it["kind"] == kind).cloned().collect();
+        app.home_file(&format!("{}s.json", kind.to_lowercase()), &list(&of))
+    });
     app.tools(&["cat"]).fake(
         "kubectl",
         r#"echo "$*" >> ~/told
         case "$*" in
             *proxy*) exit 1 ;;
             *version*) echo '{"clientVersion": {"gitVersion": "v1.31.0"}, "serverVersion": {"gitVersion": "v1.30.0"}}' ;;
+            *--raw*/events\?*) echo '{"items": []}' ;;
+            *--raw*limit=*) path=${*%%\?*}; cat ~/"${path##*/}.json" ;;
             *"get pods"*) cat ~/pods.json ;;
             *"get deployments,"*) cat ~/all.json ;;
             *"get events"*) echo '{"items": []}' ;;
@@ -264,7 +271,8 @@ fn versions_are_read_on_a_narrow_terminal() {
     let repository = format!("{}/team/shop", registry.host());
     let deployment = |name: &str, tag: &str| json!({"kind": "Deployment", "metadata": {"name": name}, "spec": {"template": {"spec": {"containers": [{"image": format!("{repository}:{tag}")}]}}}});
     let app = app.cluster("test", &CLUSTER.replace("127.0.0.1:1", &registry.host()));
-    let app = app.home_file("all.json", &json!({"items": [deployment("shop-web", &here), deployment("shop-worker", &gone)]}).to_string());
+    let app =
+        app.home_file("deployments.json", &json!({"items": [deployment("shop-web", &here), deployment("shop-worker", &gone)]}).to_string());
 
     let ran = app.run(&["tags"]).exits(0).says("commit 0000000000 is not in this clone").says("next: git fetch --all");
     let first = ran.stdout.lines().next().expect("a line");
