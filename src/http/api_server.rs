@@ -11,13 +11,13 @@ use ureq::config::ConfigBuilder;
 use ureq::http::header::AUTHORIZATION;
 use ureq::http::request::Builder;
 use ureq::http::{HeaderValue, Method as Verb, Request, Response};
-use ureq::tls::{ClientCert, PrivateKey, RootCerts, TlsConfig};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, RustlsConnector, TcpConnector};
 use ureq::{Agent, AsSendBody, Body};
 
-use super::client::{GLANCE, aside, certificates};
+use super::client::{GLANCE, aside, certificates, identity};
 use super::failure::{Failure, Trouble};
 use super::unix_socket::{Nowhere, UnixConnector};
 use crate::error::{Error, Result};
@@ -259,11 +259,8 @@ fn own(login: &Login) -> Option<Door> {
         Some(pem) => RootCerts::Specific(Arc::new(some(certificates(pem))?)),
         None => RootCerts::PlatformVerifier,
     };
-    let identity = match &login.identity {
-        Some((pem, key)) => {
-            let chain = some(certificates(pem))?;
-            Some(ClientCert::new_with_certs(&chain, PrivateKey::from_pem(key).ok()?))
-        }
+    let shown = match &login.identity {
+        Some((certificate, key)) => Some(identity(certificate, key)?),
         None => None,
     };
     let token = match &login.token {
@@ -274,7 +271,7 @@ fn own(login: &Login) -> Option<Door> {
         }
         None => None,
     };
-    let tls = TlsConfig::builder().root_certs(roots).client_cert(identity).build();
+    let tls = TlsConfig::builder().root_certs(roots).client_cert(shown).build();
     let connector = ().chain(TcpConnector::default()).chain(RustlsConnector::default());
     let agent = Agent::with_parts(config().tls_config(tls).build(), connector, DefaultResolver::default());
     Some(Door { agent, address: login.address.clone(), login: token })

@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 use ureq::config::AutoHeaderValue;
 use ureq::http::header::PROXY_AUTHORIZATION;
 use ureq::http::uri::Scheme;
 use ureq::http::{self, HeaderValue, Request, Response, StatusCode};
-use ureq::tls::{Certificate, ClientCert, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector, SocksConnector, TcpConnector};
 use ureq::{Agent, AsSendBody, Body, ProxyProtocol};
@@ -226,6 +229,17 @@ pub(super) fn certificates(text: &[u8]) -> Vec<Certificate<'static>> {
         _ => None,
     };
     parse_pem(text).filter_map(certificate).collect()
+}
+
+/// A certificate and its key, both in PEM, to show to servers; none where they do not belong together, or where the key is of a kind that is not known here.
+pub(super) fn identity(certificate: &[u8], key: &[u8]) -> Option<ClientCert> {
+    let chain = certificates(certificate);
+    let key = PrivateKey::from_pem(key).ok()?;
+    // ureq takes it for granted that rustls takes them.
+    let der = chain.iter().map(|one| CertificateDer::from(one.der().to_vec())).collect();
+    let key_der = PrivateKeyDer::try_from(key.der().to_vec()).ok()?;
+    CertifiedKey::from_der(der, key_der, &ring::default_provider()).ok()?;
+    Some(ClientCert::new_with_certs(&chain, key))
 }
 
 /// The CAs of these files of PEM, and the system's beside them; none where there are none.

@@ -97,6 +97,36 @@ fn a_login_that_stands_in_the_kubeconfig_is_lains_own() {
     place.kubeconfig(|old| old.replace(&right, "gone"));
     place.lain(&["-v", "history"]).exits(1).never_says("kubectl proxy").says("You must be logged in to the server");
     place.kubeconfig(|old| old.replace("token: gone", &format!("token: {right}")));
+    // Keys of a kind that is not lain's, and one that is another certificate's.
+    let made = |curve: &str| {
+        let file = |end: &str| place.root.path().join(format!("{curve}.{end}"));
+        let mut command = Command::new("openssl");
+        command.args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-nodes",
+            "-subj",
+            "/CN=somebody",
+            "-pkeyopt",
+            &format!("ec_paramgen_curve:{curve}"),
+        ]);
+        let out = command.arg("-keyout").arg(file("key")).arg("-out").arg(file("crt")).output().expect("openssl");
+        assert!(out.status.success(), "{out:?}");
+        let read = |end: &str| STANDARD.encode(fs::read(file(end)).expect("a file"));
+        (read("crt"), read("key"))
+    };
+    let ((certificate, _), (_, key), (large, its_key)) = (made("P-256"), made("P-384"), made("P-521"));
+    for (certificate, key, words) in
+        [(&certificate, &key, "private key does not match public key"), (&large, &its_key, "You must be logged in")]
+    {
+        let user = format!("{{client-certificate-data: {certificate}, client-key-data: {key}}}");
+        let token = format!("{{token: {right}}}");
+        place.kubeconfig(|old| old.replace(&token, &user));
+        place.lain(&["-v", "history"]).exits(1).says("kubectl proxy ").says(words);
+        place.kubeconfig(|old| old.replace(&user, &token));
+    }
     let other = STANDARD.encode(fs::read("tests/pipelines/company-ca.crt").expect("a CA"));
     place.kubeconfig(|old| {
         let ca = old.split("certificate-authority-data: ").nth(1).and_then(|rest| rest.split('}').next()).expect("a CA");

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ureq::http::StatusCode;
-use ureq::tls::{Certificate, ClientCert, PrivateKey};
+use ureq::tls::{Certificate, ClientCert};
 
 use crate::env::Env;
 use crate::error::Result;
-use crate::http::client::{Client, Method, Trust, certificates, trusted};
+use crate::http::client::{self, Client, Method, Trust, trusted};
 use crate::http::failure::{Failure, Trouble};
 use crate::http::proxy::Proxies;
 use crate::http::reply::Reply;
@@ -246,12 +246,10 @@ fn identity(folders: &[PathBuf]) -> Option<ClientCert> {
     folders.iter().find_map(|folder| {
         let mut names: Vec<PathBuf> = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
         names.sort();
-        names.iter().filter(|path| path.extension().is_some_and(|kind| kind == "cert")).find_map(|path| {
-            let key = PrivateKey::from_pem(&std::fs::read(path.with_extension("key")).ok()?).ok()?;
-            let text = std::fs::read(path).ok()?;
-            let chain = certificates(&text);
-            (!chain.is_empty()).then(|| ClientCert::new_with_certs(&chain, key))
-        })
+        names
+            .iter()
+            .filter(|path| path.extension().is_some_and(|kind| kind == "cert"))
+            .find_map(|path| client::identity(&std::fs::read(path).ok()?, &std::fs::read(path.with_extension("key")).ok()?))
     })
 }
 
