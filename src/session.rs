@@ -64,6 +64,7 @@ pub(crate) struct Session {
     server: OnceCell<Version>,
     docker_answer: Answer,
     docker_config: OnceCell<Option<Folder>>,
+    target: OnceCell<Target>,
     connection: Connection,
     helm_version: Later,
     kubectl_version: Later,
@@ -128,6 +129,7 @@ impl Session {
             server: OnceCell::new(),
             docker_answer: Answer::new(),
             docker_config: OnceCell::new(),
+            target: OnceCell::new(),
             connection: Connection::default(),
             helm_version: Later::default(),
             kubectl_version: Later::default(),
@@ -624,6 +626,10 @@ impl Session {
     /// No cluster is chosen.
     pub(crate) fn target(&self) -> Result<Target> {
         self.withhold();
+        get_or_try(&self.target, || self.find_target()).cloned()
+    }
+
+    fn find_target(&self) -> Result<Target> {
         let choice = self.require_cluster()?;
         let app_is_here = self.has_app();
         let cluster = if app_is_here { self.cluster()?.clone() } else { self.cluster_of(&choice.name)? };
