@@ -200,7 +200,7 @@ fn names_are_names() {
 fn a_cluster_is_asked_without_kubectl_where_that_will_do() {
     let api = Server::new(|asked| {
         let name =
-            if asked.target.contains("/deployments?") { r#"{"metadata": {"labels": {"app.kubernetes.io/name": "billing"}}}"# } else { "" };
+            if asked.target.ends_with("/deployments") { r#"{"metadata": {"labels": {"app.kubernetes.io/name": "billing"}}}"# } else { "" };
         Answer::json(200, &format!(r#"{{"metadata": {{}}, "items": [{name}]}}"#))
     });
     let app = app("127.0.0.1:1", &[]).fake("kubectl", "exit 1");

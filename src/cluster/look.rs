@@ -6,7 +6,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
-use serde_json::{Value as Json, json};
 
 use super::clock::Clock;
 use super::everywhere;
@@ -14,10 +13,10 @@ use super::judge::{View, judge};
 use super::objects::{Event, INSTANCE, List, NAME, Object, Pod};
 use super::store::Shelf;
 use super::trouble::LogAt;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::interrupt;
+use crate::tools::access::Right;
 use crate::tools::kubectl::{Kubectl, Listed, News};
-use crate::tools::line::Method;
 use crate::tools::server::{is_forbidden, is_unknown};
 
 /// The selector of everything that a release's chart makes.
@@ -337,10 +336,11 @@ pub(crate) fn running(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<Pod>>
 /// # Errors
 /// Ctrl-C.
 pub(crate) fn may_read_logs(kubectl: &Kubectl<'_>) -> Result<bool> {
-    let asked = json!({"namespace": kubectl.namespace(), "verb": "get", "resource": "pods", "subresource": "log"});
-    let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": asked}});
-    let out = kubectl.raw(Method::Create, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", Some(&review.to_string()))?;
-    Ok(!out.ok() || out.json::<Json>().is_ok_and(|answer| answer["status"]["allowed"] != Json::Bool(false)))
+    let right = Right { resource: "pods/log", verb: "get", everywhere: false };
+    match kubectl.may([right]) {
+        Err(error) if error.kind() == Kind::Interrupted => Err(error),
+        known => Ok(known.map_or(true, |known| known[&right])),
+    }
 }
 
 /// The image of each Deployment, `StatefulSet` and `CronJob`: its first container's.
@@ -365,17 +365,13 @@ pub(crate) fn images(kubectl: &Kubectl<'_>, selector: &str) -> Result<Vec<(Strin
 /// # Errors
 /// The server does not answer.
 pub(crate) fn apps(kubectl: &Kubectl<'_>) -> Result<BTreeSet<String>> {
-    let objects = if kubectl.logs_in() {
-        everywhere::here(kubectl, &["deployments", "statefulsets", "cronjobs"])?
-    } else {
-        kubectl.get::<List<Object>>("deployments,statefulsets,cronjobs")?.items
-    };
+    let list: List<Object> = kubectl.get("deployments,statefulsets,cronjobs")?;
     let name = |object: &Object| match object {
         Object::Deployment(it) | Object::StatefulSet(it) => Some(it.metadata.label(NAME).to_owned()),
         Object::CronJob(it) => Some(it.metadata.label(NAME).to_owned()),
         _ => None,
     };
-    Ok(objects.iter().filter_map(name).filter(|name| !name.is_empty()).collect())
+    Ok(list.items.iter().filter_map(name).filter(|name| !name.is_empty()).collect())
 }
 
 /// True when a selector selects Cron Jobs, whose pods come and go.

@@ -9,9 +9,10 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::backends::{Rule, loose};
-use super::bad::{Bad, bad};
+use super::bad::{Bad, bad, may_be_bad};
 use super::everywhere::{self, Seen};
 use super::objects::{Condition, Job, Metadata, Named, Object, Pod, or_empty};
+use super::usage::both;
 use crate::error::Result;
 use crate::http::prometheus::{self, Query};
 use crate::http::proxy::Proxies;
@@ -130,11 +131,10 @@ fn pods(kubectl: &Kubectl<'_>) -> Looked<Pods> {
     let seen = everywhere::each(kubectl, "pods", "", PAGE, |pod: Pod| {
         found.2 += 1;
         found.1.insert(pod.metadata.namespace.clone());
-        let is_fine = pod.status.phase == "Running"
-            && !pod.status.container_statuses.is_empty()
-            && pod.status.container_statuses.iter().all(|it| it.ready);
-        if !is_fine && pod.status.phase != "Succeeded" {
-            found.0.entry(pod.metadata.namespace.clone()).or_default().push(Object::Pod(pod));
+        let (namespace, is_over) = (pod.metadata.namespace.clone(), pod.status.phase == "Succeeded");
+        let pod = Object::Pod(pod);
+        if !is_over && may_be_bad(&pod) {
+            found.0.entry(namespace).or_default().push(pod);
         }
     });
     allowed(seen, found)
@@ -263,16 +263,10 @@ fn used(kubectl: &Kubectl<'_>, prometheus: Option<&str>, proxies: &Proxies) -> R
     ];
     let answers = prometheus::ask_with_labels(proxies, base, queries, USAGE)
         .map_err(|error| format!("usage: the cluster's metrics do not come, and neither do Prometheus': {error}"))?;
-    let mut found: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    for (at, (labels, series)) in answers.iter().enumerate().flat_map(|(at, answer)| answer.iter().map(move |one| (at, one))) {
+    let found = both(&answers, |labels| {
         let host = || labels["instance"].as_str().map(|instance| instance.rsplit_once(':').map_or(instance, |(host, _)| host));
-        let Some(name) = labels["node"].as_str().or_else(host) else { continue };
-        let Some(value) = series.last().map(|(_, value)| *value).filter(|value| (0.0..1e18).contains(value)) else { continue };
-        let node = found.entry(name.to_owned()).or_default();
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it is within
-        let value = value.round() as u64;
-        if at == 0 { node.0 = value } else { node.1 = value }
-    }
+        labels["node"].as_str().or_else(host)
+    });
     if found.is_empty() {
         return Err(
             "usage: the cluster has no metrics server, and Prometheus nothing of nodes (cAdvisor's series with id=\"/\")".to_owned()

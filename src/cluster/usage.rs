@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
 use crate::error::Result;
 use crate::http::prometheus::{self, Labelled, Query, Series};
 use crate::http::proxy::Proxies;
@@ -17,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A range is looked at in so many steps.
 const STEPS: u64 = 1440;
 /// The longest start of a pod's name that Kubernetes keeps before its own random end.
-const NAME_KEPT: usize = 58;
+pub(super) const NAME_KEPT: usize = 58;
 /// Less CPU is not told apart, in thousandths of a core.
 pub(crate) const CPU_FLOOR: u64 = 5;
 
@@ -78,7 +80,9 @@ impl Meter<'_> {
     fn of_prometheus(&self) -> Option<Result<Vec<PodUsage>>> {
         let base = self.prometheus.filter(|base| !base.trim().is_empty())?;
         let queries = of_release(self.release, self.namespace)?.map(Query::Now).to_vec();
-        Some(prometheus::ask_with_labels(self.proxies, base, queries, NOW).map(|answers| both(&answers)))
+        let pod = |(name, (cpu, memory))| PodUsage { name, cpu, memory };
+        let answers = prometheus::ask_with_labels(self.proxies, base, queries, NOW);
+        Some(answers.map(|answers| both(&answers, |labels| labels["pod"].as_str()).into_iter().map(pod).collect()))
     }
 }
 
@@ -99,16 +103,16 @@ pub(super) fn series((name, start, end): Metric, matchers: impl Fn(&str) -> Stri
     ]
 }
 
-/// The sum of each pod, by `labels`, of which one is `pod`.
-fn by_pod(metric: Metric, labels: &str, matchers: impl Fn(&str) -> String) -> String {
+/// The sum of each pod.
+fn by_pod(metric: Metric, matchers: impl Fn(&str) -> String) -> String {
     let [now, before] = series(metric, matchers);
-    format!("sum by ({labels}) ({now}) or sum by ({labels}) (label_replace({before}, \"pod\", \"$1\", \"pod_name\", \"(.+)\"))")
+    format!("sum by (pod) ({now}) or sum by (pod) (label_replace({before}, \"pod\", \"$1\", \"pod_name\", \"(.+)\"))")
 }
 
 /// What each pod of a release uses now: the query for CPU, in thousandths of a core, and that for memory, in bytes. None for a release whose name is none.
 pub(crate) fn of_release(release: &str, namespace: Option<&str>) -> Option<[String; 2]> {
     let namespace = namespace.filter(|namespace| is_label(namespace));
-    let of = |metric| by_pod(metric, "pod", |pod| own(vec![format!("{pod}=~\"{release}-.+\"")], namespace));
+    let of = |metric| by_pod(metric, |pod| own(vec![format!("{pod}=~\"{release}-.+\"")], namespace));
     is_label(release).then(|| [format!("({}) * 1000", of(CPU)), of(MEMORY)])
 }
 
@@ -119,18 +123,20 @@ fn own(mut matchers: Vec<String>, namespace: Option<&str>) -> String {
     matchers.join(",")
 }
 
-/// CPU and memory of each pod, by name; what one of them lacks is none, and what nothing can use is left out.
-fn both(answers: &[Vec<Labelled>]) -> Vec<PodUsage> {
-    let mut found: BTreeMap<&str, PodUsage> = BTreeMap::new();
+/// The last value of a series, rounded; none for what nothing can use.
+pub(super) fn last_of(series: &Series) -> Option<u64> {
+    series.last().map(|(_, value)| *value).filter(|value| (0.0..1e18).contains(value)).map(|value| to_whole(value.round()))
+}
+
+/// CPU and memory, the two answers, by the name that labels have; what one of them lacks is none, and what nothing can use is left out.
+pub(super) fn both(answers: &[Vec<Labelled>], name: fn(&Json) -> Option<&str>) -> BTreeMap<String, (u64, u64)> {
+    let mut found: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for (at, (labels, series)) in answers.iter().enumerate().flat_map(|(at, answer)| answer.iter().map(move |one| (at, one))) {
-        let Some(name) = labels["pod"].as_str() else { continue };
-        let Some(value) = series.last().map(|(_, value)| *value).filter(|value| (0.0..1e18).contains(value)) else { continue };
-        let pod = found.entry(name).or_insert_with(|| PodUsage { name: name.to_owned(), cpu: 0, memory: 0 });
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it is within
-        let value = value.round() as u64;
-        if at == 0 { pod.cpu = value } else { pod.memory = value }
+        let Some((name, value)) = name(labels).zip(last_of(series)) else { continue };
+        let used = found.entry(name.to_owned()).or_default();
+        if at == 0 { used.0 = value } else { used.1 = value }
     }
-    found.into_values().collect()
+    found
 }
 
 /// A process of a release. Its name and the release's are DNS labels: they go into queries as they are.

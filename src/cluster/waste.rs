@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::everywhere::{self, Seen};
 use super::objects::{INSTANCE, Metadata, NAME, or_empty};
-use super::usage::{CPU, MEMORY, Metric, series};
+use super::usage::{CPU, MEMORY, Metric, NAME_KEPT, last_of, series};
 use crate::error::{Error, Kind, Result};
 use crate::http::prometheus::{self, Labelled, Query};
 use crate::http::proxy::Proxies;
@@ -24,8 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const STEPS: u64 = 61;
 /// What Kubernetes makes hashes and random ends of names from.
 const RANDOM: &str = "bcdfghjklmnpqrstvwxz2456789";
-/// The longest start of a pod's name that Kubernetes keeps before its own random end.
-const NAME_KEPT: usize = 58;
 /// From so long a name on, the hash in a pod's name may be cut.
 const NAME_CUT: usize = NAME_KEPT - 12;
 
@@ -139,10 +137,8 @@ impl Used {
     /// What nothing can have used is left out.
     fn of(answer: &[Labelled]) -> Self {
         let one = |(labels, series): &Labelled| {
-            let value = series.last().map(|(_, value)| *value).filter(|value| (0.0..1e18).contains(value))?;
             let label = |key: &str| labels[key].as_str().map(str::to_owned);
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it is within
-            Some(((label("namespace")?, label("workload")?), value.round() as u64))
+            Some(((label("namespace")?, label("workload")?), last_of(series)?))
         };
         Self(answer.iter().filter_map(one).collect())
     }

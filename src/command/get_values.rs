@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::Command;
 use crate::error::{Error, Result};
 use crate::model::name::is_harmless;
+use crate::release::handle::no_release;
 use crate::session::Session;
 use crate::ui::{Answer, Format};
 use crate::values::write::to_yaml;
@@ -43,9 +44,7 @@ impl Command for GetValues {
                 let error = Error::failed(format!("release {release} has no revision {revision}"));
                 return error.hint(format!("helm history {release}"));
             }
-            let error = Error::failed(format!("there is no release {release} in this cluster"));
-            let error = if is_named { error } else { error.hint("lain deploy") };
-            error.hint("helm list --all # what there is")
+            no_release(&release, is_named)
         };
         session.ui.answer(&PlainValues(values.ok_or_else(missing)?))
     }

@@ -8,7 +8,7 @@ use super::Command;
 use crate::error::{Error, Result};
 use crate::model::duration::age;
 use crate::model::name::is_harmless;
-use crate::release::handle::Handle;
+use crate::release::handle::{Handle, no_release};
 use crate::release::history::{self, Entry};
 use crate::session::Session;
 use crate::ui::{Answer, Format, Label, Table, Ui, columns, printable};
@@ -44,9 +44,7 @@ impl Command for History {
         };
         let mut entries = history::of(&handle)?;
         if entries.is_empty() {
-            let error = Error::failed(format!("there is no release {} in this cluster", handle.name));
-            let error = if is_named { error } else { error.hint("lain deploy") };
-            return Err(error.hint("helm list --all # what there is"));
+            return Err(no_release(&handle.name, is_named));
         }
         let all = entries.len();
         entries.truncate(self.count);

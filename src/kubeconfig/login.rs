@@ -26,7 +26,7 @@ pub(super) fn login(cluster: &Node, user: Option<&Node>, folder: &Path) -> Optio
     let host = rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty() && !host.contains('@'))?;
     let token = user.and_then(|user| text(user, "token")).map(|token| Zeroizing::new(token.to_owned()));
     let certificate = data(user, "client-certificate", folder)?;
-    let key = data(user, "client-key", folder)?;
+    let key = data(user, "client-key", folder)?.map(Zeroizing::new);
     let has_login = token.is_some() || certificate.is_some() || key.is_some();
     // What is sent in the clear is nobody's login.
     if !(scheme == "https" || scheme == "http" && !has_login) || certificate.is_some() != key.is_some() {
@@ -34,9 +34,9 @@ pub(super) fn login(cluster: &Node, user: Option<&Node>, folder: &Path) -> Optio
     }
     Some(Login {
         address: format!("{scheme}://{host}"),
-        authority: data(Some(cluster), "certificate-authority", folder)?.map(|mut pem| std::mem::take(&mut *pem)),
+        authority: data(Some(cluster), "certificate-authority", folder)?,
         token,
-        identity: certificate.zip(key).map(|(mut certificate, key)| (std::mem::take(&mut *certificate), key)),
+        identity: certificate.zip(key),
     })
 }
 
@@ -56,13 +56,13 @@ fn text<'n>(entry: &'n Node, key: &str) -> Option<&'n str> {
 
 /// What stands under `KEY-data` in base64, else in the file under `KEY`, as kubectl reads them; the outer none where that cannot be read.
 #[allow(clippy::option_option)] // not said, and not to be read
-fn data(entry: Option<&Node>, key: &str, folder: &Path) -> Option<Option<Zeroizing<Vec<u8>>>> {
+fn data(entry: Option<&Node>, key: &str, folder: &Path) -> Option<Option<Vec<u8>>> {
     let Some(entry) = entry else { return Some(None) };
     if let Some(data) = text(entry, &format!("{key}-data")) {
-        return STANDARD.decode(data).ok().map(Zeroizing::new).map(Some);
+        return STANDARD.decode(data).ok().map(Some);
     }
     match text(entry, key) {
-        Some(path) => fs::read(folder.join(path)).ok().map(Zeroizing::new).map(Some),
+        Some(path) => fs::read(folder.join(path)).ok().map(Some),
         None => Some(None),
     }
 }

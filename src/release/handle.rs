@@ -5,13 +5,20 @@ use serde_json::Value as Json;
 use super::pending;
 use super::record::Record;
 use crate::cluster::look;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::app::App;
 use crate::model::text::text_of;
 use crate::session::Session;
 use crate::tools::helm::{Helm, Revision};
 use crate::tools::kubectl::Kubectl;
 use crate::tools::server::may_pass;
+
+/// The error where there is no release of a name; `is_named` where it was typed, and is not the app's own.
+pub(crate) fn no_release(name: &str, is_named: bool) -> Error {
+    let error = Error::failed(format!("there is no release {name} in this cluster"));
+    let error = if is_named { error } else { error.hint("lain deploy") };
+    error.hint("helm list --all # what there is")
+}
 
 /// A release, by its name.
 pub(crate) struct Handle<'s> {

@@ -271,8 +271,11 @@ impl<'a> Git<'a> {
 
     /// What to type for commits that this clone does not have.
     pub(crate) fn how_to_fetch(&self) -> &'static str {
-        let is_shallow = self.call().args(["rev-parse", "--is-shallow-repository"]).capture().is_ok_and(|out| out.text() == "true");
-        if is_shallow { "git fetch --unshallow # this clone has only the newest commits" } else { "git fetch --all" }
+        if self.is_shallow().unwrap_or(false) {
+            "git fetch --unshallow # this clone has only the newest commits"
+        } else {
+            "git fetch --all"
+        }
     }
 
     /// Those of the paths that git knows.

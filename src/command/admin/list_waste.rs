@@ -14,7 +14,6 @@ use crate::cluster::waste::{self, Amount, Asker};
 use crate::error::Result;
 use crate::files;
 use crate::model::cluster::{Per, Price};
-
 use crate::render::bars::{Bar, Page, Row, ranks};
 use crate::session::Session;
 use crate::ui::{Answer, Table, printable};

@@ -67,8 +67,7 @@ enum Verb {
 }
 
 /// Those of the older tool that are not here, and what to type instead.
-pub(crate) const OLDER: &[(&str, &str)] =
-    &[("status", "kubectl get pods,ingress --all-namespaces"), ("stop-cvm", MACHINES), ("start-cvm", MACHINES), ("turn", MACHINES)];
+pub(crate) const OLDER: &[(&str, &str)] = &[("stop-cvm", MACHINES), ("start-cvm", MACHINES), ("turn", MACHINES)];
 
 const MACHINES: &str = "kubectl get nodes # machines are started and stopped where they are rented";
 
