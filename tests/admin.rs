@@ -453,7 +453,10 @@ fn whole_cluster(metrics: bool, is_well: bool) -> Server {
         };
         let crash = json!({"waiting": {"reason": "CrashLoopBackOff"}});
         let running = json!({"running": {}});
-        let rule = json!({"host": "a.example.com", "http": {"paths": [{"path": "/", "backend": {"service": {"name": "gone"}}}]}});
+        let path = |path: &str, service: &str| json!({"path": path, "backend": {"service": {"name": service}}});
+        let rules = json!([{"host": "a.example.com", "http": {"paths": [path("/", "gone")]}},
+            {"host": "localhost", "http": {"paths": [path("/down/(.*)", "here"), path("/up", "here"), path("/old", "gone")]}},
+            {"host": "*.example.com", "http": {"paths": [path("/", "here")]}}]);
         let failed = json!({"metadata": {"name": "migrate", "namespace": "cart", "uid": "m"}, "status": {"failed": 1, "conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}});
         let bad = |items: Json| if is_well { json!([]) } else { items };
         match asked.target.split('?').next().unwrap_or_default() {
@@ -470,9 +473,11 @@ fn whole_cluster(metrics: bool, is_well: bool) -> Server {
             ])),
             "/apis/batch/v1/jobs" => listed(&bad(json!([failed]))),
             "/apis/networking.k8s.io/v1/ingresses" => {
-                listed(&bad(json!([{"metadata": {"name": "old", "namespace": "shops"}, "spec": {"rules": [rule]}}])))
+                listed(&bad(json!([{"metadata": {"name": "old", "namespace": "shops"}, "spec": {"rules": rules}}])))
             }
-            "/api/v1/services" => listed(&json!([{"metadata": {"name": "gone", "namespace": "cart"}}])),
+            "/api/v1/services" => {
+                listed(&json!([{"metadata": {"name": "gone", "namespace": "cart"}}, {"metadata": {"name": "here", "namespace": "shops"}}]))
+            }
             _ => refused(404, "NotFound"),
         }
     })
@@ -481,17 +486,18 @@ fn whole_cluster(metrics: bool, is_well: bool) -> Server {
 #[test]
 fn how_a_cluster_stands() {
     let api = whole_cluster(true, false);
-    let app = in_cluster(&api);
-    let ran = app
-        .run(&["admin", "status"])
-        .exits(0)
-        .says("2 nodes, 1 bad\n3 pods in 2 namespaces, 2 bad\n1 rule of ingresses without a Service\n");
+    let site = Server::new(|asked: &Asked| Answer::json(if asked.target == "/down/" { 503 } else { 404 }, "{}"));
+    let port = site.host().rsplit(':').next().expect("a port").to_owned();
+    let values = format!("namespace: shops\ningress_external_port: {port}\n");
+    let app = in_cluster(&api).cluster("test", &values).kubeconfig("test", &format!("http://{}", api.host()));
+    let ran = app.run(&["admin", "status"]).exits(0).says(
+        "2 nodes, 1 bad\n3 pods in 2 namespaces, 1 bad; 1 bad Job\n2 rules of ingresses without a Service\n2 addresses asked, 1 does not answer\n",
+    );
     let rows: Vec<String> = ran.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    let age = rows[6].rsplit(' ').next().expect("an age").to_owned();
+    let age = rows[5].rsplit(' ').next().expect("an age").to_owned();
     let wanted = [
         "NODE STATUS CORES USED GIB USED",
         "second NotReady: its kubelet does not report, DiskPressure, cordoned ? of 4 ? of 8",
-        "one Ready 1.5 of 4 2 of 8",
         "",
         "NAMESPACE NAME WRONG SINCE",
         "cart job/migrate BackoffLimitExceeded",
@@ -499,16 +505,25 @@ fn how_a_cluster_stands() {
         "",
         "NAMESPACE INGRESS HOST PATH NO SERVICE",
         "shops old a.example.com / gone",
+        "shops old localhost /old gone",
+        "",
+        "NAMESPACE ADDRESS ANSWERS",
+        &format!("shops http://localhost:{port}/down/ 503"),
+        "",
+        "NODE STATUS CORES USED GIB USED",
+        "one Ready 1.5 of 4 2 of 8",
     ];
     assert_eq!(rows, wanted, "{}", ran.stderr);
-    ran.says("next: lain admin delete-bad-pod --dry-run");
+    ran.says("next: lain admin delete-bad-pod --dry-run").says("next: lain admin delete-bad-ing --dry-run");
     app.run(&["admin", "status", "-s", "--exit-code"]).exits(3);
     let schema: Json = serde_json::from_str(&app.run(&["schema", "admin-status"]).exits(0).stdout).expect("a schema");
     let json: Json = serde_json::from_str(&app.run(&["admin", "status", "-o", "json"]).exits(0).stdout).expect("JSON");
     assert!(jsonschema::draft202012::new(&schema).expect("a schema").is_valid(&json), "{json:#}");
     assert_eq!((&json["good"], &json["nodes"][1]["cpuUsed"], &json["bad"][0]["kind"]), (&json!(false), &json!(1500), &json!("job")));
+    assert_eq!((&json["asked"], &json["addresses"][0]["state"]), (&json!(2), &json!("503")));
     let well = in_cluster(&whole_cluster(true, true)).run(&["admin", "status", "--exit-code"]).exits(0);
-    well.says("1 node, 0 bad\n1 pod in 1 namespace, 0 bad\n0 rules of ingresses without a Service\n").never_says("next: ");
+    well.says("1 node, 0 bad\n1 pod in 1 namespace, 0 bad\n0 rules of ingresses without a Service\n0 addresses asked\n")
+        .never_says("next: ");
 
     // Without a metrics server Prometheus says what nodes use, by their names or addresses.
     let prometheus = Server::new(|asked: &Asked| {
@@ -531,7 +546,12 @@ fn how_a_cluster_stands() {
     });
     let ran = in_cluster(&narrow).run(&["admin", "status", "--exit-code"]).exits(0).says("of namespace shops alone");
     ran.says("not to be seen: nodes: this account may not list them (403)")
-        .says("not to be seen: usage: this account may not see metrics of nodes (403)");
+        .says("not to be seen: usage: this account may not see metrics of nodes (403)")
+        .says("nodes were not seen\n0 pods in 0 namespaces, 0 bad\n")
+        .says("next: lain doctor rights");
+    // Who sees nothing does not say that all is well.
+    let blind = Server::new(|_: &Asked| refused(403, "Forbidden"));
+    in_cluster(&blind).run(&["admin", "status", "--exit-code"]).exits(3).says("pods and Jobs were not seen");
 }
 
 /// A namespace with an ingress that leads nowhere, one that does in part, and one of helm's; its one Service is `here`. Changes are answered by `changed`.

@@ -10,6 +10,7 @@ pub(crate) mod judge;
 pub(crate) mod look;
 pub(crate) mod objects;
 pub(crate) mod overview;
+pub(crate) mod sites;
 pub(crate) mod standing;
 mod store;
 pub(crate) mod streams;

@@ -1,5 +1,5 @@
-//! How a whole cluster stands: its nodes, what is bad and stays so in any namespace, and ingresses that lead nowhere. Held is what may be bad, and of the
-//! rest no more than one page.
+//! How a whole cluster stands: its nodes, what is bad and stays so in any namespace, ingresses that lead nowhere, and addresses that do not answer. Held is
+//! what may be bad, and of the rest no more than one page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,10 +12,12 @@ use super::backends::{Rule, loose};
 use super::bad::{Bad, bad, may_be_bad};
 use super::everywhere::{self, Seen};
 use super::objects::{Condition, Job, Metadata, Named, Object, Pod, or_empty};
+use super::sites::{self, Asked};
 use super::usage::both;
 use crate::error::Result;
 use crate::http::prometheus::{self, Query};
 use crate::http::proxy::Proxies;
+use crate::model::cluster::Cluster;
 use crate::model::quantity::Quantity;
 use crate::tools::call::Stop;
 use crate::tools::kubectl::Kubectl;
@@ -59,10 +61,14 @@ pub(crate) struct Overview {
     pub bad: Vec<(String, Bad)>,
     /// Rules that lead nowhere: namespace, ingress, rule.
     pub loose: Vec<(String, String, Rule)>,
+    /// What came of asking the addresses of all other rules.
+    pub sites: Asked,
     /// What could not be seen, and why: a line each.
     pub unseen: Vec<String>,
     /// The account may read one namespace alone.
     pub is_narrow: bool,
+    /// Nodes were seen; what pods and Jobs are, too.
+    pub sees: (bool, bool),
 }
 
 /// What was seen of one kind; none where nobody may look.
@@ -72,24 +78,27 @@ type Looked<T> = Result<Option<(Seen, T)>>;
 ///
 /// # Errors
 /// The cluster does not answer, or Ctrl-C.
-pub(crate) fn look(kubectl: &Kubectl<'_>, prometheus: Option<&str>, proxies: &Proxies) -> Result<Overview> {
+pub(crate) fn look(kubectl: &Kubectl<'_>, cluster: &Cluster, proxies: &Proxies) -> Result<Overview> {
+    let prometheus = cluster.prometheus.as_deref();
     std::thread::scope(|scope| {
         let nodes = scope.spawn(|| nodes(kubectl));
         let used = scope.spawn(|| used(kubectl, prometheus, proxies));
         let jobs = scope.spawn(|| jobs(kubectl));
-        let rules = scope.spawn(|| rules(kubectl));
+        let rules = scope.spawn(|| rules(kubectl, cluster, proxies));
         let pods = pods(kubectl);
         let gone = "a question ended";
         let (nodes, jobs, rules) = (nodes.join().expect(gone), jobs.join().expect(gone), rules.join().expect(gone));
         let used = used.join().expect(gone);
         crate::interrupt::check()?;
         let mut found = Overview::default();
-        let nodes = found.take("nodes", nodes?).unwrap_or_default();
-        let (mut objects, namespaces, count) = found.take("pods", pods?).unwrap_or_default();
-        for (namespace, job) in found.take("jobs", jobs?).unwrap_or_default() {
+        let (nodes, pods, jobs) = (found.take("nodes", nodes?), found.take("pods", pods?), found.take("jobs", jobs?));
+        found.sees = (nodes.is_some(), pods.is_some() && jobs.is_some());
+        let nodes = nodes.unwrap_or_default();
+        let (mut objects, namespaces, count) = pods.unwrap_or_default();
+        for (namespace, job) in jobs.unwrap_or_default() {
             objects.entry(namespace).or_default().push(Object::Job(job));
         }
-        found.loose = found.take("ingresses and services", rules?).unwrap_or_default();
+        (found.loose, found.sites) = found.take("ingresses and services", rules?).unwrap_or_default();
         (found.pods, found.namespaces) = (count, namespaces.len());
         let now = Timestamp::now();
         found.bad = objects.iter().flat_map(|(namespace, all)| bad(all, &[], now).into_iter().map(|it| (namespace.clone(), it))).collect();
@@ -150,11 +159,13 @@ fn jobs(kubectl: &Kubectl<'_>) -> Looked<Vec<(String, Job)>> {
     allowed(seen, found)
 }
 
-fn rules(kubectl: &Kubectl<'_>) -> Looked<Vec<(String, String, Rule)>> {
+/// Rules that lead nowhere: namespace, ingress, rule; and how the addresses of all others answer.
+type Rules = (Vec<(String, String, Rule)>, Asked);
+
+fn rules(kubectl: &Kubectl<'_>, cluster: &Cluster, proxies: &Proxies) -> Looked<Rules> {
     let mut services: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     // A list of ingresses comes first: a Service that is made meanwhile is there then.
     let mut all: Vec<Json> = vec![];
-    let text = |it: &Json, key: &str| it["metadata"][key].as_str().unwrap_or_default().to_owned();
     let seen = everywhere::each(kubectl, "ingresses", "", PAGE, |mut it: Json| {
         let head = serde_json::json!({"name": it["metadata"]["name"], "namespace": it["metadata"]["namespace"]});
         all.push(serde_json::json!({"metadata": head, "spec": it["spec"].take()}));
@@ -162,19 +173,26 @@ fn rules(kubectl: &Kubectl<'_>) -> Looked<Vec<(String, String, Rule)>> {
     let also = everywhere::each(kubectl, "services", "", PAGE, |it: Named| {
         services.entry(it.metadata.namespace).or_default().insert(it.metadata.name);
     });
-    let none = BTreeSet::new();
-    let found = all.iter().flat_map(|it| {
-        let (namespace, name) = (text(it, "namespace"), text(it, "name"));
-        let rules = loose(it, services.get(&namespace).unwrap_or(&none)).map(|loose| loose.rules).unwrap_or_default();
-        rules.into_iter().map(move |rule| (namespace.clone(), name.clone(), rule))
-    });
-    let found = found.collect();
-    // Of other namespaces' Services nothing is known where one kind alone may be read everywhere.
-    match (seen, also) {
-        (Ok(one), Ok(other)) if one != other => Ok(None),
-        (seen, Ok(_)) => allowed(seen, found),
-        (_, also) => allowed(also, found),
+    let seen = match (seen, also) {
+        // Of other namespaces' Services nothing is known where one kind alone may be read everywhere.
+        (Ok(one), Ok(other)) if one != other => return Ok(None),
+        (Ok(seen), Ok(_)) => seen,
+        (seen, also) => return allowed(seen.and(also), Rules::default()),
+    };
+    let (none, mut found, mut addresses) = (BTreeSet::new(), vec![], vec![]);
+    for ingress in all {
+        let named = |key: &str| ingress["metadata"][key].as_str().unwrap_or_default().to_owned();
+        let (namespace, name) = (named("namespace"), named("name"));
+        let rest = match loose(&ingress, services.get(&namespace).unwrap_or(&none)) {
+            Some(loose) => {
+                found.extend(loose.rules.into_iter().map(|rule| (namespace.clone(), name.clone(), rule)));
+                loose.rest
+            }
+            None => Some(ingress),
+        };
+        addresses.extend(rest.iter().flat_map(|rest| sites::of(rest, cluster)));
     }
+    Ok(Some((seen, (found, sites::ask(proxies, addresses)))))
 }
 
 #[derive(Default, Deserialize)]

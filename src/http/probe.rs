@@ -22,6 +22,11 @@ impl Reach {
     pub(crate) fn is_good(&self) -> bool {
         matches!(self, Self::Answered(200..400))
     }
+
+    /// True where no answer came, or one by which the server says that it failed.
+    pub(crate) fn is_bad(&self) -> bool {
+        !matches!(self, Self::Answered(..500))
+    }
 }
 
 impl std::fmt::Display for Reach {

@@ -2,10 +2,11 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::model::{Mode, Model, Page};
+use super::sheet::{Sheet, Theme, console_width, is_too_small, too_small};
 use crate::cluster::standing::Standing;
 use crate::cluster::usage::Now;
 use crate::model::duration;
@@ -18,8 +19,6 @@ const MAX_PODS: usize = 13;
 const WIDE: usize = 80;
 /// From this width on names are whole.
 const WHOLE: usize = 110;
-/// The narrowest and lowest panel.
-const SMALLEST: (u16, u16) = (40, 10);
 
 const HELP: &[(&str, &str)] = &[
     ("j k, arrows", "select a pod; without one the worst is explained"),
@@ -41,103 +40,19 @@ const HELP: &[(&str, &str)] = &[
     ),
 ];
 
-/// How things are told apart.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Theme {
-    /// By the terminal's own 16 colours too; else by bold, underlined and reversed alone.
-    pub has_colors: bool,
-}
-
-impl Theme {
-    fn color(self, color: Color) -> Style {
-        if self.has_colors { Style::new().fg(color) } else { Style::new() }
-    }
-
-    fn good(self) -> Style {
-        self.color(Color::Green)
-    }
-
-    fn bad(self) -> Style {
-        self.color(Color::Red).add_modifier(Modifier::BOLD)
-    }
-
-    fn warning(self) -> Style {
-        self.color(Color::Yellow)
-    }
-
-    fn next(self) -> Style {
-        self.color(Color::Cyan)
-    }
-
-    fn head() -> Style {
-        Style::new().add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
-    }
-
-    fn bar() -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
-    }
-
-    fn quiet() -> Style {
-        Style::new().add_modifier(Modifier::DIM)
-    }
-}
-
-/// Where lines are written, one below the other.
-struct Sheet<'b> {
-    buffer: &'b mut Buffer,
-    area: Rect,
-    row: u16,
-}
-
-impl Sheet<'_> {
-    fn width(&self) -> usize {
-        self.area.width.into()
-    }
-
-    fn left(&self) -> usize {
-        self.area.height.saturating_sub(self.row).into()
-    }
-
-    /// One more line, where there is room.
-    fn line(&mut self, line: &Line<'_>) {
-        debug_assert!(line.width() <= self.width(), "cut without a sign: {line}");
-        if self.row < self.area.height {
-            self.buffer.set_line(self.area.x, self.area.y + self.row, line, self.area.width);
-            self.row += 1;
-        }
-    }
-
-    fn text(&mut self, text: &str, style: Style) {
-        let text = cut(text, self.width());
-        self.line(&Line::styled(text, style));
-    }
-
-    /// A line that is marked up to the edge.
-    fn bar(&mut self, text: &str, style: Style) {
-        let row = Rect { y: self.area.y + self.row, height: 1, ..self.area };
-        if self.row < self.area.height {
-            self.buffer.set_style(row, style);
-        }
-        self.text(text, style);
-    }
-}
-
 /// Draws all of it.
 pub(super) fn all(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) {
     buffer.reset();
     let mut sheet = Sheet { buffer, area, row: 0 };
-    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        for line in wrap("the terminal is too small: lain status -s prints it once, q leaves", sheet.width()) {
-            sheet.text(&line, Style::new());
-        }
-        return;
+    if is_too_small(area) {
+        return too_small(&mut sheet, "lain status -s");
     }
     title(model, theme, &mut sheet);
     let last = Rect { y: area.y + area.height - 1, height: 1, ..area };
     let body = Rect { y: area.y + 1, height: area.height - 2, ..area };
     let mut inner = Sheet { buffer: sheet.buffer, area: body, row: 0 };
     match (&model.mode, &model.page) {
-        (Mode::Help, _) => help(&mut inner),
+        (Mode::Help, _) => inner.help(HELP),
         (Mode::Page, Some(page)) => read(page, &mut inner),
         _ => panes(model, theme, &mut inner),
     }
@@ -145,22 +60,12 @@ pub(super) fn all(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) 
 }
 
 fn title(model: &Model, theme: Theme, sheet: &mut Sheet<'_>) {
-    let width = sheet.width();
     let right = match model.silent() {
         Some(seconds) => format!("API server silent for {} ", duration::age(seconds)),
         None => String::new(),
     };
     let parts = [&model.release, &model.place, &model.runs].into_iter().filter(|part| !part.is_empty());
-    let left = parts.map(String::as_str).collect::<Vec<_>>().join("  ");
-    let left = cut(&format!(" {left}"), width.saturating_sub(right.len() + 1));
-    let gap = width - console_width(&left) - right.len();
-    let bar = Theme::bar();
-    let alarm = if theme.has_colors { bar.fg(Color::Red) } else { bar.add_modifier(Modifier::BOLD) };
-    sheet.line(&Line::from(vec![Span::styled(format!("{left}{}", " ".repeat(gap)), bar), Span::styled(right, alarm)]));
-}
-
-fn console_width(text: &str) -> usize {
-    Span::raw(text).width()
+    sheet.title(&parts.map(String::as_str).collect::<Vec<_>>().join("  "), &right, true, theme);
 }
 
 fn panes(model: &Model, theme: Theme, sheet: &mut Sheet<'_>) {
@@ -426,16 +331,6 @@ fn wrap_exactly(line: &str, width: usize) -> Vec<String> {
     }
     let parts = wrap(text, width - lead - 2);
     parts.iter().enumerate().map(|(at, part)| format!("{}{part}", " ".repeat(if at == 0 { lead } else { lead + 2 }))).collect()
-}
-
-fn help(sheet: &mut Sheet<'_>) {
-    sheet.bar("HELP: any key goes back", Theme::head());
-    for (keys, words) in HELP {
-        for (at, line) in wrap(words, sheet.width().saturating_sub(14)).iter().enumerate() {
-            let keys = if at == 0 { keys } else { "" };
-            sheet.text(&format!("  {keys:12}{line}"), Style::new());
-        }
-    }
 }
 
 fn footer(model: &Model, sheet: &mut Sheet<'_>) {

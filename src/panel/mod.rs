@@ -1,10 +1,12 @@
 //! `lain status` on a terminal: how a release stands, as it goes on. Threads that ask tell one model over a channel; drawing is a function of the model; keys
-//! wait for nobody.
+//! wait for nobody. `listing` is a simpler one, of what is asked for as a whole.
 
 mod draw;
 mod feed;
 mod keys;
+pub(crate) mod listing;
 mod model;
+mod sheet;
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
@@ -12,10 +14,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use ratatui::crossterm::event::{Event, KeyEventKind};
 
-use self::draw::Theme;
 use self::feed::{Feeds, Places};
 use self::keys::Order;
 use self::model::{Model, Msg};
+use self::sheet::Theme;
 use crate::cluster::look;
 use crate::cluster::usage::Meter;
 use crate::error::Result;

@@ -12,7 +12,7 @@ use crate::cluster::standing::Standing;
 use crate::cluster::trouble::{Class, LogAt, Trouble};
 use crate::cluster::usage::{Meter, Now};
 use crate::error::Result;
-use crate::http::probe::{Reach, probe};
+use crate::http::probe::probe;
 use crate::http::proxy::Proxies;
 use crate::session::Session;
 use crate::tools::kubectl::Kubectl;
@@ -229,7 +229,7 @@ pub(crate) fn end_of_log(kubectl: &Kubectl<'_>, at: &LogAt, lines: u32) -> Resul
 /// Asks whether an address answers.
 pub(crate) fn ask(proxies: &Proxies, address: &Address) -> UrlAnswer {
     let reach = probe(proxies, &address.url);
-    let is_bad = address.is_promised && !matches!(reach, Reach::Answered(..500));
+    let is_bad = address.is_promised && reach.is_bad();
     UrlAnswer { url: address.url.clone(), state: reach.to_string(), good: reach.is_good(), promised: address.is_promised, is_bad }
 }
 

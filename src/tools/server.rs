@@ -73,15 +73,11 @@ pub(crate) fn is_unknown(error: &Error) -> bool {
 pub(super) fn ask(ui: &Ui, call: &Call<'_>) -> Result<Captured> {
     let started = Instant::now();
     let mut pauses = PAUSES.into_iter();
-    let mut said = false;
     loop {
         let out = call.capture()?;
         let Some(fault) = PASSING.iter().find(|words| !out.ok() && out.stderr.contains(**words)) else { return Ok(out) };
         let Some(pause) = pauses.next().filter(|pause| started.elapsed() + *pause < AGAIN) else { return Ok(out) };
-        if !said {
-            ui.say(&format!("the Kubernetes API server failed for a moment ({fault}): asking again"));
-            said = true;
-        }
+        ui.say_once(&format!("the Kubernetes API server failed for a moment ({fault}): asking again"));
         interrupt::sleep(pause)?;
     }
 }

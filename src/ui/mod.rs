@@ -23,6 +23,7 @@ use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use console::StyledObject;
 use indicatif::MultiProgress;
@@ -110,6 +111,9 @@ pub(crate) fn columns() -> Option<usize> {
     console::Term::stdout().size_checked().map(|(_, columns)| columns.into())
 }
 
+/// The same is not said twice within this time, where it is to be said once.
+const ONCE: Duration = Duration::from_secs(30);
+
 /// So much of what is said is kept while a panel has the terminal: the last of it.
 const KEPT: usize = 100;
 
@@ -148,6 +152,8 @@ pub struct Ui {
     flags: Mutex<TargetFlags>,
     /// What is said while a panel has the terminal.
     kept: Mutex<Option<Vec<String>>>,
+    /// What was said once, and when.
+    once: Mutex<Option<(String, Instant)>>,
     /// Fails when a question is not to be waited for any more.
     stop: Option<fn() -> Result<()>>,
 }
@@ -185,6 +191,7 @@ impl Ui {
             board: Mutex::default(),
             flags: Mutex::default(),
             kept: Mutex::default(),
+            once: Mutex::default(),
             stop: None,
         }
     }
@@ -290,6 +297,17 @@ impl Ui {
     /// A step or a finding.
     pub fn say(&self, text: &str) {
         self.line(Verbosity::Normal, &self.clean(text));
+    }
+
+    /// A step that several threads take at the same time: said by the first of them.
+    pub(crate) fn say_once(&self, text: &str) {
+        let mut once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_said = once.as_ref().is_some_and(|(said, at)| said == text && at.elapsed() < ONCE);
+        *once = Some((text.to_owned(), Instant::now()));
+        drop(once);
+        if !is_said {
+            self.say(text);
+        }
     }
 
     /// Something went well.

@@ -40,7 +40,8 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         }
     }
 
-    fn narrow_to(&mut self, room: usize, names: &[usize]) {
+    /// The same for a room of so many cells.
+    pub(crate) fn narrow_to(&mut self, room: usize, names: &[usize]) {
         let mut widths = self.widths();
         let least: Vec<usize> =
             (0..COLUMNS).map(|at| self.rows.first().map_or(0, |head| measure_text_width(&head[at])).max(SHORTEST)).collect();

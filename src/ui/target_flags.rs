@@ -34,7 +34,8 @@ impl TargetFlags {
             return Self { helm_program: "", ..self.clone() }.aimed(command).replacen("helm", self.helm_program, 1);
         }
         let begins = |words: &[&str]| words.iter().any(|word| rest == *word || rest.starts_with(&format!("{word} ")));
-        let namespace = if begins(&NO_NAMESPACE) || rest.contains("--all-namespaces") { "" } else { self.namespace.as_str() };
+        let has_namespace = ["--all-namespaces", "--namespace", "-n "].iter().any(|flag| format!(" {rest}").contains(&format!(" {flag}")));
+        let namespace = if begins(&NO_NAMESPACE) || has_namespace { "" } else { self.namespace.as_str() };
         let flags: Vec<&str> = match program {
             "lain" if begins(&NO_CLUSTER) => vec![],
             "lain" => vec![&self.lain],
@@ -43,7 +44,7 @@ impl TargetFlags {
             _ => vec![],
         };
         let flags = flags.into_iter().filter(|flag| !flag.is_empty()).collect::<Vec<_>>().join(" ");
-        let is_aimed = ["--cluster", "--kubeconfig", "--namespace", "-n "].iter().any(|flag| rest.contains(flag));
+        let is_aimed = ["--cluster", "--kubeconfig"].iter().any(|flag| rest.contains(flag));
         if flags.is_empty() || is_aimed {
             return command.to_owned();
         }
@@ -77,6 +78,7 @@ mod tests {
             ("lain x web -- env", "lain --cluster prod x web -- env"),
             ("lain run ls", "lain --cluster prod run ls"),
             ("lain deploy --cluster test", "lain deploy --cluster test"),
+            ("kubectl -n team logs a", "kubectl -n team logs a --context a"),
             ("kubectl create namespace shop", "kubectl create namespace shop --context a"),
             ("kubectl get --raw /readyz # is it well?", "kubectl get --raw /readyz --context a # is it well?"),
             ("kubectl get pods --all-namespaces", "kubectl get pods --all-namespaces --context a"),

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::gate::Gate;
 use crate::support::{HELM, Place, Ran, SLEEPER};
 
@@ -244,4 +246,45 @@ fn a_deploy_ends_in_it() {
     screen.keys(&[&format!("clear; {lain} deploy --ignore-lint --set deployments.web.image=No:Name:AtAll; echo failed with $?"), "Enter"]);
     let text = screen.says("failed with 1");
     assert!(text.contains("InvalidImageName"), "{text}");
+}
+
+#[test]
+fn a_whole_cluster_is_watched() {
+    // An address that takes connections and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    let place = Place::new(HELM).with_values(&format!("{SLEEPER}{CRASHES}"));
+    let cluster = place.root.path().join("clusters/values-test.yaml");
+    let values = fs::read_to_string(&cluster).expect("cluster values");
+    fs::write(&cluster, format!("{values}ingress_external_port: {port}\n")).expect("cluster values");
+    place.lain(&["deploy", "--ignore-lint"]).ok();
+    let rule = |service: &str| {
+        json!({"host": "localhost", "http": {"paths": [{"path": format!("/{service}"), "pathType": "Prefix",
+            "backend": {"service": {"name": service, "port": {"number": 80}}}}]}})
+    };
+    let all = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "here"}, "spec": {"ports": [{"port": 80}]}},
+        {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "two"}, "spec": {"rules": [rule("here"), rule("gone")]}}]});
+    let file = place.root.path().join("all.json");
+    fs::write(&file, all.to_string()).expect("written");
+    place.kubectl(&["apply", "-f", file.to_str().expect("text")]).ok();
+    let screen = Screen::new(&place, 120, 40);
+    let lain = env!("CARGO_BIN_EXE_lain");
+    screen.keys(&[&format!("{lain} admin status; echo ended with $?"), "Enter"]);
+    screen.says(" cluster test  bad: ");
+    screen.keys(&["/", &place.namespace, "Enter"]);
+    let address = format!("http://localhost:{port}/here");
+    let text = screen.shows("what is bad of the namespace", |text| {
+        let is_bad = |words: &str| text.lines().any(|line| line.contains(&place.namespace) && line.contains(words));
+        ["CrashLoopBackOff", "/gone", &address].iter().all(|words| is_bad(words))
+    });
+    assert!(text.contains("THE FIRST: ") && text.contains("NO SERVICE"), "{text}");
+    // What crashes is explained; the hint leads to its namespace, from wherever it is typed.
+    screen.keys(&["j"]);
+    let text = screen.says("next: kubectl logs ");
+    let hint = text.split("next: ").nth(1).expect("a hint").lines().take_while(|line| !line.starts_with('[')).collect::<Vec<_>>();
+    screen.keys(&["q"]);
+    screen.says("ended with 0");
+    screen.keys(&["clear", "Enter", &hint.join(" "), "Enter"]);
+    screen.says("数据库连接失败");
 }

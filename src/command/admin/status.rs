@@ -1,5 +1,7 @@
 //! `lain admin status`: how the whole cluster stands.
 
+use std::time::Duration;
+
 use clap::Args;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -10,20 +12,24 @@ use crate::cluster::bad::What;
 use crate::cluster::overview::{self, NodeStand, Overview};
 use crate::error::{Error, Result};
 use crate::model::duration::age;
+use crate::panel::listing::{self, Line, Listed, Look, Why};
 use crate::session::Session;
-use crate::ui::{Answer, Table};
+use crate::ui::{Answer, Table, columns, printable};
 
-/// Show nodes with what they use, pods that are bad and stay so, and ingresses that lead nowhere, in all namespaces
+/// So often a terminal asks again.
+const AGAIN: Duration = Duration::from_secs(15);
+
+/// Show nodes with what they use, pods that are bad and stay so, ingresses that lead nowhere and addresses that do not answer, in all namespaces
 #[derive(Args, Debug)]
 #[command(
-    after_help = "  lain admin status\n  lain admin status --exit-code        # 3 where something is bad\n  lain admin status -o json | jq .bad  # lain schema admin-status"
+    after_help = "  lain admin status                    # on a terminal, again and again; ? shows its keys\n  lain admin status -s                 # printed once\n  lain admin status --exit-code        # 3 where something is bad\n  lain admin status -o json | jq .bad  # lain schema admin-status"
 )]
 pub(super) struct Status {
-    // `-s` is a word of the older tool here; the global flag keeps its long name.
-    /// As it is anyway: printed once
+    // `-s` has meant "print once" here since the older tool; the global flag keeps its long name.
+    /// Print it once, as where there is no terminal
     #[arg(short = 's', long)]
     simple: bool,
-    /// End with exit code 3 when something is bad
+    /// Print it once, and end with exit code 3 when something is bad
     #[arg(long)]
     exit_code: bool,
     /// Print warnings and errors only
@@ -34,17 +40,30 @@ pub(super) struct Status {
 impl Status {
     pub(super) fn run(&self, session: &Session) -> Result<()> {
         let kubectl = session.kubectl()?;
-        let found = overview::look(&kubectl, session.authority()?.prometheus.as_deref(), &session.proxies())?;
-        if found.is_narrow {
-            session.ui.warn(&format!("of namespace {} alone: this account may not read the others", kubectl.namespace()));
+        let (cluster, proxies) = (session.authority()?, session.proxies());
+        let look = || {
+            let found = overview::look(&kubectl, cluster, &proxies)?;
+            let namespace = found.is_narrow.then(|| kubectl.namespace().to_owned());
+            Ok(ClusterAnswer::of(found, namespace))
+        };
+        if !self.simple && !self.exit_code && session.ui.can_show_panel() {
+            kubectl.begin();
+            let place = session.cluster_name().map(|name| format!("cluster {name}")).unwrap_or_default();
+            return listing::follow(&session.ui, &place, AGAIN, look);
         }
-        found.unseen.iter().for_each(|line| session.ui.warn(&format!("not to be seen: {line}")));
-        let namespace = found.is_narrow.then(|| kubectl.namespace().to_owned());
-        let answer = ClusterAnswer::of(found, namespace);
+        let answer = look()?;
+        answer.unseen().iter().for_each(|line| session.ui.warn(line));
         session.ui.answer(&answer)?;
         answer.summary().iter().for_each(|line| session.ui.say(line));
-        if !answer.bad.is_empty() {
+        let here = kubectl.namespace();
+        if answer.bad.iter().any(|it| it.namespace == here) {
             session.ui.hint("lain admin delete-bad-pod --dry-run # those of this namespace");
+        }
+        if answer.ingresses.iter().any(|it| it.namespace == here) {
+            session.ui.hint("lain admin delete-bad-ing --dry-run # those of this namespace");
+        }
+        if answer.unseen.iter().any(|line| line.contains("(403)")) {
+            session.ui.hint("lain doctor rights # what this account may not; ask your administrator for it");
         }
         if self.exit_code && !answer.good { Err(Error::child(3)) } else { Ok(()) }
     }
@@ -56,7 +75,7 @@ impl Status {
 pub(crate) struct ClusterAnswer {
     /// Shape of this result: 1.
     version: u32,
-    /// Nothing is bad. What this account may not see is not known to be good.
+    /// Nothing is bad, and pods and Jobs were seen. Nodes and ingresses that the account may not see do not count.
     good: bool,
     /// The only namespace that the account may read; null where it may read all.
     namespace: Option<String>,
@@ -70,8 +89,15 @@ pub(crate) struct ClusterAnswer {
     bad: Vec<BadAnswer>,
     /// Rules of ingresses whose Service is not there.
     ingresses: Vec<RuleAnswer>,
+    /// Addresses of all other rules that do not answer, or answer with 500 or more.
+    addresses: Vec<AddressAnswer>,
+    /// How many addresses were asked.
+    asked: usize,
     /// What could not be seen, and why: a line each.
     unseen: Vec<String>,
+    /// Nodes were seen; what pods and Jobs are, too.
+    #[serde(skip)]
+    sees: (bool, bool),
 }
 
 /// A node. CPU in thousandths of a core, memory in bytes.
@@ -120,6 +146,16 @@ struct RuleAnswer {
     service: String,
 }
 
+/// An address that does not answer.
+#[derive(JsonSchema, Serialize)]
+struct AddressAnswer {
+    namespace: String,
+    ingress: String,
+    url: String,
+    /// `503`, `connection refused`
+    state: String,
+}
+
 impl From<NodeStand> for NodeAnswer {
     fn from(it: NodeStand) -> Self {
         let mut state = it.wrong.clone().unwrap_or_else(|| "Ready".to_owned());
@@ -149,57 +185,182 @@ impl ClusterAnswer {
             .map(|(namespace, ingress, rule)| RuleAnswer { namespace, ingress, host: rule.host, path: rule.path, service: rule.service })
             .collect();
         let bad: Vec<BadAnswer> = bad.collect();
-        let good = nodes.iter().all(|it| it.good) && bad.is_empty() && ingresses.is_empty();
-        Self { version: 1, good, namespace, nodes, pods: found.pods, namespaces: found.namespaces, bad, ingresses, unseen: found.unseen }
+        let silent = found.sites.bad.into_iter();
+        let addresses: Vec<AddressAnswer> =
+            silent.map(|(site, state)| AddressAnswer { namespace: site.namespace, ingress: site.ingress, url: site.url, state }).collect();
+        let (asked, all) = (found.sites.asked, found.sites.all);
+        let mut unseen = found.unseen;
+        if asked < all {
+            unseen.push(format!("addresses: {} of {all} could not be asked in the time there is", all - asked));
+        }
+        let good = found.sees.1 && nodes.iter().all(|it| it.good) && bad.is_empty() && ingresses.is_empty() && addresses.is_empty();
+        let (pods, namespaces) = (found.pods, found.namespaces);
+        Self { version: 1, good, namespace, nodes, pods, namespaces, bad, ingresses, addresses, asked, unseen, sees: found.sees }
     }
 
-    fn summary(&self) -> [String; 3] {
-        let count = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    fn summary(&self) -> [String; 4] {
         let bad_nodes = self.nodes.iter().filter(|it| !it.good).count();
+        let nodes = format!("{}, {bad_nodes} bad", count(self.nodes.len(), "node", "nodes"));
+        let bad_pods = self.bad.iter().filter(|it| it.kind == "pod").count();
+        let jobs = match self.bad.len() - bad_pods {
+            0 => String::new(),
+            jobs => format!("; {}", count(jobs, "bad Job", "bad Jobs")),
+        };
+        let namespaces = count(self.namespaces, "namespace", "namespaces");
+        let pods = format!("{} in {namespaces}, {bad_pods} bad{jobs}", count(self.pods, "pod", "pods"));
+        let addresses = match self.addresses.len() {
+            0 if self.asked == 0 => String::new(),
+            0 => ", all answer".to_owned(),
+            1 => ", 1 does not answer".to_owned(),
+            many => format!(", {many} do not answer"),
+        };
         [
-            format!("{}, {bad_nodes} bad", count(self.nodes.len(), "node", "nodes")),
-            format!("{} in {}, {} bad", count(self.pods, "pod", "pods"), count(self.namespaces, "namespace", "namespaces"), self.bad.len()),
+            if self.sees.0 { nodes } else { "nodes were not seen".to_owned() },
+            if self.sees.1 { pods } else { "pods and Jobs were not seen".to_owned() },
             format!("{} without a Service", count(self.ingresses.len(), "rule of ingresses", "rules of ingresses")),
+            format!("{} asked{addresses}", count(self.asked, "address", "addresses")),
         ]
+    }
+
+    /// What was not seen, in words.
+    fn unseen(&self) -> Vec<String> {
+        let narrow = self.namespace.as_ref().map(|name| format!("of namespace {name} alone: this account may not read the others"));
+        narrow.into_iter().chain(self.unseen.iter().map(|line| format!("not to be seen: {line}"))).collect()
+    }
+}
+
+fn count(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+impl NodeAnswer {
+    fn cells(&self) -> [String; 4] {
+        let cell = |used: Option<u64>, all: u64, write: fn(u64) -> String| {
+            format!("{} of {}", used.map_or_else(|| "?".to_owned(), write), write(all))
+        };
+        let (cpu, memory) = (cell(self.cpu_used, self.cpu, in_cores), cell(self.memory_used, self.memory, in_gib));
+        [self.name.clone(), self.state.clone(), cpu, memory]
+    }
+
+    fn why(&self) -> (Look, Why) {
+        let [_, state, cpu, memory] = self.cells();
+        let words = format!("{state}: {cpu} cores, {memory} GiB");
+        let look = if self.good { Look::Good } else { Look::Bad };
+        (look, Why { what: format!("node {}", self.name), words, next: Some(format!("kubectl describe node {}", self.name)) })
+    }
+}
+
+impl BadAnswer {
+    fn why(&self) -> (Look, Why) {
+        let Self { namespace, kind, name, reason, message, .. } = self;
+        let words = if message.is_empty() { reason.clone() } else { format!("{reason}: {message}") };
+        let next = match &**reason {
+            "CrashLoopBackOff" => format!("kubectl logs {name} --previous --tail 20 --namespace {namespace}"),
+            _ => format!("kubectl describe {kind} {name} --namespace {namespace}"),
+        };
+        (Look::Bad, Why { what: format!("{namespace} {kind}/{name}"), words, next: Some(next) })
+    }
+}
+
+impl RuleAnswer {
+    fn why(&self) -> (Look, Why) {
+        let Self { namespace, ingress, host, path, service } = self;
+        let what = format!("{namespace} ingress/{ingress}: {host}{path} to {service}");
+        let words = format!("service {service} is not in namespace {namespace}");
+        (Look::Bad, Why { what, words, next: Some(format!("kubectl describe ingress {ingress} --namespace {namespace}")) })
+    }
+}
+
+impl AddressAnswer {
+    fn why(&self) -> (Look, Why) {
+        let Self { namespace, ingress, url, state } = self;
+        let words = format!("{state}: ingress/{ingress} in namespace {namespace}");
+        (Look::Bad, Why { what: url.clone(), words, next: Some(format!("curl -kiI {}", shell_words::quote(url))) })
+    }
+}
+
+/// The lines of a table, each row with what is to be said of it.
+fn section<const COLUMNS: usize>(
+    out: &mut Vec<Line>,
+    cells: Option<usize>,
+    names: &[usize],
+    head: [&str; COLUMNS],
+    rows: Vec<([String; COLUMNS], (Look, Why))>,
+) {
+    if rows.is_empty() {
+        return;
+    }
+    let mut table = Table::new(head);
+    let whys: Vec<(Look, Why)> = rows.into_iter().map(|(row, why)| (table.row(row), why).1).collect();
+    if let Some(cells) = cells {
+        table.narrow_to(cells, names);
+    }
+    if !out.is_empty() {
+        out.push(Line { text: String::new(), look: Look::Quiet, why: None });
+    }
+    let table = table.to_string();
+    let mut lines = table.lines().map(str::to_owned);
+    out.extend(lines.next().map(|text| Line { text, look: Look::Head, why: None }));
+    out.extend(lines.zip(whys).map(|(text, (look, why))| Line { text, look, why: Some(why) }));
+}
+
+impl ClusterAnswer {
+    /// Its tables in a room of so many cells; none where nothing is cut.
+    fn tables(&self, cells: Option<usize>) -> Vec<Line> {
+        let mut out = vec![];
+        // Good ones stand below all that is bad: there may be hundreds.
+        let nodes = |out: &mut Vec<Line>, good: bool| {
+            let rows = self.nodes.iter().filter(|it| it.good == good).map(|it| (it.cells(), it.why()));
+            section(out, cells, &[0, 1], ["NODE", "STATUS", "CORES USED", "GIB USED"], rows.collect());
+        };
+        nodes(&mut out, false);
+        let bad = self.bad.iter().map(|it| {
+            let since = it.old.map(age).unwrap_or_default();
+            ([it.namespace.clone(), format!("{}/{}", it.kind, it.name), it.reason.clone(), since], it.why())
+        });
+        section(&mut out, cells, &[0, 1], ["NAMESPACE", "NAME", "WRONG", "SINCE"], bad.collect());
+        let any = |text: &String| if text.is_empty() { "*".to_owned() } else { text.clone() };
+        let rules = self
+            .ingresses
+            .iter()
+            .map(|it| ([it.namespace.clone(), it.ingress.clone(), any(&it.host), any(&it.path), it.service.clone()], it.why()));
+        section(&mut out, cells, &[0, 1, 2, 3, 4], ["NAMESPACE", "INGRESS", "HOST", "PATH", "NO SERVICE"], rules.collect());
+        let silent = self.addresses.iter().map(|it| ([&it.namespace, &it.url, &it.state].map(Clone::clone), it.why()));
+        section(&mut out, cells, &[0, 1, 2], ["NAMESPACE", "ADDRESS", "ANSWERS"], silent.collect());
+        nodes(&mut out, true);
+        out
     }
 }
 
 impl Answer for ClusterAnswer {
     fn text(&self) -> String {
-        let mut parts = vec![];
-        if !self.nodes.is_empty() {
-            let mut table = Table::new(["NODE", "STATUS", "CORES USED", "GIB USED"]);
-            let cell = |used: Option<u64>, all: u64, write: fn(u64) -> String| {
-                format!("{} of {}", used.map_or_else(|| "?".to_owned(), write), write(all))
-            };
-            for it in &self.nodes {
-                table.row([
-                    it.name.clone(),
-                    it.state.clone(),
-                    cell(it.cpu_used, it.cpu, in_cores),
-                    cell(it.memory_used, it.memory, in_gib),
-                ]);
+        self.tables(columns()).into_iter().map(|line| line.text).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Listed for ClusterAnswer {
+    fn title(&self) -> String {
+        let nodes = self.nodes.iter().filter(|it| !it.good).count();
+        let bad = [(nodes, "node", "nodes"), (self.bad.len(), "pod or Job", "pods and Jobs"), (self.ingresses.len(), "rule", "rules")];
+        let bad = bad.into_iter().chain([(self.addresses.len(), "address", "addresses")]).filter(|(bad, ..)| *bad > 0);
+        let bad: Vec<String> = bad.map(|(bad, one, many)| count(bad, one, many)).collect();
+        let words = match (bad.is_empty(), self.sees.1) {
+            (false, _) => format!("bad: {}", bad.join(", ")),
+            (true, true) => {
+                format!("nothing is bad of {} in {}", count(self.pods, "pod", "pods"), count(self.namespaces, "namespace", "namespaces"))
             }
-            table.narrow(&[0, 1]);
-            parts.push(table.to_string());
-        }
-        if !self.bad.is_empty() {
-            let mut table = Table::new(["NAMESPACE", "NAME", "WRONG", "SINCE"]);
-            for it in &self.bad {
-                let name = format!("{}/{}", it.kind, it.name);
-                table.row([it.namespace.clone(), name, it.reason.clone(), it.old.map(age).unwrap_or_default()]);
-            }
-            table.narrow(&[0, 1]);
-            parts.push(table.to_string());
-        }
-        if !self.ingresses.is_empty() {
-            let mut table = Table::new(["NAMESPACE", "INGRESS", "HOST", "PATH", "NO SERVICE"]);
-            for it in &self.ingresses {
-                table.row([&it.namespace, &it.ingress, &it.host, &it.path, &it.service].map(Clone::clone));
-            }
-            table.narrow(&[0, 1, 2, 3, 4]);
-            parts.push(table.to_string());
-        }
-        parts.join("\n").trim_end().to_owned()
+            (true, false) => "pods are not to be seen".to_owned(),
+        };
+        self.namespace.iter().map(|name| format!("namespace {name}")).chain([words]).collect::<Vec<_>>().join("  ")
+    }
+
+    fn lines(&self, cells: usize) -> Vec<Line> {
+        let mut lines = self.tables(Some(cells));
+        let quiet = |words: String| {
+            let why = Why { what: "what is not to be seen".to_owned(), words: words.clone(), next: None };
+            Line { text: printable(&words), look: Look::Quiet, why: Some(why) }
+        };
+        lines.extend(self.unseen().into_iter().map(quiet));
+        lines
     }
 }
