@@ -251,7 +251,7 @@ pub(super) fn tell(session: &Session, waited: bool) -> Result<()> {
         session.ui.say(&format!("url: {url}"));
     }
     for (kind, name, _) in app.procs().filter(|(kind, _, _)| matches!(kind, ProcKind::Deployment | ProcKind::StatefulSet)) {
-        session.ui.say(&format!("log of {} {name}: lain logs {name}", kind.resource()));
+        session.ui.say(&format!("log of {} {name}: {}", kind.resource(), session.ui.aimed(&format!("lain logs {name}"))));
     }
     links::grafana(app, cluster).iter().for_each(|link| session.ui.say(&format!("grafana: {link}")));
     links::kibana(app, cluster).iter().for_each(|link| session.ui.say(&format!("kibana: {link}")));

@@ -172,7 +172,8 @@ impl Stands<'_> {
                 let shown = &pods[..pods.len().min(MAX_PODS)];
                 let _ = writeln!(out, "{}", usage::table(shown, |pod| shorten(&printable(pod), name)));
                 if pods.len() > shown.len() {
-                    let (cpu, memory) = pods.iter().fold((0, 0), |(cpu, memory), pod| (cpu + pod.cpu, memory + pod.memory));
+                    let (cpu, memory) =
+                        pods.iter().fold((0, 0), |(cpu, memory), pod| (cpu + pod.cpu.unwrap_or(0), memory + pod.memory.unwrap_or(0)));
                     let _ = writeln!(out, "... {} pods in all: {cpu}m CPU, {}Mi memory", pods.len(), memory >> 20);
                 }
                 if matches!(used, Now::Prometheus(_)) {
