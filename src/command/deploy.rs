@@ -254,7 +254,7 @@ pub(super) fn tell(session: &Session, waited: bool) -> Result<()> {
         session.ui.say(&format!("log of {} {name}: {}", kind.resource(), session.ui.aimed(&format!("lain logs {name}"))));
     }
     links::grafana(app, cluster).iter().for_each(|link| session.ui.say(&format!("grafana: {link}")));
-    links::kibana(app, cluster).iter().for_each(|link| session.ui.say(&format!("kibana: {link}")));
+    links::kibana(app, None, cluster).iter().for_each(|link| session.ui.say(&format!("kibana: {link}")));
     links::prometheus(app, cluster).iter().for_each(|link| session.ui.say(&format!("prometheus: {link}")));
     if !waited && !session.env.is_ci() && session.ui.surface() != Surface::Terminal {
         session.ui.hint("lain wait # until everything is ready");

@@ -14,7 +14,7 @@ use crate::panel;
 use crate::release::status::{self, Explanation, PodAnswer, StatusAnswer, UrlAnswer};
 use crate::session::Session;
 use crate::tools::usage;
-use crate::ui::{Answer, Format, Label, Ui, columns, cut, printable, shorten, wrap};
+use crate::ui::{Answer, Format, Label, Ui, columns, cut, hint_label, printable, shorten, wrap};
 
 /// Show pods, usage, what is wrong, URLs and links: a panel on a terminal
 #[derive(Args, Debug)]
@@ -159,7 +159,7 @@ impl Stands<'_> {
             it.events.iter().for_each(|line| self.wrapped(out, &format!("  {line}"), "    "));
         }
         if let Some(next) = &self.next {
-            let _ = writeln!(out, "{} {next}", paint("next:", Label::Next)); // whole: it is to be pasted
+            let _ = writeln!(out, "{} {next}", paint(hint_label(next), Label::Next)); // whole: it is to be pasted
         }
     }
 

@@ -11,7 +11,7 @@ use crate::cluster::standing::Standing;
 use crate::cluster::usage::Now;
 use crate::model::duration;
 use crate::release::status::{UrlAnswer, is_bad, log_of, of_these};
-use crate::ui::{cut, plain, shorten, wrap};
+use crate::ui::{cut, hint_label, plain, shorten, wrap};
 
 /// Pods that are listed at a time; more are counted.
 const MAX_PODS: usize = 13;
@@ -254,7 +254,7 @@ fn explain(model: &Model, theme: Theme, sheet: &mut Sheet<'_>, rows: usize) {
     let message = if subject.words.message.is_empty() { String::new() } else { format!(": {}", subject.words.message) };
     add(&format!("{}{message}", subject.words.reason), if is_good { theme.good() } else { theme.bad() });
     if let Some(next) = &model.next {
-        add(&format!("next: {next}"), theme.next());
+        add(&format!("{} {next}", hint_label(next)), theme.next());
     }
     // A line each: `e` shows them whole.
     lines.extend(subject.warnings(view).iter().take(3).map(|warning| (cut(&plain(warning), width), theme.warning())));

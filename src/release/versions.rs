@@ -274,7 +274,8 @@ mod tests {
             assert!(fits(&shown, cells), "{cells}\n{shown}");
             let pasted = shown.replace("\\\n", "");
             assert!(
-                pasted.starts_with(&format!("lain deploy --set imageTag={tag}")) && (pasted.contains("[runs: web, worker, +1]") || cells == 200),
+                pasted.starts_with(&format!("lain deploy --set imageTag={tag}"))
+                    && (pasted.contains("[runs: web, worker, +1]") || cells == 200),
                 "{shown}"
             );
             let shown = fitted_running_lines(&running, "registry.example.com/a/long/way/to/shop", &ui, cells);

@@ -18,6 +18,7 @@ mod section;
 mod show_error;
 mod table;
 mod target_flags;
+mod typed;
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
@@ -44,6 +45,7 @@ pub use safe::{is_unsafe, printable};
 pub use section::Section;
 pub use table::Table;
 pub(crate) use target_flags::TargetFlags;
+pub(crate) use typed::hint_label;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -321,7 +323,7 @@ impl Ui {
 
     /// What to do next.
     pub fn hint(&self, text: &str) {
-        let label = self.paint("next:", Label::Next);
+        let label = self.paint(hint_label(text), Label::Next);
         self.line(Verbosity::Normal, &format!("{label} {}", self.clean(&self.aimed(text))));
     }
 
