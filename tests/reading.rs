@@ -288,7 +288,7 @@ fn versions_are_read_on_a_narrow_terminal() {
             let shown = on_terminal(&app, columns, &[command]);
             // What lain says beside the result is no table.
             let table: Vec<&str> =
-                shown.lines().filter(|line| !["helm's", "next:", "commit "].iter().any(|word| line.starts_with(word))).collect();
+                shown.lines().filter(|line| !["helm's", "next:", "tip:", "commit "].iter().any(|word| line.starts_with(word))).collect();
             assert!(table.iter().all(|line| console::measure_text_width(line) <= columns.into()), "{columns}\n{shown}");
             assert!(
                 shown.replace("\\\n", "").contains(&format!("lain deploy --set imageTag={here}\n  # ")) && shown.contains("[runs: web]"),
