@@ -17,7 +17,11 @@ const MOST_FILES: usize = 20_000;
 ///
 /// # Errors
 /// It is not.
-pub(crate) fn has_folder(flag: &str, path: &Path) -> Result<()> {
+pub(crate) fn can_be_written(flag: &str, path: &Path) -> Result<()> {
+    if path.is_dir() || path == Path::new("-") {
+        let what = if path.is_dir() { "a folder" } else { "no file's name" };
+        return Err(Error::usage(format!("{flag}: {} is {what}", path.display())).hint(format!("{flag} FILE # a file that is written")));
+    }
     match path.parent().filter(|it| !it.as_os_str().is_empty() && !it.is_dir()) {
         Some(folder) => {
             let folder = folder.display();

@@ -141,8 +141,8 @@ impl Session {
     /// # Errors
     /// The cluster is unknown.
     pub(crate) fn begin(&self) -> Result<()> {
-        // One that the environment names is named for the next command too.
-        if let Some(name) = self.globals.cluster.as_ref().filter(|name| self.env.get("LAIN_CLUSTER") != Some(name)) {
+        // LAIN_CLUSTER too: it may have been set for this run alone.
+        if let Some(name) = &self.globals.cluster {
             self.ui.hints_go(|flags| flags.lain = format!("--cluster {name}"));
         }
         match &self.globals.use_cluster {

@@ -148,7 +148,10 @@ fn what_cannot_be_seen_is_taken_to_run() {
     let args = ["admin", "cleanup-registry", "--keep", "1", "--yes"];
     // Secrets of one namespace alone.
     let narrow = api(format!("x:{}", commit(9)), vec![commit(1)], "secrets");
-    let ran = app(&registry.host(), &narrow).run(&args).exits(3).says("other namespaces of cluster test than shops (secrets)");
+    let ran = app(&registry.host(), &narrow)
+        .run(&args)
+        .exits(3)
+        .says("cluster test: this account may read helm's records in namespace shops alone\n");
     ran.says("it cannot be seen everywhere what runs, so nothing was deleted").next("lain admin cleanup-registry --keep 1 --force --yes");
     // A second cluster with the same registry, which nobody can ask; and one with another, which does not matter.
     let wide = || api(format!("x:{}", commit(9)), vec![], "");
@@ -255,6 +258,12 @@ fn which_apps() {
     show(&["--app", "cart", "--app", "cart"]).exits(0).says("team/cart: 2 of 3 tags").never_says("team/shop");
     show(&["--app", "none"]).exits(0).prints("").says("team/none has no tags");
     show(&["--app", "../x"]).exits(2);
+    // Without a checkout there is no app to guess.
+    let bare = Registry::plain();
+    let elsewhere = App::empty().cluster("test", &format!("registry: {}/team\n", bare.host())).using("test");
+    let ran = elsewhere.run(&["admin", "cleanup-registry"]).exits(2).reason("There is no app in this folder");
+    ran.next("lain admin cleanup-registry --app NAME --dry-run").next("lain admin cleanup-registry --all-apps --dry-run");
+    elsewhere.run(&["admin", "list-images"]).exits(0).says("/team lists no repositories");
     show(&["--protect", "["]).exits(2).says("--protect [");
     let silent = Server::new(|_: &Asked| Answer::json(404, r#"{"errors":[{"code":"UNSUPPORTED","message":"no"}]}"#));
     let app = App::new().tools(&["kubectl"]).cluster("test", &format!("registry: {}/team\n", silent.host())).using("test");
@@ -278,11 +287,12 @@ fn every_image_is_listed() {
     app.run(&list).exits(0).prints(&all.join("\n")).says("4 images in 2 repositories of");
     let json = app
         .run(&[&list[..], &["--app", "shop", "--app", "none", "-o", "json"]].concat())
-        .exits(0)
+        .exits(1)
         .says("3 images in 1 repository of")
         .stdout;
     let json: Json = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json["images"], json!(shop));
+    app.run(&[&list[..], &["--app", "shpo"]].concat()).exits(1).reason("has no images of shpo").next("lain admin list-images");
     app.run(&["admin", "list-images"]).exits(2).reason("no cluster is chosen").next("lain use CLUSTER");
 }
 
@@ -318,7 +328,11 @@ fn what_runs_alone_is_listed_with_who_deployed_it() {
         App::empty().tools(&["kubectl"]).cluster("test", "namespace: shops\n").kubeconfig("test", &format!("http://{}", api.host()))
     };
     let list = ["--cluster", "test", "admin", "list-singletons"];
-    let ran = app(&api).run(&list).exits(0).says("400 Deployments have one replica").never_says("alone:");
+    let ran = app(&api)
+        .run(&list)
+        .exits(0)
+        .says("400 Deployments have one replica; left out: 100 with consumer, worker, sentry, gitlab in the name (--ignore)\n")
+        .never_says("alone:");
     let rows: Vec<Vec<&str>> = ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[0], ["NAMESPACE", "DEPLOYMENT", "RELEASE", "DEPLOYED", "BY"]);
     assert_eq!((rows.len(), &rows[1]), (401, &vec!["shops", "app-0-web", "app-0", "ada"]));
@@ -415,10 +429,11 @@ fn bad_pods_go_and_the_jobs_of_such() {
     let run = |more: &[&'static str]| app.run(&[&["admin", "delete-bad-pod"], more].concat());
     let deletions = || api.asked().into_iter().filter(|asked| asked.method == "DELETE").collect::<Vec<_>>();
     let shown = run(&["--dry-run"]).exits(0).says("pod/shop-web-1-a: container web ended with exit code 3").says("job/migrate: too often");
-    shown.says("1 bad pod is left alone: nobody would make them again (--bare deletes them too)");
+    shown.says("1 bad pod is left alone: nobody would make it again (--bare deletes it too)");
     run(&[]).exits(3).says("delete these 2? There is no terminal to ask at; nothing was changed").next("lain admin delete-bad-pod --yes");
     assert!(deletions().is_empty());
     let ran = run(&["--yes", "-o", "json"]).exits(0).says("2 deleted");
+    let ran = ran.says("kubectl delete --context it --namespace shops --raw /api/v1/namespaces/shops/pods/shop-web-1-a\n");
     let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
     let outcomes: Vec<String> =
         json["bad"].as_array().expect("a list").iter().map(|it| format!("{} {}", it["name"], it["outcome"])).collect();
@@ -587,10 +602,11 @@ fn rules_that_lead_nowhere_go() {
     let app = in_cluster(&api);
     let run = |more: &[&'static str]| app.run(&[&["admin", "delete-bad-ing"], more].concat());
     let changes = || api.asked().into_iter().filter(|asked| asked.method != "GET").collect::<Vec<_>>();
-    let shown = run(&["--dry-run"]).exits(0).says("what release cart made stays: deploy it anew, or `helm uninstall cart`");
+    let shown = run(&["--dry-run"]).exits(0).says("what release cart made stays: the next deploy would make it again");
+    let shown = shown.next("helm uninstall cart").says("--namespace shops # where");
     let rows: Vec<String> = shown.stdout.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     let wanted = [
-        "cart d.example.com /gone gone stays: of release cart",
+        "cart d.example.com /gone gone stays",
         "old b.example.com /gone gone the ingress goes",
         "part c.example.com /gone gone the rule goes",
     ];
@@ -598,7 +614,11 @@ fn rules_that_lead_nowhere_go() {
     let question = "delete 1 ingress, and take these rules out of 1 ingress? There is no terminal to ask at";
     run(&[]).exits(3).says(question).next("lain admin delete-bad-ing --yes");
     assert!(changes().is_empty());
-    run(&["--yes"]).exits(0).says("1 deleted, 1 edited");
+    let ran = run(&["--yes"]).exits(0).says("1 deleted, 1 edited");
+    ran.says("--namespace shops --raw /apis/networking.k8s.io/v1/namespaces/shops/ingresses/part -f -\n");
+    // Pasted, it goes to the same cluster, whatever says which that is.
+    let once = in_cluster(&api).env("LAIN_CLUSTER", "test");
+    once.run(&["admin", "delete-bad-ing"]).exits(3).next("lain admin delete-bad-ing --yes --cluster test");
     let sent: Vec<(String, String, Json)> =
         changes().into_iter().map(|it| (it.method, it.target, serde_json::from_str(&it.body).expect("JSON"))).collect();
     let of = |name: &str| format!("/apis/networking.k8s.io/v1/namespaces/shops/ingresses/{name}");
@@ -615,6 +635,24 @@ fn rules_that_lead_nowhere_go() {
     let json: Json = serde_json::from_str(&ran.stdout).expect("JSON");
     let outcomes: Vec<&str> = json["bad"].as_array().expect("a list").iter().map(|it| it["outcome"].as_str().expect("a word")).collect();
     assert_eq!(outcomes, ["stays", "failed", "left"]);
+}
+
+#[test]
+fn a_namespace_that_is_not_there_is_not_one_with_nothing_in_it() {
+    let api = Server::new(|asked: &Asked| match asked.target.split('?').next().unwrap_or_default() {
+        "/api/v1/namespaces/shops" => refused(404, "NotFound"),
+        path if path.contains("/leases/") => refused(404, "NotFound"),
+        _ => listed(&json!([])),
+    });
+    let app = in_cluster(&api);
+    let all: [&[&str]; 5] =
+        [&["delete-bad-pod"], &["delete-bad-ing"], &["x", "true"], &["unlock", "shop"], &["cleanup-reviews", "--app", "shop"]];
+    for words in all {
+        let ran = app.run(&[&["admin"], words].concat()).exits(1).reason("the cluster has no namespace shops");
+        ran.next("kubectl create namespace shops");
+    }
+    app.run(&["admin", "unlock"]).exits(2).reason("There is no app in this folder").next("lain admin unlock RELEASE");
+    app.run(&["admin", "statu"]).exits(2).reason("no command `admin statu`; is it `status`?").next("lain admin --help");
 }
 
 #[test]
@@ -637,16 +675,21 @@ fn what_a_command_prints_is_shown_by_deployment() {
     esac"#;
     let app = App::empty().cluster("test", "namespace: shops\n").using("test").fake("kubectl", KUBECTL);
     let ran = app.run(&["admin", "x", "--timeout", "2s", "--", "say", "-la"]).exits(0).within(30);
-    let ran = ran.prints("good: one\ngood: two").says("1 succeeded, 1 failed, 3 not reached");
+    let ran = ran
+        .prints("good: one\ngood: two")
+        .says("1 succeeded, 1 failed, 1 out of time, 2 not reached")
+        .says("kubectl exec --context it --namespace shops good-1-a ");
     ran.says("away cannot be reached: error: dial tcp: no route to host")
-        .says("hangs cannot be reached: ")
+        .says("hangs: it did not end within 2 s, and may go on there")
         .says("none cannot be reached: no pod of it runs");
     let json = app.run(&["admin", "x", "--timeout", "2s", "-o", "json", "say", "-la"]).exits(0).stdout;
     let json: Json = serde_json::from_str(&json).expect("JSON");
     let codes: Vec<String> =
         json["deployments"].as_array().expect("a list").iter().map(|it| format!("{} {}", it["deployment"], it["exitCode"])).collect();
     assert_eq!(codes, [r#""away" null"#, r#""fails" 3"#, r#""good" 0"#, r#""hangs" null"#, r#""none" null"#]);
+    assert_eq!(json["deployments"][0]["reason"], "error: dial tcp: no route to host");
     app.run(&["admin", "x"]).exits(2);
+    app.run(&["admin", "x", "--timeout", "0s", "true"]).exits(2).says("no command ends in no time");
 }
 
 /// Debian's Alertmanager; ended when dropped.
@@ -691,10 +734,26 @@ fn an_alert_reaches_alertmanager() {
     known.sort_by_key(Json::to_string);
     let (one, two) = (json!({"alertname": "LainTry"}), json!({"alertname": "Try", "team": "shop"}));
     assert_eq!(known, [json!([one, one]), json!([two, two])]);
-    post(&["--labels", "a-b=c"]).exits(1).reason("Alertmanager has no such alert").says("400").says("does not take the alert");
+    post(&["--labels", "a-b=c"])
+        .exits(1)
+        .reason("the alert was not posted")
+        .says("400")
+        .says("does not take the alert")
+        .never_says("next:");
     post(&["--labels", "team"]).exits(2).says("KEY=VALUE");
     drop(real);
-    post(&[]).exits(1).reason("Alertmanager has no such alert").next("alertmanager: HOST:PORT");
+    post(&[]).exits(1).reason("the alert was not posted").next("alertmanager: HOST:PORT");
+    for (body, words) in [("<!doctype html>login", "answered with a web page"), ("{\"a\": 1}", "answered with what is not Alertmanager's")]
+    {
+        let other = Server::new(move |_: &Asked| Answer::json(200, body));
+        let app = App::empty().cluster("test", &format!("alertmanager: {}\n", other.host())).using("test");
+        app.run(&["admin", "post-alerts"])
+            .exits(1)
+            .prints("")
+            .reason("the alert was not posted")
+            .says(words)
+            .next("alertmanager: HOST:PORT");
+    }
     app.run(&["--cluster", "none", "admin", "post-alerts"]).exits(1).reason("name no `alertmanager`").next("alertmanager: HOST:PORT");
 }
 
@@ -738,8 +797,13 @@ fn images_that_the_other_registry_lacks_are_copied() {
     run(&["--to", "test"]).exits(2).reason("there is nothing to copy");
     run(&["--to", "nobody"]).exits(2).reason("cluster nobody has no values: there are empty, live, test");
     run(&["--to", "empty"]).exits(2).reason("values-empty.yaml names no registry").next("registry: HOST/PATH");
-    run(&["--cluster-config", "none.yaml"]).exits(1).says("none.yaml");
-    run(&[]).exits(2).says("--to");
+    run(&["--cluster-config", "none.yaml"])
+        .exits(2)
+        .reason("none.yaml is not there")
+        .next("lain admin migrate-registry --cluster-config FILE");
+    run(&["--cluster-config", "/dev/stdin"]).exits(2).reason("/dev/stdin is no ordinary file");
+    run(&["--to", "live", "--app", "shpo", "--yes"]).exits(1).reason("has no images of shpo").next("lain admin list-images");
+    run(&[]).exits(2).says("<--to <CLUSTER>|--cluster-config <FILE>>");
 }
 
 /// The registry has this manifest of the shop's.
@@ -760,6 +824,9 @@ fn in_pages(of: impl Fn(&str, usize) -> Json + Send + Sync + 'static) -> Server 
         let path = asked.target.split('?').next().unwrap_or_default();
         let kind = path.rsplit('/').next().unwrap_or_default();
         let all = if ["jobs", "statefulsets", "replicasets"].contains(&kind) { 0 } else { 10 };
+        if path.ends_with("/namespaces/shops") {
+            return refused(403, "Forbidden");
+        }
         let most: usize = asked.field("limit").expect("no list is asked for as a whole").parse().expect("a number");
         let at: usize = asked.field("continue").map_or(0, |token| token.parse().expect("a number"));
         if kind == "pods" && at == 6 && forgets.fetch_add(1, Ordering::SeqCst) == 0 {
@@ -816,11 +883,12 @@ fn lists_of_several_pages_are_whole() {
     assert_eq!((json["pods"].as_array().map(Vec::len), json["workloads"].as_array().map(Vec::len)), (Some(10), Some(10)));
 }
 
-/// Runs it on a terminal, and types this once it asks.
+/// Runs it on a terminal of 60 columns, and types this once it asks. Nothing is wider but what is to be pasted.
 fn answered(app: &App, words: &str, typed: &[u8]) -> (Option<i32>, String) {
     use std::io::{Read, Write};
+    let stty = which::which("stty").expect("this test needs stty on PATH");
     let mut script = app.command(&which::which("script").expect("this test needs script on PATH"));
-    script.args(["-qec", &format!("{} {words}", env!("CARGO_BIN_EXE_lain")), "/dev/null"]);
+    script.args(["-qec", &format!("{} cols 60 rows 24; {} {words}", stty.display(), env!("CARGO_BIN_EXE_lain")), "/dev/null"]);
     script.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
     let mut child = script.spawn().expect("script runs");
     let (mut keys, mut screen) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
@@ -834,6 +902,9 @@ fn answered(app: &App, words: &str, typed: &[u8]) -> (Option<i32>, String) {
     }
     let text = String::from_utf8_lossy(&seen).into_owned();
     assert!(is_typed, "it never asks:\n{text}");
+    let is_pasted = |line: &str| ["next:", "kubectl"].iter().any(|word| console::strip_ansi_codes(line).starts_with(word));
+    let wide: Vec<&str> = text.lines().filter(|line| console::measure_text_width(line) > 60 && !is_pasted(line)).collect();
+    assert!(wide.is_empty(), "{wide:#?} in\n{text}");
     (child.wait().expect("it ends").code(), text)
 }
 

@@ -257,6 +257,12 @@ fn the_advice_is_drawn_too() {
     alone.run(&["lint", "--html", &html]).exits(0).says("no advice on resources");
     let text = fs::read_to_string(&page).expect("a page");
     assert!(text.contains("What was used is not known") && text.contains("80Mi, used ?"), "{text}");
+    // Who says nothing of resources is there too.
+    let silent = format!("{}  silent: {{command: [sleep, '9']}}\n", values(&[proc("web", 1, "10m/80Mi", "1000m/80Mi")]));
+    fs::write(alone.dir().join("chart/values.yaml"), silent).expect("values");
+    alone.run(&["lint", "--html", &html]).says("page: ");
+    let text = fs::read_to_string(&page).expect("a page");
+    assert!(text.contains("<b>silent</b>") && text.contains("nothing asked, used ?"), "{text}");
     alone.run(&["lint", "--html", "none/x.html"]).exits(2).reason("there is no folder none");
     alone.run(&["lint", "--simple", "--html", &html]).exits(2);
 }
@@ -671,7 +677,7 @@ fn names_that_nobody_asks() {
     };
     let list = ["admin", "list-unused-ingress"];
     let here = app(&format!("prometheus: http://{}\n", prometheus.address));
-    let ran = here.run(&list).exits(0).says("2 names were asked fewer than 1 times; left out: 1 that are younger; left out: 1 with a `*`");
+    let ran = here.run(&list).exits(0).says("2 names were never asked; left out: 1 younger, 1 with a `*`\n");
     let rows: Vec<Vec<&str>> = ran.stdout.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
     assert_eq!((rows[0][0], rows[0][2..].to_vec()), ("0", vec!["shops", "old", "never.example.com"]));
     assert_eq!((rows[1][0], rows[1][4], rows.len()), ("0", "was.example.com", 2));

@@ -104,11 +104,11 @@ fn known_usage_gives_exactly_the_waste() {
         &format!("shop {long} {long} 0.1 of 0.1 0.062 of 0.125 0.19"),
         "shop shop web-api 2 of 0.5 1 of 1 0.00",
         "shop young young ? of 0.25 ? of 0.062 ?",
-        "TOTAL 2.9 of 3.35 3.62 of 8.25 47.69",
+        "TOTAL 2.9 of 3.1 3.62 of 8.19 47.69",
     ];
     assert_eq!(rows(&ran), table, "{}", ran.stderr);
-    let ran = ran.says("idle in 7d: 1.7 of 3.35 cores, 4.56 of 8.25 GiB\nidle: 47.69 of 91.75 CNY a month\n");
-    ran.says("not known in whole: what 1 process used\n").never_says("warning");
+    let ran = ran.says("idle in 7d: 1.7 of 3.1 cores, 4.56 of 8.19 GiB\nidle: 47.69 of 86.56 CNY a month\n");
+    ran.says("not known, and not in these sums: what 1 process used of 0.25 cores and 0.062 GiB\n").never_says("warning");
     let asked: Vec<_> = api.asked().into_iter().filter(|asked| asked.target.contains("limit=")).map(|asked| asked.target).collect();
     assert_eq!(asked.len(), 2, "one list of each kind: {asked:?}");
 
@@ -122,7 +122,7 @@ fn known_usage_gives_exactly_the_waste() {
     let web = &json["processes"][0];
     assert_eq!(
         (&web["name"], &web["replicas"], &web["cpu"]),
-        (&json!("shop-web"), &json!(2), &json!({"asked": 2000, "used": 500, "unused": 1500}))
+        (&json!("shop-web"), &json!(2), &json!({"asked": 2000, "used": 500, "unused": 1500, "unknown": 0}))
     );
     assert_eq!((&json["totals"]["unknown"], &json["processes"][5]["memory"]["used"]), (&json!(1), &Json::Null));
     let text = fs::read_to_string(&page).expect("a page");
@@ -135,6 +135,8 @@ fn known_usage_gives_exactly_the_waste() {
         names.into_iter().map(|(_, name)| name).collect::<Vec<_>>()
     };
     assert_eq!((order(0)[0], order(1)[0], order(2)[0]), ("shop", "shop", "a-process"), "{seen:?}");
+    assert_eq!(order(0)[3], "young", "of which nothing is known: {seen:?}");
+    assert!(text.contains("<p>Made 20") && text.contains("2.9 of 3.1 cores, ? of 0.25"), "{text}");
     assert!(
         seen[3].0.contains("web-api") && seen[3].0.contains("0.5 of 2 cores") && seen[3].0.contains("31.50 CNY a month wasted"),
         "{seen:?}"
@@ -177,8 +179,8 @@ fn what_is_not_known_costs_its_own_line() {
     let api = || cluster(vec![workload("a", "a", 1, "1/1Gi"), workload("b", "b", 1, "2/2Gi")], vec![], true);
     let prometheus = replay(of(&[("a", "NaN"), ("b", "500")]), of(&[("a", "-5"), ("b", "+Inf")]));
     let ran = app(&api(), &prometheus.host(), "pql_template: {cpu: vector(1)}\n").run(&LIST).exits(0);
-    assert_eq!(rows(&ran)[1..], ["shop b b 0.5 of 2 ? of 2", "shop a a ? of 1 ? of 1", "TOTAL 0.5 of 3 ? of 3"]);
-    ran.says("idle in 7d: 1.5 of 3 cores, ? of 3 GiB\nnot known in whole: what 2 processes used\n")
+    assert_eq!(rows(&ran)[1..], ["shop b b 0.5 of 2 ? of 2", "shop a a ? of 1 ? of 1", "TOTAL 0.5 of 2 ? of 3"]);
+    ran.says("idle in 7d: 1.5 of 2 cores, ? of 3 GiB\nnot known, and not in these sums: what 2 processes used of 1 cores and 3 GiB\n")
         .says("`pql_template` asks about one process");
     // One question without an answer: one warning.
     let prometheus = replay(of(&[]), of(&[("a", "5e8")]));
@@ -220,6 +222,8 @@ fn a_prometheus_that_does_not_answer_is_told_once() {
     app(&api, "", "").run(&LIST).exits(1).reason("name no `prometheus`, so it is not known what was used").next("prometheus: HOST:PORT");
     let app = app(&api, "127.0.0.1:1", "");
     app.run(&["admin", "list-waste", "--html", "none/x.html"]).exits(2).reason("there is no folder none").next("mkdir -p none");
+    app.run(&["admin", "list-waste", "--html", "."]).exits(2).reason("--html: . is a folder");
+    app.run(&["admin", "list-waste", "--html", "-"]).exits(2).reason("--html: - is no file's name");
     app.run(&["admin", "list-waste", "--period", "0d"]).exits(2).says("nothing to look back on");
     app.run(&["admin", "list-waste", "--period", "soon"]).exits(2).says("`soon` is no duration");
 }

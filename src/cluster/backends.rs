@@ -22,6 +22,8 @@ pub(crate) struct Loose {
     pub rules: Vec<Rule>,
     /// The ingress without them; none where nothing would be left of it.
     pub rest: Option<Json>,
+    /// Names that it has TLS for and then no rule.
+    pub tls: Vec<String>,
 }
 
 /// The rules of an ingress, of any version of its API, whose Services are not among these; none where all are there.
@@ -58,7 +60,16 @@ pub(crate) fn loose(ingress: &Json, services: &BTreeSet<String>) -> Option<Loose
     let has_default = spec.contains_key("defaultBackend") || spec.contains_key("backend");
     let leads = |rule: &Json| has_default || !rule["http"]["paths"].as_array().is_none_or(Vec::is_empty);
     let leads_anywhere = has_default || spec.get("rules").and_then(Json::as_array).is_some_and(|all| all.iter().any(leads));
-    (!rules.is_empty()).then(|| Loose { rules, rest: leads_anywhere.then_some(rest) })
+    let rest = leads_anywhere.then_some(rest);
+    (!rules.is_empty()).then(|| Loose { tls: rest.as_ref().map_or_else(Vec::new, |rest| left_with_tls(rest, &rules)), rules, rest })
+}
+
+/// Of the names of these rules those that an ingress has TLS for, and no rule any more.
+fn left_with_tls(rest: &Json, rules: &[Rule]) -> Vec<String> {
+    let each = |list: &'static str| rest["spec"][list].as_array().into_iter().flatten();
+    let is_ruled = |host: &str| each("rules").any(|rule| rule["host"] == host);
+    let hosts = each("tls").flat_map(|tls| tls["hosts"].as_array().into_iter().flatten()).filter_map(Json::as_str);
+    hosts.filter(|host| rules.iter().any(|rule| rule.host == *host) && !is_ruled(host)).map(str::to_owned).collect()
 }
 
 /// The Service of a backend; none for one that is something else.
@@ -76,6 +87,14 @@ mod tests {
         let found = loose(&json!({"metadata": {"name": "a"}, "spec": spec}), &services)?;
         let shown = |it: &Rule| format!("{}{} {}", it.host, it.path, it.service);
         Some((found.rules.iter().map(shown).collect(), found.rest.map(|mut rest| rest["spec"].take())))
+    }
+
+    #[test]
+    fn names_with_tls_and_no_rule_are_told() {
+        let rule = |host: &str, service: &str| json!({"host": host, "http": {"paths": [to(service)]}});
+        let spec = json!({"rules": [rule("a", "here"), rule("b", "gone"), rule("c", "gone")], "tls": [{"hosts": ["a", "b", "other"]}]});
+        let found = loose(&json!({"spec": spec}), &BTreeSet::from(["here".to_owned()])).expect("two rules");
+        assert_eq!(found.tls, ["b"]);
     }
 
     fn to(service: &str) -> Json {

@@ -87,7 +87,8 @@ pub(crate) fn look(kubectl: &Kubectl<'_>, proxies: &Proxies, base: &str, range: 
         let used = Used::of(&answer.into_iter().flatten().collect::<Vec<_>>());
         if used.0.is_empty() {
             return Err(Error::failed(format!("Prometheus has no {of} by namespace and pod of that time"))
-                .hint("does it scrape the kubelets (/metrics/cadvisor), with the labels namespace, pod and container?"));
+                .hint("does it scrape the kubelets (/metrics/cadvisor), with the labels namespace, pod and container?")
+                .hint("--period 7d # where it keeps less than that time"));
         }
         Ok(used)
     };

@@ -108,7 +108,7 @@ impl Deploy {
             return Err(Error::usage("--build and --ignore-lint do not go together: what is not checked is not built")
                 .hint("lain build --push && lain deploy --ignore-lint"));
         }
-        self.report.iter().try_for_each(|path| files::has_folder("--report", path))?;
+        self.report.iter().try_for_each(|path| files::can_be_written("--report", path))?;
         if self.plan.is_some() && which == Which::Running {
             return Err(Error::usage("a plan says itself which image it is for").hint("lain deploy --plan PLAN"));
         }

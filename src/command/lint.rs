@@ -58,7 +58,7 @@ impl Command for Lint {
         if let Some(id) = &self.explain {
             return explain(session, id);
         }
-        self.html.iter().try_for_each(|path| files::has_folder("--html", path))?;
+        self.html.iter().try_for_each(|path| files::can_be_written("--html", path))?;
         let as_json = session.ui.format() == Format::Json;
         let format = if self.format == Report::Text && as_json { Report::Json } else { self.format };
         let advice = match (self.simple, self.fix) {
@@ -77,7 +77,7 @@ impl Command for Lint {
             }
         };
         if let Some(path) = &self.html {
-            let page = picture::page(session.app().map_or("the app", App::release), &found.advised);
+            let page = picture::page(session.app().map_or("the app", App::release), &found.advised).made(jiff::Timestamp::now());
             files::write_new(path, printable(&page.html()?).as_bytes())?;
             session.ui.say(&format!("page: {}", path.display()));
         }

@@ -8,7 +8,6 @@ use crate::model::version::Version;
 use crate::resolved::clusters::known_clusters;
 use crate::session::Session;
 use crate::tools::kubectl::INSTALL;
-use crate::tools::line::Method;
 
 /// The minor version of Kubernetes that a helm was made for, less its own: helm 3.8 for 1.23, helm 4.0 for 1.34
 /// (<https://helm.sh/docs/topics/version_skew/>).
@@ -58,12 +57,8 @@ pub(super) fn server(session: &Session) -> Result<Vec<Finding>> {
         other => other?,
     };
     let namespace = kubectl.namespace().to_owned();
-    let out = kubectl.hurried(ANSWER).raw(Method::Get, &format!("/api/v1/namespaces/{namespace}"), None)?;
-    // An account of one namespace may not ask for it, and works in it all the same.
-    if out.stderr.contains("(NotFound)") {
-        let error = Error::failed(format!("the cluster has no namespace {namespace}"));
-        let error = error.hint(format!("kubectl create namespace {namespace}"));
-        return Err(error.hint("lain values --explain namespace # who names it?"));
+    if let Some(error) = kubectl.hurried(ANSWER).lacks_namespace()? {
+        return Err(error);
     }
     Ok(vec![Finding::good(format!("{version}, namespace {namespace}"))])
 }

@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// So much of what it says is told.
 const TOLD: usize = 300;
+/// What to type where it is not there.
+const NO_ANSWER: &str = "alertmanager: HOST:PORT # in the cluster's values: is it up, and is the address right?";
 
 /// Posts one alert that begins now to `HOST:PORT`, or an address with its path; its annotations are its labels. Returns the host.
 ///
@@ -21,12 +23,21 @@ const TOLD: usize = 300;
 pub(crate) fn post(proxies: &Proxies, base: &str, labels: &Map<String, Json>) -> Result<String> {
     let base = base.trim().trim_end_matches('/');
     let base = if base.contains("://") { base.to_owned() } else { format!("http://{base}") };
-    let alert = json!([{"labels": labels, "annotations": labels, "generatorURL": format!("{base}/<generating_expression>")}]);
+    let alert = json!([{"labels": labels, "annotations": labels}]);
     let client = Client::new(proxies, PATIENCE, false);
-    let reply = client.send(Method::PostJson(&alert.to_string()), &format!("{base}/api/v2/alerts"), &[])?;
-    if reply.status.is_success() {
-        return Ok(host_of(&base));
+    let sent = client.send(Method::PostJson(&alert.to_string()), &format!("{base}/api/v2/alerts"), &[]);
+    let reply = sent.map_err(|error| error.hint(NO_ANSWER))?;
+    let (host, body) = (host_of(&base), reply.body.trim_ascii());
+    let said: String = String::from_utf8_lossy(body).chars().take(TOLD).collect();
+    match reply.status.as_u16() {
+        // It has nothing to say to one that it took.
+        200..=299 if body.is_empty() => Ok(host),
+        // Its own reason: another address would not mend it.
+        400 => Err(Error::failed(format!("{host} does not take the alert (400): {said}"))),
+        200..=299 => {
+            let what = if body.starts_with(b"<") { "a web page" } else { "what is not Alertmanager's" };
+            Err(Error::failed(format!("{host} answered with {what}")).hint(NO_ANSWER))
+        }
+        _ => Err(Error::failed(format!("{host} does not take the alert ({}): {said}", reply.status)).hint(NO_ANSWER)),
     }
-    let said: String = String::from_utf8_lossy(&reply.body).trim().chars().take(TOLD).collect();
-    Err(Error::failed(format!("{} does not take the alert ({}): {said}", host_of(&base), reply.status)))
 }

@@ -25,7 +25,7 @@ const TRIES: (u32, Duration) = (4, Duration::from_millis(500));
 /// Most pages of a list.
 const PAGES: usize = 100;
 /// How to get a token that may.
-const TOKEN: &str = "export GITLAB_API_TOKEN=... # a project access token with scope `api` and role Developer (Settings > Access tokens), as a masked variable in Settings > CI/CD";
+const TOKEN: &str = "export GITLAB_API_TOKEN=... # a project access token with scope `api` and role Developer; where nothing is written `read_api` and Reporter do (Settings > Access tokens), as a masked variable in Settings > CI/CD";
 /// How to say where GitLab is.
 const ADDRESS: &str =
     "export CI_API_V4_URL=https://gitlab.example.com/api/v4 # or `gitlab: https://gitlab.example.com` in the cluster values";

@@ -61,9 +61,13 @@ pub(crate) fn check(
     let root = canonical(&layers.merged);
     let (app, _) = super::types::check(&root, false);
     let advisor = Advisor { layers, root: &root, app: &app, protected };
-    let procs = advisor.procs();
-    let sizes =
-        |seen: &[Used]| procs.iter().enumerate().map(|(at, proc)| advisor.size(proc, seen.get(at).copied().unwrap_or_default())).collect();
+    // Who asks for nothing is not advised, but shown.
+    let (procs, silent): (Vec<_>, Vec<_>) =
+        advisor.procs().into_iter().partition(|one| one.proc.resources.as_ref().is_some_and(serde_json::Value::is_object));
+    let sizes = |seen: &[Used]| {
+        let used = seen.iter().copied().chain(std::iter::repeat(Used::default()));
+        procs.iter().chain(&silent).zip(used).map(|(proc, used)| advisor.size(proc, used)).collect()
+    };
     let unknown = |findings: Vec<Finding>| Ok(Advised { findings, sizes: sizes(&[]), range: String::new() });
     let Some(base) = root.get("prometheus").and_then(Node::as_str).filter(|base| !base.trim().is_empty()) else { return unknown(vec![]) };
     let warn = |why: &str| advisor.no_answer(base, why).into_iter().collect::<Vec<_>>();
@@ -133,16 +137,12 @@ struct Advisor<'a> {
 }
 
 impl<'a> Advisor<'a> {
-    /// Everything that runs long or again and again and says what it needs. Jobs and tests run too rarely to learn from.
+    /// Everything that runs long or again and again. Jobs and tests run too rarely to learn from.
     fn procs(&self) -> Vec<Candidate<'a>> {
         let learns = |kind: ProcKind| matches!(kind, ProcKind::Deployment | ProcKind::StatefulSet | ProcKind::CronJob);
         let procs = self.app.procs().filter(|(kind, _, _)| learns(*kind)).map(|(kind, name, proc)| Candidate { kind, name, proc });
         // Other names are errors of their own, and nothing to put into a query.
-        procs
-            .filter(|one| {
-                one.proc.resources.as_ref().is_some_and(serde_json::Value::is_object) && is_label(one.name) && is_label(self.app.release())
-            })
-            .collect()
+        procs.filter(|one| is_label(one.name) && is_label(self.app.release())).collect()
     }
 
     /// The range as written, and its length. None for one that L024 finds fault with.

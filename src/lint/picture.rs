@@ -84,7 +84,7 @@ impl Look {
 
     fn bar(&self, what: &str, part: Part, most: u64) -> Bar {
         let write = |amount: u64| part.write(if is_cpu_part(part) { Quantity::from_millis(amount) } else { Quantity::from_whole(amount) });
-        let asked = self.asked.map_or_else(|| "none".to_owned(), write);
+        let asked = self.asked.map_or_else(|| "nothing asked".to_owned(), write);
         let better = self.better.map_or_else(String::new, |better| format!(", better {}", write(better)));
         let words = format!("{asked}, used {}{better}", self.used.map_or_else(|| "?".to_owned(), write));
         Bar::of(what, words, self.asked, self.used, self.better, most)

@@ -13,6 +13,7 @@ use crate::tools::server::is_forbidden;
 const KINDS: [&str; 7] = ["pods", "deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "cronjobs"];
 /// Objects of one answer.
 const PAGE: u32 = 200;
+
 /// All that is of use in the chosen cluster, and in each other one whose values name the same registry. What could not be looked at is in it too.
 ///
 /// # Errors
@@ -57,15 +58,26 @@ fn look(found: &mut InUse, cluster: &str, kubectl: Result<Kubectl<'_>>) -> Resul
     if lacking.is_empty() {
         return Ok(());
     }
-    let namespace = kubectl.namespace().to_owned();
-    let others = if lacking.len() > KINDS.len() { "all".to_owned() } else { lacking.join(", ") };
-    found.unseen.push(format!("other namespaces of cluster {cluster} than {namespace} ({others}): this account may not read them"));
-    for kind in lacking {
-        if let Err(error) = read(found, &kubectl, kind, Some(&namespace)) {
-            unseen(found, format!("{kind} in namespace {namespace} of cluster {cluster}"), error)?;
+    let namespace = kubectl.namespace();
+    let mut lacking_here = vec![];
+    for kind in &lacking {
+        match read(found, &kubectl, kind, Some(namespace)) {
+            Ok(()) => {}
+            Err(error) if is_forbidden(&error) => lacking_here.push(*kind),
+            Err(error) => return unseen(found, format!("cluster {cluster}"), error),
         }
     }
+    let here = if lacking_here.is_empty() { String::new() } else { format!(", and there no {}", in_words(&lacking_here)) };
+    let words = in_words(&lacking);
+    found.unseen.push(format!("cluster {cluster}: this account may read {words} in namespace {namespace} alone{here}"));
     Ok(())
+}
+
+/// Kinds as those call them who do not look after the cluster.
+fn in_words(kinds: &[&str]) -> String {
+    let has = |some: &[&str]| kinds.iter().any(|kind| some.contains(kind));
+    let words = [(has(&["pods"]), "pods"), (has(&KINDS[1..]), "workloads"), (has(&["secrets"]), "helm's records")];
+    words.into_iter().filter(|(has, _)| *has).map(|(_, word)| word).collect::<Vec<_>>().join(", ")
 }
 
 fn read(found: &mut InUse, kubectl: &Kubectl<'_>, kind: &str, namespace: Option<&str>) -> Result<()> {

@@ -342,13 +342,7 @@ impl Lock<'_> {
             return Ok(true);
         }
         if seen.as_ref().is_none_or(|seen| seen.version != holder.version) {
-            let trial = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"generateName": "lain-clock-"}});
-            let now = match self.ask(Method::Create, &format!("{}?dryRun=All", self.list()), Some(&trial)) {
-                Ok(Answered::Object(made)) => stamp_of(&made),
-                Err(error) if error.kind() == Kind::Interrupted => return Err(error),
-                _ => None, // a webhook that knows no trials
-            };
-            let age = holder.age(now).unwrap_or_default();
+            let age = age(holder, |path, trial| self.ask(Method::Create, path, Some(trial)), &self.list())?.unwrap_or_default();
             *seen = Some(Seen { version: holder.version.clone(), at: Instant::now(), age });
         }
         Ok(seen.as_ref().is_some_and(|seen| seen.age + seen.at.elapsed() > holder.lives))
@@ -459,6 +453,33 @@ pub(crate) fn holder(kubectl: &Kubectl<'_>, release: &str) -> Result<Option<Hold
         }
         Answered::Absent | Answered::Taken => Ok(None),
     }
+}
+
+/// How long ago the server took the holder's last renewal, by its own clock: it stamps what it is asked to make on trial. None where it does not say.
+fn age(holder: &Holder, ask: impl FnOnce(&str, &Json) -> Result<Answered>, list: &str) -> Result<Option<Duration>> {
+    let trial = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"generateName": "lain-clock-"}});
+    let now = match ask(&format!("{list}?dryRun=All"), &trial) {
+        Ok(Answered::Object(made)) => stamp_of(&made),
+        Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+        _ => None, // a webhook that knows no trials
+    };
+    Ok(holder.age(now))
+}
+
+/// Whether the holder of a lock is at work, in words: `, last renewed 12 s ago`; empty where nobody can say.
+///
+/// # Errors
+/// Ctrl-C.
+pub(crate) fn life(kubectl: &Kubectl<'_>, holder: &Holder) -> Result<String> {
+    if processes::is_gone(&holder.process) {
+        return Ok("; its process is gone".to_owned());
+    }
+    let stop = Stop::within(LEAVES);
+    let age = age(holder, |path, trial| kubectl.at(Method::Create, path, Some(trial), &stop), &path_of(kubectl.namespace()))?;
+    Ok(age.map_or_else(String::new, |age| {
+        let dead = if age > holder.lives { ": its run is gone, and the next command takes it over" } else { "" };
+        format!("; last renewed {} s ago{dead}", age.as_secs())
+    }))
 }
 
 /// Takes the lock of a release away from this very holder, and marks what it left half-way as cut off. False when it is another's by now.

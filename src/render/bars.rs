@@ -52,6 +52,8 @@ pub(crate) struct Bar {
     pub asked: Option<f64>,
     /// What was used.
     pub used: Option<f64>,
+    /// What of it is asked for by what nobody measured; it stands at the end of what was asked for.
+    pub unknown: Option<f64>,
     /// More was used than asked for.
     pub over: bool,
     /// What would be better to ask for.
@@ -61,10 +63,16 @@ pub(crate) struct Bar {
 impl Bar {
     /// A bar of amounts, the largest of all on the page being `most`.
     pub(crate) fn of(what: &str, words: String, asked: Option<u64>, used: Option<u64>, better: Option<u64>, most: u64) -> Self {
-        #[allow(clippy::cast_precision_loss)] // a share
-        let share = |amount: u64| 100.0 * amount as f64 / most.max(1) as f64;
+        let share = |amount: Option<u64>| amount.map(|amount| Self::share(amount, most));
         let over = used.zip(asked).is_some_and(|(used, asked)| used > asked);
-        Self { what: what.to_owned(), words, asked: asked.map(share), used: used.map(share), over, better: better.map(share) }
+        let unknown = if used.is_none() { share(asked) } else { None };
+        Self { what: what.to_owned(), words, asked: share(asked), used: share(used), unknown, over, better: share(better) }
+    }
+
+    /// So much of the longest bar, in percent.
+    #[allow(clippy::cast_precision_loss)] // a share
+    pub(crate) fn share(amount: u64, most: u64) -> f64 {
+        100.0 * amount as f64 / most.max(1) as f64
     }
 }
 
@@ -80,6 +88,13 @@ pub(crate) fn ranks(count: usize, orders: &[&dyn Fn(usize, usize) -> Ordering]) 
 }
 
 impl Page {
+    /// The page, which says when it was made.
+    #[must_use]
+    pub(crate) fn made(mut self, now: jiff::Timestamp) -> Self {
+        self.lead.push(now.strftime("Made %Y-%m-%d %H:%M UTC.").to_string());
+        self
+    }
+
     /// The page as HTML; whatever is in its texts stays text. Who writes it down makes it printable.
     ///
     /// # Errors
@@ -102,6 +117,7 @@ mod tests {
             bars: vec![
                 Bar::of(evil, evil.into(), Some(1000), Some(250), Some(500), 1000),
                 Bar::of("none", String::new(), None, None, None, 0),
+                Bar::of("unknown", String::new(), Some(750), None, None, 1000),
             ],
             ranks: vec![0, 1],
             rows: vec![],
@@ -117,7 +133,13 @@ mod tests {
         };
         let page = page.html().expect("a page");
         assert!(page.trim_start().starts_with("<!doctype html>") && !page.contains("<script") && page.contains("&lt;script&gt;"), "{page}");
-        assert!(page.contains("width:25.000%") && page.contains("left:50.000%") && page.contains("--r0:0;--r1:1;"), "{page}");
+        assert!(
+            page.contains("width:25.000%")
+                && page.contains("bar unknown\" style=\"left:0.000%;width:75.000%")
+                && page.contains("left:50.000%")
+                && page.contains("--r0:0;--r1:1;"),
+            "{page}"
+        );
         assert!(page.contains("default-src 'none'") && !page.contains("://"), "{page}");
     }
 }

@@ -66,7 +66,7 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// kubectl cannot be started, it takes longer than `most`, or the run is interrupted.
     pub(crate) fn output_of(&self, pod: &str, container: &str, words: &[&str], most: Duration) -> Result<Captured> {
-        let call = self.call(["exec"]).operand(pod).option("--container", container).lookup().timeout(most);
+        let call = self.call(["exec"]).operand(pod).option("--container", container).timeout(most);
         call.end_of_options().command(words.iter().copied()).capture()
     }
 

@@ -1,5 +1,7 @@
 //! One object of the server by its path: `kubectl get|create|replace|delete --raw`.
 
+use std::time::Duration;
+
 use serde_json::Value as Json;
 
 use super::call::Stop;
@@ -7,7 +9,10 @@ use super::kubectl::Kubectl;
 pub(crate) use super::line::Method;
 use super::server::explain;
 use super::way;
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// How long a question is waited for when the run ends.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the server answers.
 #[derive(Clone, Debug)]
@@ -54,6 +59,26 @@ impl Kubectl<'_> {
         } else {
             return Err(explain(&call, &out));
         })
+    }
+
+    /// The line of such a change, for those to whom it is shown.
+    pub(crate) fn line_at(&self, method: Method, path: &str) -> String {
+        let path = format!("{}{path}", self.target().base.as_deref().unwrap_or_default());
+        way::raw_call(self.call([way::verb(method)]).option("--raw", path), method).line()
+    }
+
+    /// That the namespace is not there, and what to type; none where it is, and where the account may not ask: one of one namespace works in it all the same.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub(crate) fn lacks_namespace(&self) -> Result<Option<Error>> {
+        let namespace = self.namespace();
+        let answered = self.at(Method::Get, &format!("/api/v1/namespaces/{namespace}"), None, &Stop::within(PATIENCE))?;
+        Ok(matches!(answered, Answered::Absent).then(|| {
+            Error::failed(format!("the cluster has no namespace {namespace}"))
+                .hint(format!("kubectl create namespace {namespace}"))
+                .hint("lain values --explain namespace # who names it?")
+        }))
     }
 
     /// The namespace that all this goes to.

@@ -2,6 +2,8 @@
 
 use console::measure_text_width;
 
+use super::label::is_ours;
+
 /// `text` in at most so many cells, its end cut off.
 pub(crate) fn cut(text: &str, cells: usize) -> String {
     if measure_text_width(text) <= cells {
@@ -60,6 +62,46 @@ pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
     lines
 }
 
+/// `text` with its long lines broken at blanks, `used` cells of the first being taken. A word, and what stands between backticks, stays whole however long it
+/// is: it may be copied.
+pub(super) fn fold(text: &str, cells: usize, used: usize) -> String {
+    let mut out = String::new();
+    for (number, line) in text.split('\n').enumerate() {
+        out += if number > 0 { "\n" } else { "" };
+        let mut at = if number > 0 { 0 } else { used };
+        if at + measure_text_width(line) <= cells {
+            out += line;
+            continue;
+        }
+        for (place, word) in words(line).into_iter().enumerate() {
+            let width = measure_text_width(word);
+            if at > 0 && at + 1 + width > cells && place > 0 && !is_ours(word) {
+                out.push('\n');
+                at = width;
+            } else {
+                out += if place > 0 { " " } else { "" };
+                at += width + usize::from(place > 0);
+            }
+            out += word;
+        }
+    }
+    out
+}
+
+/// A line in parts that stay whole.
+fn words(line: &str) -> Vec<&str> {
+    let (mut found, mut start) = (vec![], 0);
+    for (at, _) in line.match_indices(' ') {
+        let is_quoted = line[start..at].matches('`').count() % 2 == 1 && line[at..].contains('`');
+        if !is_quoted {
+            found.push(&line[start..at]);
+            start = at + 1;
+        }
+    }
+    found.push(&line[start..]);
+    found
+}
+
 /// The beginning of `text` that takes at most so many cells.
 fn head(text: &str, cells: usize) -> &str {
     let mut used = 0;
@@ -75,6 +117,18 @@ fn head(text: &str, cells: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_break_at_blanks_alone() {
+        assert_eq!(fold("one two three", 9, 0), "one two\nthree");
+        assert_eq!(fold("one two three", 9, 3), "one\ntwo three");
+        assert_eq!(fold("a\n  in by two words", 9, 9), "a\n  in by\ntwo words");
+        assert_eq!(fold("see /a/path/that/is/long now", 9, 0), "see\n/a/path/that/is/long\nnow");
+        assert_eq!(fold("type `lain deploy -f x` now", 9, 0), "type\n`lain deploy -f x`\nnow");
+        assert_eq!(fold("it's `one two", 9, 0), "it's `one\ntwo");
+        assert_eq!(fold("it said next: x", 9, 0), "it said next:\nx", "only lain says what is next");
+        assert_eq!((fold("", 9, 0), fold("数据库 连接", 8, 0)), (String::new(), "数据库\n连接".to_owned()));
+    }
 
     #[test]
     fn nothing_is_wider_than_it_may_be() {

@@ -35,3 +35,8 @@ impl Label {
         }
     }
 }
+
+/// True for a line that begins as lain's own do.
+pub(super) fn is_ours(line: &str) -> bool {
+    ["next:", "tip:", "error:", "warning:"].iter().any(|label| line.starts_with(label))
+}

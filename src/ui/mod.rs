@@ -113,6 +113,11 @@ pub(crate) fn columns() -> Option<usize> {
     console::Term::stdout().size_checked().map(|(_, columns)| columns.into())
 }
 
+/// The same of stderr.
+fn width() -> Option<usize> {
+    console::Term::stderr().size_checked().map(|(_, columns)| columns.into())
+}
+
 /// The same is not said twice within this time, where it is to be said once.
 const ONCE: Duration = Duration::from_secs(30);
 
@@ -302,7 +307,16 @@ impl Ui {
 
     /// A step or a finding.
     pub fn say(&self, text: &str) {
-        self.line(Verbosity::Normal, &self.clean(text));
+        self.line(Verbosity::Normal, &self.words(text, 0));
+    }
+
+    /// Words for people: to a terminal broken at blanks, `used` cells of the first line being taken. A pipe gets whole lines.
+    fn words(&self, text: &str, used: usize) -> String {
+        let text = self.clean(text);
+        match width() {
+            Some(columns) if self.surface == Surface::Terminal => fit::fold(&text, columns, used),
+            _ => text,
+        }
     }
 
     /// A step that several threads take at the same time: said by the first of them.
@@ -318,13 +332,15 @@ impl Ui {
 
     /// Something went well.
     pub fn done(&self, text: &str) {
-        self.line(Verbosity::Normal, &self.paint(&self.clean(text), Label::Good));
+        self.line(Verbosity::Normal, &self.paint(&self.words(text, 0), Label::Good));
     }
 
     /// What to do next.
     pub fn hint(&self, text: &str) {
-        let label = self.paint(hint_label(text), Label::Next);
-        self.line(Verbosity::Normal, &format!("{label} {}", self.clean(&self.aimed(text))));
+        let label = hint_label(text);
+        let text = self.aimed(text);
+        let text = if label == typed::TIP { self.words(&text, label.len() + 1) } else { self.clean(&text) }; // what is pasted stays whole
+        self.line(Verbosity::Normal, &format!("{} {text}", self.paint(label, Label::Next)));
     }
 
     /// From now on what is said to be typed next goes to the same cluster when it is pasted.
@@ -349,8 +365,9 @@ impl Ui {
 
     /// Something the user should know though it goes on.
     pub fn warn(&self, text: &str) {
-        let label = self.paint("warning:", Label::Warning);
-        self.line(Verbosity::Silent, &format!("{label} {}", self.clean(text)));
+        let word = "warning:";
+        let label = self.paint(word, Label::Warning);
+        self.line(Verbosity::Silent, &format!("{label} {}", self.words(text, word.len() + 1)));
     }
 
     /// Prints an error with its place, causes and hints.
@@ -367,7 +384,7 @@ impl Ui {
     }
 
     fn show_error(&self, label: Label, error: &Error) {
-        let columns = console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns));
+        let columns = width();
         let paint = |text: &str, label| self.paint(text, label).to_string();
         let text = show_error::render(label, error, columns, paint, |text| self.clean(text), |hint| self.aimed(hint));
         self.line(Verbosity::Silent, text.trim_end_matches('\n'));
@@ -424,7 +441,7 @@ impl Ui {
     /// # Errors
     /// The terminal is gone, or Ctrl-C came instead of an answer.
     pub fn ask(&self, question: &str) -> Result<bool> {
-        let _ = write!(io::stderr().lock(), "{} [Y/n] ", self.clean(question)); // nowhere left to complain
+        let _ = write!(io::stderr().lock(), "{} ", self.words(&format!("{question} [Y/n]"), 0)); // nowhere left to complain
         self.wait_for_answer()?;
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).map_err(|error| Error::failed(format!("no answer: {}", crate::error::describe_io(&error))))?;
@@ -436,7 +453,7 @@ impl Ui {
     /// # Errors
     /// The terminal is gone.
     pub fn ask_no(&self, question: &str) -> Result<bool> {
-        let _ = write!(io::stderr().lock(), "{} [y/N] ", self.clean(question)); // nowhere left to complain
+        let _ = write!(io::stderr().lock(), "{} ", self.words(&format!("{question} [y/N]"), 0)); // nowhere left to complain
         self.wait_for_answer()?;
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).map_err(|error| Error::failed(format!("no answer: {}", crate::error::describe_io(&error))))?;

@@ -5,6 +5,9 @@ use std::fmt::Write;
 use console::measure_text_width;
 
 use super::Label;
+use super::fit::fold;
+use super::label::is_ours;
+use super::typed::TIP;
 use crate::error::{Error, Location};
 use crate::model::text::bounded;
 
@@ -30,10 +33,14 @@ pub(super) fn render(
 ) -> String {
     let mut out = String::new();
     let words = |text: &str| without_our_labels(&clean(&bounded(text, LONGEST)));
-    let head = paint(if label == Label::Warning { "warning:" } else { "error:" }, label);
+    let folded =
+        |text: String, used: usize, room: usize| columns.map_or(text.clone(), |columns| fold(&text, columns.saturating_sub(room), used));
+    let word = if label == Label::Warning { "warning:" } else { "error:" };
+    let head = paint(word, label);
+    let reason = |text: String| folded(text, word.len() + 1, 0);
     match error.location() {
         Some(at) => {
-            let _ = writeln!(out, "{head} {}: {}", words(&at.to_string()), words(error.message()));
+            let _ = writeln!(out, "{head} {}", reason(format!("{}: {}", words(&at.to_string()), words(error.message()))));
             let number = at.line.to_string();
             let gutter = " ".repeat(number.len());
             let room = columns.map_or(WIDEST, |columns| columns.saturating_sub(number.len() + 4).clamp(NARROWEST, WIDEST));
@@ -44,24 +51,27 @@ pub(super) fn render(
             }
         }
         None => {
-            let _ = writeln!(out, "{head} {}", words(error.message()));
+            let _ = writeln!(out, "{head} {}", reason(words(error.message())));
         }
     }
     for cause in error.causes() {
-        let _ = writeln!(out, "  because: {}", words(cause.trim_end()).replace('\n', "\n           "));
+        let cause = folded(words(cause.trim_end()), 0, "  because: ".len());
+        let _ = writeln!(out, "  because: {}", cause.replace('\n', "\n           "));
     }
     for hint in error.hints() {
-        let _ = writeln!(out, "{} {}", paint(super::hint_label(hint), Label::Next), words(&aimed(hint)));
+        let label = super::hint_label(hint);
+        let hint = words(&aimed(hint));
+        let hint = if label == TIP { folded(hint, TIP.len() + 1, 0) } else { hint }; // what is pasted stays whole
+        let _ = writeln!(out, "{} {hint}", paint(label, Label::Next));
     }
     out
 }
 
 /// A line of a text that begins with a label of lain's is moved in: only lain says what to type next.
 fn without_our_labels(text: &str) -> String {
-    let ours = |line: &str| ["next:", "tip:", "error:", "warning:"].iter().any(|label| line.starts_with(label));
     let mut lines = text.split('\n');
     let first = lines.next().unwrap_or_default().to_owned();
-    lines.fold(first, |out, line| out + "\n" + if ours(line) { "  " } else { "" } + line)
+    lines.fold(first, |out, line| out + "\n" + if is_ours(line) { "  " } else { "" } + line)
 }
 
 /// What is shown of a line: its text, and in cells of the terminal where the place starts in it and how long it is.

@@ -44,7 +44,7 @@ impl TargetFlags {
             _ => vec![],
         };
         let flags = flags.into_iter().filter(|flag| !flag.is_empty()).collect::<Vec<_>>().join(" ");
-        let is_aimed = ["--cluster", "--kubeconfig"].iter().any(|flag| rest.contains(flag));
+        let is_aimed = rest.split([' ', '=']).any(|word| matches!(word, "--cluster" | "--kubeconfig"));
         if flags.is_empty() || is_aimed {
             return command.to_owned();
         }
@@ -78,6 +78,7 @@ mod tests {
             ("lain x web -- env", "lain --cluster prod x web -- env"),
             ("lain run ls", "lain --cluster prod run ls"),
             ("lain deploy --cluster test", "lain deploy --cluster test"),
+            ("lain admin x --cluster-config a", "lain admin x --cluster-config a --cluster prod"),
             ("kubectl -n team logs a", "kubectl -n team logs a --context a"),
             ("kubectl create namespace shop", "kubectl create namespace shop --context a"),
             ("kubectl get --raw /readyz # is it well?", "kubectl get --raw /readyz --context a # is it well?"),

@@ -51,6 +51,9 @@ const PROGRAMS: &[&str] = &[
     "unset",
 ];
 
+/// Before advice in words.
+pub(super) const TIP: &str = "tip:";
+
 /// The label of a hint: `next:` of what can be pasted, into a shell or into the file that it is about; `tip:` of words.
 pub(crate) fn hint_label(hint: &str) -> &'static str {
     let mut words = hint.split_whitespace();
@@ -61,7 +64,7 @@ pub(crate) fn hint_label(hint: &str) -> &'static str {
     let is_for_a_file = first.ends_with(':') || first.starts_with(['-', '"', '\'', '.', '/', '~', '!', '<', '{', '[', '*', '&', '$']);
     // The program, not the deed.
     let installs = hint.starts_with("install -");
-    if installs || PROGRAMS.contains(&first) || is_variable || is_for_a_file { "next:" } else { "tip:" }
+    if installs || PROGRAMS.contains(&first) || is_variable || is_for_a_file { "next:" } else { TIP }
 }
 
 #[cfg(test)]

@@ -72,7 +72,14 @@ fn a_second_run_waits_or_says_whose_it_is() {
         place.lain_command(&["deploy", "--ignore-lint"]).env("CI", "true").stderr(file).stdout(Stdio::null()).spawn().expect("lain");
     until_said(&log, "waiting for it");
 
-    place.lain(&["admin", "unlock"]).exits(3).says(words).says("there is no terminal to ask at").says("unlock dummy-").says("--yes");
+    place
+        .lain(&["admin", "unlock"])
+        .exits(3)
+        .says(words)
+        .says("; last renewed ")
+        .says("there is no terminal to ask at")
+        .says("unlock dummy-")
+        .says("--yes");
     place.lain(&["admin", "unlock", "--yes"]).ok().says(words).says("broke the lock");
     place.lain(&["admin", "unlock", "nobodys", "--yes"]).ok().says("nobody holds the lock of release nobodys");
     assert!(second.wait().expect("an end").success(), "it goes on: {}", fs::read_to_string(&log).expect("a log"));

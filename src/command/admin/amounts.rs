@@ -27,6 +27,12 @@ fn written(amount: f64) -> String {
     if digits == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
 }
 
+/// Money, to the cent; what is less than one of it with as many digits as tell amounts apart: `31.50`, `0.0042`.
+pub(super) fn in_money(amount: f64) -> String {
+    let digits = [1.0, 0.1, 0.01, 0.001, 0.0001].iter().filter(|least| amount > 0.0 && amount < **least).count();
+    format!("{amount:.0$}", digits.max(1) + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +42,7 @@ mod tests {
         let millis = [0, 5, 250, 1000, 12_540, 999_960, 2_400_000];
         assert_eq!(millis.map(in_cores), ["0", "0.005", "0.25", "1", "12.5", "1000", "2400"]);
         assert_eq!([64 << 20, 5 << 30].map(in_gib), ["0.062", "5"]);
+        let money = [0.0, 1234.5, 31.5, 0.19, 0.05, 0.0042, 0.000_123];
+        assert_eq!(money.map(in_money), ["0.00", "1234.50", "31.50", "0.19", "0.050", "0.0042", "0.00012"]);
     }
 }

@@ -101,7 +101,9 @@ impl CleanupRegistry {
         if self.all_apps || !self.apps.is_empty() {
             return super::repositories(session, place, &self.apps);
         }
-        let own = session.app().map_err(|error| error.or_hint("lain admin cleanup-registry --app NAME # without a checkout"))?;
+        let instead =
+            ["lain admin cleanup-registry --app NAME --dry-run # without a checkout", "lain admin cleanup-registry --all-apps --dry-run"];
+        let own = super::app_here(session, &instead)?;
         let mut all = BTreeSet::from([repository_in(place, &own.appname)]);
         for plan in plans(session).unwrap_or_default() {
             all.insert(plan.repository(session)?);
@@ -365,6 +367,7 @@ impl Answer for Cleanup<'_> {
                 ]);
             }
         }
+        table.narrow(&[2]);
         table.to_string().trim_end().to_owned()
     }
 }

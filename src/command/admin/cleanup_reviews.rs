@@ -39,11 +39,12 @@ impl CleanupReviews {
     pub(super) fn run(&self, session: &Session) -> Result<()> {
         let app = match &self.app {
             Some(app) => app.clone(),
-            None => session.app()?.appname.to_string(),
+            None => super::app_here(session, &["lain admin cleanup-reviews --app APP # without a checkout"])?.appname.to_string(),
         };
         if !is_label(&app) {
             return Err(Error::usage(format!("`{app}` is no app name")));
         }
+        let kubectl = session.kubectl()?;
         let found = review::all(session, &app)?;
         let mut answer = Reviews { version: 1, reviews: self.judged(session, found)? };
         let count = answer.going().count();
@@ -52,7 +53,16 @@ impl CleanupReviews {
             session.ui.answer(&answer)?;
         }
         if count == 0 {
-            session.ui.say(&format!("{app} has {} reviews, none of them of a merge request that is closed", answer.reviews.len()));
+            let words = match answer.reviews.len() {
+                0 => format!("{app} has no reviews in namespace {}", kubectl.namespace()),
+                1 => format!("{app} has 1 review, of no merge request that is closed"),
+                many => format!("{app} has {many} reviews, none of them of a merge request that is closed"),
+            };
+            if answer.reviews.is_empty() {
+                super::nothing_in(session, &kubectl, &words)?;
+            } else {
+                session.ui.say(&words);
+            }
         }
         if self.dry_run || count == 0 {
             return if is_text { Ok(()) } else { session.ui.answer(&answer) };
@@ -184,6 +194,7 @@ impl Answer for Reviews {
             let outcome = if it.outcome == Outcome::Goes { "goes" } else { "stays" };
             table.row([it.review.clone(), it.release.clone(), request, outcome.to_owned()]);
         }
+        table.narrow(&[0, 1, 2]);
         table.to_string().trim_end().to_owned()
     }
 }

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::changes::HELM_RELEASE;
 use crate::session::Session;
 use crate::tools::kubectl::Kubectl;
+use crate::tools::quote::quoted;
 use crate::tools::raw::Method;
 use crate::ui::{Answer, Format, Table};
 
@@ -46,10 +47,14 @@ impl DeleteBadIng {
         }
         let releases: BTreeSet<&String> = answer.bad.iter().filter_map(|it| it.release.as_ref()).collect();
         for release in releases {
-            session.ui.say(&format!("what release {release} made stays: deploy it anew, or `helm uninstall {release}`"));
+            session.ui.say(&format!("what release {release} made stays: the next deploy would make it again"));
+            session.ui.hint(&format!("helm uninstall {} # where nobody needs the release any more; else deploy it anew", quoted(release)));
+        }
+        for it in answer.bad.iter().filter(|it| it.outcome == Outcome::WouldGo && !it.loose.tls.is_empty()) {
+            session.ui.say(&format!("ingress/{} keeps TLS for {}, which no rule of it names then", it.name, it.loose.tls.join(", ")));
         }
         if count == 0 {
-            session.ui.say(&format!("nothing to delete in namespace {}", kubectl.namespace()));
+            super::nothing_in(session, &kubectl, &format!("nothing to delete in namespace {}", kubectl.namespace()))?;
         }
         if self.dry_run || count == 0 {
             return if is_text { Ok(()) } else { session.ui.answer(&answer) };
@@ -211,15 +216,16 @@ impl Answer for Ingresses {
         let mut table = Table::new(["INGRESS", "HOST", "PATH", "NO SERVICE", ""]);
         for it in &self.bad {
             let outcome = match (&it.release, it.whole) {
-                (Some(release), _) => format!("stays: of release {release}"),
-                (None, true) => "the ingress goes".to_owned(),
-                (None, false) => "the rule goes".to_owned(),
+                (Some(_), _) => "stays",
+                (None, true) => "the ingress goes",
+                (None, false) => "the rule goes",
             };
             for rule in &it.rules {
                 let host = if rule.host.is_empty() { "*" } else { &rule.host };
-                table.row([it.name.clone(), host.to_owned(), rule.path.clone(), rule.service.clone(), outcome.clone()]);
+                table.row([it.name.clone(), host.to_owned(), rule.path.clone(), rule.service.clone(), outcome.to_owned()]);
             }
         }
+        table.narrow(&[0, 1, 2, 3]);
         table.to_string().trim_end().to_owned()
     }
 }

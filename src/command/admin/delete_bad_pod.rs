@@ -57,11 +57,11 @@ impl DeleteBadPod {
         }
         let bare = answer.bad.len() - count;
         if bare > 0 {
-            let pods = if bare == 1 { "pod is" } else { "pods are" };
-            session.ui.say(&format!("{bare} bad {pods} left alone: nobody would make them again (--bare deletes them too)"));
+            let (pods, them) = if bare == 1 { ("pod is", "it") } else { ("pods are", "them") };
+            session.ui.say(&format!("{bare} bad {pods} left alone: nobody would make {them} again (--bare deletes {them} too)"));
         }
         if count == 0 {
-            session.ui.say(&format!("nothing to delete in namespace {}", kubectl.namespace()));
+            super::nothing_in(session, &kubectl, &format!("nothing to delete in namespace {}", kubectl.namespace()))?;
         }
         if self.dry_run || count == 0 {
             return if is_text { Ok(()) } else { session.ui.answer(&answer) };
@@ -182,10 +182,12 @@ impl Answer for Pods {
         }
         let mut table = Table::new(["NAME", "WRONG", "SINCE", "OWNER", ""]);
         for it in &self.bad {
-            let owner = it.owner.clone().unwrap_or_else(|| "nobody".to_owned());
+            // Its name is in those of its pods.
+            let owner = it.owner.as_deref().map_or("nobody", |owner| owner.split('/').next().unwrap_or_default());
             let outcome = if it.outcome == Outcome::Stays { "stays" } else { "goes" };
-            table.row([it.id(), it.reason.clone(), it.old.map(age).unwrap_or_default(), owner, outcome.to_owned()]);
+            table.row([it.id(), it.reason.clone(), it.old.map(age).unwrap_or_default(), owner.to_owned(), outcome.to_owned()]);
         }
+        table.narrow(&[0, 1]);
         table.to_string().trim_end().to_owned()
     }
 }

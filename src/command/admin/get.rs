@@ -72,9 +72,7 @@ impl Get {
             seen
         };
         found.sort_by(|a, b| (&a.kind, &a.namespace, &a.name).cmp(&(&b.kind, &b.namespace, &b.name)));
-        if seen == Seen::One {
-            session.ui.warn(&format!("of namespace {} alone: this account may not read the others", kubectl.namespace()));
-        }
+        super::say_if_one(session, &kubectl, seen);
         let count = found.len();
         session.ui.answer(&Objects { version: 1, objects: found })?;
         session.ui.say(&match count {
@@ -124,6 +122,7 @@ impl Answer for Objects {
             let annotations: Vec<String> = it.annotations.iter().map(|(key, value)| format!("{key}={value}")).collect();
             table.row([it.namespace.clone(), it.name.clone(), it.kind.clone(), annotations.join(" ")]);
         }
+        table.narrow(&[0, 1, 3]);
         table.to_string().trim_end().to_owned()
     }
 }

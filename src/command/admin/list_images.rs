@@ -22,9 +22,12 @@ impl ListImages {
         let repositories = super::repositories(session, registry, &self.apps)?;
         let is_text = session.ui.format() == Format::Text;
         let mut answer = Images { version: 1, images: vec![] };
-        let (mut images, mut full) = (0, 0);
+        let (mut images, mut full, mut lacking) = (0, 0, vec![]);
         for repository in &repositories {
             let mut tags = session.registry_of(repository)?.tags()?;
+            if tags.is_empty() && !self.apps.is_empty() {
+                lacking.push(repository.rsplit('/').next().unwrap_or_default().to_owned());
+            }
             tags.sort_unstable();
             images += tags.len();
             full += usize::from(!tags.is_empty());
@@ -38,7 +41,10 @@ impl ListImages {
         let (images_of, repositories_of) =
             (if images == 1 { "image" } else { "images" }, if full == 1 { "repository" } else { "repositories" });
         session.ui.say(&format!("{images} {images_of} in {full} {repositories_of} of {registry}"));
-        if is_text { Ok(()) } else { session.ui.answer(&answer) }
+        if !is_text {
+            session.ui.answer(&answer)?;
+        }
+        super::without_images(registry, &lacking).map_or(Ok(()), Err)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use serde::Serialize;
 
-use crate::cluster::everywhere::{self, Seen};
+use crate::cluster::everywhere;
 use crate::cluster::objects::Workload;
 use crate::error::{Kind, Result};
 use crate::model::changes::HELM_RELEASE;
@@ -28,11 +28,14 @@ pub(super) struct ListSingletons {
 impl ListSingletons {
     pub(super) fn run(&self, session: &Session) -> Result<()> {
         let kubectl = session.kubectl()?;
-        let mut found = vec![];
+        let (mut found, mut left_out) = (vec![], 0);
         let seen = everywhere::each(&kubectl, "deployments", "", PAGE, |it: Workload| {
             let name = &it.metadata.name;
-            let is_alone = it.spec.replicas.unwrap_or(1) == 1 && !self.ignore.iter().any(|word| name.contains(word.as_str()));
-            if let Some(release) = it.metadata.annotation(HELM_RELEASE).filter(|_| is_alone) {
+            let is_alone = it.spec.replicas.unwrap_or(1) == 1;
+            let Some(release) = it.metadata.annotation(HELM_RELEASE).filter(|_| is_alone) else { return };
+            if self.ignore.iter().any(|word| name.contains(word.as_str())) {
+                left_out += 1;
+            } else {
                 let (name, release) = (name.clone(), release.to_owned());
                 found.push(Singleton { namespace: it.metadata.namespace, deployment: name, release, user: None });
             }
@@ -47,12 +50,14 @@ impl ListSingletons {
             Err(error) if error.kind() == Kind::Interrupted => return Err(error),
             Err(error) => session.ui.warning(&error.context("who deployed them cannot be read")),
         }
-        if seen == Seen::One {
-            session.ui.warn(&format!("of namespace {} alone: this account may not read the others", kubectl.namespace()));
-        }
+        super::say_if_one(session, &kubectl, seen);
         let count = found.len();
         session.ui.answer(&Singletons { version: 1, singletons: found })?;
-        session.ui.say(&format!("{count} {} one replica", if count == 1 { "Deployment has" } else { "Deployments have" }));
+        let mut words = format!("{count} {} one replica", if count == 1 { "Deployment has" } else { "Deployments have" });
+        if left_out > 0 {
+            words += &format!("; left out: {left_out} with {} in the name (--ignore)", self.ignore.join(", "));
+        }
+        session.ui.say(&words);
         Ok(())
     }
 }
@@ -82,6 +87,7 @@ impl Answer for Singletons {
         for it in &self.singletons {
             table.row([it.namespace.clone(), it.deployment.clone(), it.release.clone(), it.user.clone().unwrap_or_default()]);
         }
+        table.narrow(&[0, 1, 2, 3]);
         table.to_string().trim_end().to_owned()
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cluster::everywhere::{self, Seen};
+use crate::cluster::everywhere;
 use crate::cluster::objects::Ingress;
 use crate::error::{Error, Result};
 use crate::http::prometheus::{self, Query};
@@ -60,17 +60,18 @@ impl ListUnusedIngress {
             }
         })?;
         found.sort_by(|a, b| (a.requests, &a.namespace, &a.ingress, &a.host).cmp(&(b.requests, &b.namespace, &b.ingress, &b.host)));
-        if seen == Seen::One {
-            session.ui.warn(&format!("of namespace {} alone: this account may not read the others", kubectl.namespace()));
-        }
+        super::say_if_one(session, &kubectl, seen);
         let count = found.len();
         session.ui.answer(&UnusedIngresses { version: 1, unused: found })?;
-        let mut words =
-            format!("{count} {} asked fewer than {} times", if count == 1 { "name was" } else { "names were" }, self.count_below);
-        for (left_out, what) in [(young, "that are younger"), (wild, "with a `*`")] {
-            if left_out > 0 {
-                words += &format!("; left out: {left_out} {what}");
-            }
+        let names = if count == 1 { "name was" } else { "names were" };
+        let mut words = match self.count_below {
+            ..=1 => format!("{count} {names} never asked"),
+            below => format!("{count} {names} asked fewer than {below} times"),
+        };
+        let left_out = [(young, "younger"), (wild, "with a `*`")].into_iter().filter(|(count, _)| *count > 0);
+        let left_out: Vec<String> = left_out.map(|(count, what)| format!("{count} {what}")).collect();
+        if !left_out.is_empty() {
+            words += &format!("; left out: {}", left_out.join(", "));
         }
         session.ui.say(&words);
         Ok(())
@@ -126,6 +127,7 @@ impl Answer for UnusedIngresses {
             let old = it.age_seconds.map(age).unwrap_or_default();
             table.row([it.requests.to_string(), old, it.namespace.clone(), it.ingress.clone(), it.host.clone()]);
         }
+        table.narrow(&[2, 3, 4]);
         table.to_string().trim_end().to_owned()
     }
 }

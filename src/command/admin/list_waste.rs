@@ -1,14 +1,16 @@
 //! `lain admin list-waste`: what is asked for in a cluster, and lies idle.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::amounts::{cores, gib, in_cores, in_gib};
+use super::amounts::{cores, gib, in_cores, in_gib, in_money};
 use crate::cluster::everywhere::Seen;
 use crate::cluster::waste::{self, Amount, Asker};
 use crate::error::Result;
@@ -42,12 +44,15 @@ fn period(text: &str) -> Result<Period, String> {
 
 impl ListWaste {
     pub(super) fn run(&self, session: &Session) -> Result<()> {
-        self.html.iter().try_for_each(|path| files::has_folder("--html", path))?;
+        self.html.iter().try_for_each(|path| files::can_be_written("--html", path))?;
         let kubectl = session.kubectl()?;
         let authority = session.authority()?;
         let base = super::prometheus(session, "so it is not known what was used")?;
         if authority.pql_template.is_some() {
             session.ui.say("the cluster's own `pql_template` asks about one process: here cAdvisor's metrics are asked about all");
+        }
+        if authority.price.as_ref().is_some_and(|price| price.cpu.is_none() && price.memory.is_none()) {
+            session.ui.warn("`price` of the cluster's values names neither `cpu` nor `memory`: no money is shown");
         }
         let found = waste::look(&kubectl, &session.proxies(), base, self.period.1)?;
         found.failed.into_iter().for_each(|error| session.ui.warning(&error));
@@ -59,7 +64,7 @@ impl ListWaste {
         session.ui.answer(&waste)?;
         waste.summary().iter().for_each(|line| session.ui.say(line));
         if let Some(path) = &self.html {
-            files::write_new(path, printable(&waste.page(session.cluster_name().as_deref()).html()?).as_bytes())?;
+            files::write_new(path, printable(&waste.page(session.cluster_name().as_deref()).made(Timestamp::now()).html()?).as_bytes())?;
             session.ui.say(&format!("page: {}", path.display()));
         }
         Ok(())
@@ -102,6 +107,8 @@ struct Usage {
     used: Option<u64>,
     /// What was asked for and not used.
     unused: Option<u64>,
+    /// What is asked for by those of whom it is not known what they used.
+    unknown: u64,
 }
 
 /// What it costs.
@@ -111,6 +118,8 @@ struct Cost {
     asked: f64,
     /// What of it is not used.
     unused: f64,
+    /// What is asked for by those of whom it is not known what they used.
+    unknown: f64,
     /// In which money; empty where the cluster's values do not say.
     currency: String,
     /// For how long.
@@ -144,22 +153,34 @@ fn money(price: Option<&Cost>, (cpu, memory): (Usage, Usage), write: impl Fn(&Co
 
 impl From<Amount> for Usage {
     fn from(it: Amount) -> Self {
-        Self { asked: it.asked, used: it.used, unused: it.unused() }
+        Self { asked: it.asked, used: it.used, unused: it.unused(), unknown: if it.used.is_none() { it.asked } else { 0 } }
     }
 }
 
 impl Usage {
-    /// Both together; what is not known of one does not count.
+    /// Both together.
     fn plus(self, other: Self) -> Self {
         let sum = |a: Option<u64>, b: Option<u64>| {
             if a.is_none() && b.is_none() { None } else { Some(a.unwrap_or(0).saturating_add(b.unwrap_or(0))) }
         };
-        Self { asked: self.asked.saturating_add(other.asked), used: sum(self.used, other.used), unused: sum(self.unused, other.unused) }
+        Self {
+            asked: self.asked.saturating_add(other.asked),
+            used: sum(self.used, other.used),
+            unused: sum(self.unused, other.unused),
+            unknown: self.unknown.saturating_add(other.unknown),
+        }
     }
 
-    /// `0.2 of 4`
+    /// `0.2 of 4`: of what those ask for of whom it is known.
     fn words(self, write: fn(u64) -> String) -> String {
-        format!("{} of {}", self.used.map_or_else(|| "?".to_owned(), write), write(self.asked))
+        self.share(self.used, write)
+    }
+
+    fn share(self, part: Option<u64>, write: fn(u64) -> String) -> String {
+        match part {
+            Some(part) => format!("{} of {}", write(part), write(self.asked - self.unknown)),
+            None => format!("? of {}", write(self.asked)),
+        }
     }
 }
 
@@ -169,6 +190,7 @@ impl Cost {
         Self {
             asked: cost(cpu.asked, memory.asked),
             unused: cost(cpu.unused.unwrap_or(0), memory.unused.unwrap_or(0)),
+            unknown: cost(cpu.unknown, memory.unknown),
             currency: price.currency.as_deref().unwrap_or_default().to_owned(),
             per: price.per.unwrap_or_default(),
         }
@@ -182,11 +204,7 @@ impl Cost {
             Per::Month => "a month",
             Per::Year => "a year",
         };
-        [format!("{amount:.2}"), self.currency.clone(), per.to_owned()]
-            .into_iter()
-            .filter(|word| !word.is_empty())
-            .collect::<Vec<_>>()
-            .join(" ")
+        [in_money(amount), self.currency.clone(), per.to_owned()].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -210,9 +228,8 @@ impl WasteAnswer {
         for it in &mut processes {
             it.weight = weight(it.cpu, it.memory, it.price.as_ref(), &totals);
         }
-        let is_unknown = |it: &ProcessWaste| it.cpu.used.is_none() && it.memory.used.is_none();
         // They were in the order of names.
-        processes.sort_by(|a, b| is_unknown(a).cmp(&is_unknown(b)).then(b.weight.total_cmp(&a.weight)));
+        processes.sort_by(|a, b| greatest_first((a.cpu, a.memory, a.weight), (b.cpu, b.memory, b.weight)));
         Self { version: 1, period, namespace, totals, processes }
     }
 
@@ -221,14 +238,16 @@ impl WasteAnswer {
         if self.processes.is_empty() {
             return vec!["no Deployment and no StatefulSet has pods".to_owned()];
         }
-        let idle = |it: Usage, write: fn(u64) -> String| it.unused.map_or_else(|| "?".to_owned(), write) + " of " + &write(it.asked);
+        let idle = |it: Usage, write: fn(u64) -> String| it.share(it.unused, write);
         let mut lines = vec![format!("idle in {}: {} cores, {} GiB", self.period, idle(totals.cpu, in_cores), idle(totals.memory, in_gib))];
-        lines.extend(totals.price.as_ref().map(|price| format!("idle: {:.2} of {}", price.unused, price.words(price.asked))));
-        lines.extend(match totals.unknown {
-            0 => None,
-            1 => Some("not known in whole: what 1 process used".to_owned()),
-            many => Some(format!("not known in whole: what {many} processes used")),
-        });
+        lines.extend(
+            totals.price.as_ref().map(|price| format!("idle: {} of {}", in_money(price.unused), price.words(price.asked - price.unknown))),
+        );
+        if totals.unknown > 0 {
+            let whose = if totals.unknown == 1 { "1 process".to_owned() } else { format!("{} processes", totals.unknown) };
+            let (cpu, memory) = (in_cores(totals.cpu.unknown), in_gib(totals.memory.unknown));
+            lines.push(format!("not known, and not in these sums: what {whose} used of {cpu} cores and {memory} GiB"));
+        }
         lines
     }
 
@@ -247,16 +266,18 @@ impl WasteAnswer {
                 let price = totals.price.as_ref().map(|price| Cost {
                     asked: processes.iter().filter_map(|it| it.price.as_ref()).map(|it| it.asked).sum(),
                     unused: processes.iter().filter_map(|it| it.price.as_ref()).map(|it| it.unused).sum(),
+                    unknown: processes.iter().filter_map(|it| it.price.as_ref()).map(|it| it.unknown).sum(),
                     ..price.clone()
                 });
                 App { namespace, name, processes, cpu, memory, weight: weight(cpu, memory, price.as_ref(), totals), price }
             })
             .collect();
-        found.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        let by_waste = |a: &App<'_>, b: &App<'_>| greatest_first((a.cpu, a.memory, a.weight), (b.cpu, b.memory, b.weight));
+        found.sort_by(by_waste);
         let ranks = ranks(
             found.len(),
             &[
-                &|a, b| found[b].weight.total_cmp(&found[a].weight),
+                &|a, b| by_waste(&found[a], &found[b]),
                 &|a, b| found[b].cpu.unused.cmp(&found[a].cpu.unused),
                 &|a, b| found[b].memory.unused.cmp(&found[a].memory.unused),
                 &|a, b| (found[a].name, found[a].namespace).cmp(&(found[b].name, found[b].namespace)),
@@ -283,6 +304,12 @@ impl WasteAnswer {
             ..Page::default()
         }
     }
+}
+
+/// The greatest waste first; those of which nothing is known come last.
+fn greatest_first(a: (Usage, Usage, f64), b: (Usage, Usage, f64)) -> Ordering {
+    let is_unknown = |(cpu, memory, _): (Usage, Usage, f64)| cpu.used.is_none() && memory.used.is_none();
+    is_unknown(a).cmp(&is_unknown(b)).then(b.2.total_cmp(&a.2))
 }
 
 /// What of everything that is asked for these waste: in money, or as shares of CPU and of memory.
@@ -327,10 +354,12 @@ impl App<'_> {
 }
 
 fn bars(cpu: Usage, memory: Usage, most: (u64, u64)) -> Vec<Bar> {
-    vec![
-        Bar::of("CPU", cpu.words(in_cores) + " cores", Some(cpu.asked), cpu.used, None, most.0),
-        Bar::of("memory", memory.words(in_gib) + " GiB", Some(memory.asked), memory.used, None, most.1),
-    ]
+    let bar = |what, it: Usage, write: fn(u64) -> String, unit, most| {
+        let more = if it.used.is_some() && it.unknown > 0 { format!(", ? of {}", write(it.unknown)) } else { String::new() };
+        let words = format!("{} {unit}{more}", it.words(write));
+        Bar { unknown: Some(Bar::share(it.unknown, most)), ..Bar::of(what, words, Some(it.asked), it.used, None, most) }
+    };
+    vec![bar("CPU", cpu, in_cores, "cores", most.0), bar("memory", memory, in_gib, "GiB", most.1)]
 }
 
 impl Answer for WasteAnswer {
@@ -346,7 +375,7 @@ impl Answer for WasteAnswer {
                 names[2].into(),
                 cpu.words(in_cores),
                 memory.words(in_gib),
-                money(price, (cpu, memory), |price| format!("{:.2}", price.unused)).unwrap_or_default(),
+                money(price, (cpu, memory), |price| in_money(price.unused)).unwrap_or_default(),
             ]
         };
         let each = self.processes.iter().map(|it| row([&it.namespace, &it.app, &it.process], it.cpu, it.memory, it.price.as_ref()));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 
 use super::Question;
@@ -24,12 +24,13 @@ const TOLD: usize = 5;
 #[command(
     after_help = "  lain admin migrate-registry --to live --dry-run\n  lain admin migrate-registry --to live --app shop --app cart --yes\n  lain admin migrate-registry --cluster-config new/values-live.yaml\n\nA tag that is there already is skipped, so the same command goes on where one stopped. No docker takes part."
 )]
+#[command(group(ArgGroup::new("target").required(true)))]
 pub(super) struct MigrateRegistry {
     /// The cluster whose registry gets them
-    #[arg(long, value_name = "CLUSTER", required_unless_present = "cluster_config", conflicts_with = "cluster_config")]
+    #[arg(long, value_name = "CLUSTER", group = "target")]
     to: Option<String>,
     /// The same by a file of cluster values, which may be in no folder of such
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "target")]
     cluster_config: Option<PathBuf>,
     /// An app, by its name in the registry; may be repeated. All that the registry lists without one
     #[arg(long = "app", value_name = "NAME")]
@@ -54,6 +55,7 @@ impl MigrateRegistry {
             return Err(Error::usage(format!("both are {from}: there is nothing to copy")).hint("lain use # lists the clusters"));
         }
         let mut answer = Migration { version: 1, from: from.to_owned(), to: to.to_owned(), repositories: vec![] };
+        let mut lacking = vec![];
         {
             let progress = session.ui.progress();
             let _line = progress.add("reading both registries");
@@ -61,6 +63,9 @@ impl MigrateRegistry {
                 let name = source.rsplit('/').next().unwrap_or_default().to_owned();
                 let mut tags = session.registry_of(&source)?.tags()?;
                 tags.sort_unstable();
+                if tags.is_empty() && !self.apps.is_empty() {
+                    lacking.push(name.clone());
+                }
                 let there: BTreeSet<String> = registry(session, &target, &repository_in(to, &name))?.tags()?.into_iter().collect();
                 let skipped = tags.iter().filter(|tag| there.contains(*tag)).count();
                 let missing = tags.into_iter().filter(|tag| !there.contains(tag));
@@ -68,12 +73,15 @@ impl MigrateRegistry {
                 answer.repositories.push(OfRepository { name, skipped, images });
             }
         }
+        if let Some(error) = super::without_images(from, &lacking) {
+            return Err(error);
+        }
         let is_text = session.ui.format() == Format::Text;
         if is_text {
             session.ui.answer(&answer)?;
         }
         let count = answer.count(State::WouldCopy);
-        if count == 0 {
+        if count == 0 && !answer.repositories.is_empty() {
             session.ui.say(&format!("{to} has every tag of {from}"));
         }
         if self.dry_run || count == 0 {
@@ -86,6 +94,10 @@ impl MigrateRegistry {
             session.ui.answer(&answer)?;
         }
         let (copied, left) = (answer.count(State::Copied), answer.count(State::WouldCopy) + answer.count(State::Failed));
+        let failed_count = answer.count(State::Failed);
+        if is_text && failed_count > TOLD {
+            session.ui.warn(&format!("{} more are not copied (-o json names them)", failed_count - TOLD));
+        }
         if copied > 0 {
             session.ui.done(&format!("copied {} to {to}", images(copied)));
         }
@@ -97,7 +109,13 @@ impl MigrateRegistry {
 
     fn target(&self, session: &Session) -> Result<Cluster> {
         if let Some(file) = &self.cluster_config {
-            return ClusterFile::at(session.cwd.join(file))?.cluster().cloned();
+            let path = session.cwd.join(file);
+            if !path.is_file() {
+                let what = if path.exists() { "is no ordinary file" } else { "is not there" };
+                return Err(Error::usage(format!("--cluster-config: {} {what}", file.display()))
+                    .hint("lain admin migrate-registry --cluster-config FILE # a file of cluster values"));
+            }
+            return ClusterFile::at(path)?.cluster().cloned();
         }
         let (name, known) = (self.to.as_deref().unwrap_or_default(), known_clusters(&session.env.cluster_values_dirs()));
         if !known.iter().any(|cluster| cluster == name) {
@@ -224,6 +242,7 @@ impl Answer for Migration {
             let more = if it.images.len() > 1 { format!("{last} and {} more", it.images.len() - 1) } else { last.to_owned() };
             table.row([it.name.clone(), it.skipped.to_string(), it.images.len().to_string(), more]);
         }
+        table.narrow(&[0, 3]);
         table.to_string().trim_end().to_owned()
     }
 }

@@ -25,10 +25,12 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::Command;
+use crate::cluster::everywhere::Seen;
 use crate::error::{Error, Kind, Result};
+use crate::model::app::App;
 use crate::model::duration;
 use crate::model::image::repository_in;
-use crate::model::name::is_label;
+use crate::model::name::{is_label, nearest};
 use crate::session::Session;
 use crate::tools::call::Stop;
 use crate::tools::kubectl::Kubectl;
@@ -108,11 +110,46 @@ fn repositories(session: &Session, registry: &str, apps: &[String]) -> Result<Ve
         return Err(Error::usage(format!("`{wrong}` is no app name")));
     }
     let named: BTreeSet<String> = if apps.is_empty() {
-        session.registry_of(&repository_in(registry, "x"))?.beside()?.into_iter().collect()
+        let all: BTreeSet<String> = session.registry_of(&repository_in(registry, "x"))?.beside()?.into_iter().collect();
+        if all.is_empty() {
+            session.ui.say(&format!("{registry} lists no repositories"));
+        }
+        all
     } else {
         apps.iter().cloned().collect()
     };
     Ok(named.iter().map(|app| repository_in(registry, app)).collect())
+}
+
+/// That apps which were typed have no images there; none where no such one was.
+fn without_images(registry: &str, apps: &[String]) -> Option<Error> {
+    let words = format!("{registry} has no images of {}", apps.join(", "));
+    (!apps.is_empty()).then(|| Error::failed(words).hint("lain admin list-images # what there is"))
+}
+
+/// This folder's app; `instead` is typed where there is none.
+fn app_here<'s>(session: &'s Session, instead: &[&str]) -> Result<&'s App> {
+    if session.has_app() {
+        return session.app();
+    }
+    let error = Error::usage("which one? There is no app in this folder");
+    Err(instead.iter().fold(error, |error, hint| error.hint(*hint)))
+}
+
+/// Says that nothing was found, where the namespace is there.
+fn nothing_in(session: &Session, kubectl: &Kubectl<'_>, words: &str) -> Result<()> {
+    if let Some(error) = kubectl.lacks_namespace()? {
+        return Err(error);
+    }
+    session.ui.say(words);
+    Ok(())
+}
+
+/// Says that what was found is not all.
+fn say_if_one(session: &Session, kubectl: &Kubectl<'_>, seen: Seen) {
+    if seen == Seen::One {
+        session.ui.warn(&format!("of namespace {} alone: this account may not read the others", kubectl.namespace()));
+    }
 }
 
 /// How far to look back.
@@ -210,6 +247,7 @@ impl<'s> Changes<'s> {
     /// What became of the object that messages call `id`; `forbidden` is told where this account may not change it.
     fn send(&mut self, id: &str, change: &Change, forbidden: impl FnOnce() -> Error) -> Outcome {
         let ui = &self.session.ui;
+        ui.command(&self.kubectl.line_at(change.method, &change.path));
         let error = match self.kubectl.at(change.method, &change.path, Some(&change.body), &Stop::within(PATIENCE)) {
             Ok(Answered::Object(_)) => return change.done,
             Ok(Answered::Absent) => return Outcome::WasGone,
@@ -248,11 +286,11 @@ fn tell(session: &Session, outcomes: &[Outcome], failed: Option<Error>) -> Resul
 }
 
 fn unknown(verb: &str) -> Error {
-    match OLDER.iter().find(|(known, _)| *known == verb) {
-        Some((_, instead)) => {
-            Error::usage(format!("`admin {verb}` is a word of the older tool: what concerns a whole cluster is not here yet"))
-                .hint(*instead)
-        }
-        None => Error::usage(format!("no command `admin {verb}`")).hint("lain admin --help"),
+    if let Some((_, instead)) = OLDER.iter().find(|(known, _)| *known == verb) {
+        return Error::usage(format!("`admin {verb}` is a word of the older tool, which lain does not have")).hint(*instead);
     }
+    let known = Verb::augment_subcommands(clap::Command::new("admin"));
+    let near = nearest(verb, known.get_subcommands().map(clap::Command::get_name));
+    let near = near.map_or_else(String::new, |near| format!("; is it `{near}`?"));
+    Error::usage(format!("no command `admin {verb}`{near}")).hint("lain admin --help")
 }

@@ -38,11 +38,7 @@ impl PostAlerts {
         if labels.is_empty() {
             labels.insert("alertname".to_owned(), Json::from("LainTry"));
         }
-        let host = alertmanager::post(&session.proxies(), base, &labels).map_err(|error| {
-            error
-                .context("Alertmanager has no such alert")
-                .hint("alertmanager: HOST:PORT # in the cluster's values: is it up, and is the address right?")
-        })?;
+        let host = alertmanager::post(&session.proxies(), base, &labels).map_err(|error| error.context("the alert was not posted"))?;
         let posted = Posted { version: 1, alertmanager: host, labels };
         session.ui.done(&format!("posted to {}", posted.alertmanager));
         session.ui.answer(&posted)

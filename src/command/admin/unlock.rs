@@ -23,15 +23,16 @@ impl Unlock {
         let handle = match self.release {
             Some(release) if !is_label(&release) => return Err(Error::usage(format!("`{release}` is no release name"))),
             Some(release) => Handle::named(session, release)?,
-            None => Handle::of_app(session)?,
+            None => {
+                Handle::named(session, super::app_here(session, &["lain admin unlock RELEASE # without a checkout"])?.release().to_owned())?
+            }
         };
         let release = &handle.name;
+        let words = format!("nobody holds the lock of release {release} in cluster {}", handle.cluster);
         let Some(holder) = lock::holder(&handle.kubectl, release)? else {
-            session.ui.say(&format!("nobody holds the lock of release {release} in cluster {}", handle.cluster));
-            return Ok(());
+            return super::nothing_in(session, &handle.kubectl, &words);
         };
-        let text = holder.text(release);
-        session.ui.say(&text);
+        session.ui.say(&(holder.text(release) + &lock::life(&handle.kubectl, &holder)?));
         if !self.yes {
             if !session.ui.can_ask() {
                 return Err(Error::refused("breaking its lock lets others change it; there is no terminal to ask at")

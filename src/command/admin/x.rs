@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
@@ -28,15 +28,19 @@ const RAN: [&str; 3] = ["command terminated with", "executable file not found", 
 /// Run a command in one container of each Deployment of the namespace; shows what it prints where it succeeds
 #[derive(Args, Debug)]
 #[command(
-    after_help = "  lain admin x -- sh -c 'pip3 freeze | grep -i requests'\n  lain admin x --timeout 5s -o json -- python3 --version\n\nIt gets no input. Where it fails nothing is shown; the exit code is 0."
+    after_help = "  lain admin x -- sh -c 'pip3 freeze | grep -i requests'\n  lain admin x --timeout 5s -o json -- python3 --version\n  lain admin x -- timeout 5 ./slow  # ended in the container too\n\nIt gets no input. Where it fails nothing is shown; the exit code is 0.\nAfter --timeout or Ctrl-C nobody waits for it any more, and it may go on in the container."
 )]
 pub(super) struct X {
-    /// The longest that it may take in each
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse)]
+    /// The longest that it is waited for in each
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = timeout)]
     timeout: Duration,
     /// The command
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    duration::parse(text).and_then(|time| if time.is_zero() { Err("no command ends in no time".to_owned()) } else { Ok(time) })
 }
 
 /// Where it runs.
@@ -50,6 +54,8 @@ struct Spot {
 enum End {
     Printed(String),
     Failed(i32),
+    /// It was not waited for any more.
+    Late,
     Unreached(Error),
 }
 
@@ -59,17 +65,21 @@ impl X {
         let kubectl = session.kubectl()?;
         let objects = everywhere::here(&kubectl, &["deployments", "replicasets", "pods"])?;
         let spots = spots(&objects);
+        let is_text = session.ui.format() == Format::Text;
+        let mut answer = Outputs { version: 1, deployments: vec![] };
+        if spots.is_empty() {
+            super::nothing_in(session, &kubectl, &format!("namespace {} has no Deployment that is wanted to run", kubectl.namespace()))?;
+            return if is_text { Ok(()) } else { session.ui.answer(&answer) };
+        }
         let ends = {
             let progress = session.ui.progress();
             let _line = progress.add(&format!("running it in {} Deployments", spots.len()));
             self.run_in(&kubectl, &spots)
         };
-        let is_text = session.ui.format() == Format::Text;
-        let mut answer = Outputs { version: 1, deployments: vec![] };
-        let (mut printed, mut failed, mut unreached) = (0, 0, 0);
+        let (mut printed, mut failed, mut late, mut unreached) = (0, 0, 0, 0);
         for (spot, end) in spots.into_iter().zip(ends) {
             let (pod, container) = spot.pod.unwrap_or_default();
-            let mut of = Of { deployment: spot.deployment, pod, container, exit_code: None, output: None };
+            let mut of = Of { deployment: spot.deployment, pod, container, exit_code: None, output: None, reason: None };
             match end {
                 End::Printed(output) => {
                     printed += 1;
@@ -80,25 +90,40 @@ impl X {
                     session.ui.detail(&format!("{}: exit code {code}", of.deployment));
                     of.exit_code = Some(code);
                 }
-                End::Unreached(error) if error.kind() == Kind::Interrupted => return Err(error),
+                End::Late => {
+                    late += 1;
+                    let words = format!("it did not end within {} s, and may go on there", self.timeout.as_secs_f64());
+                    if late <= TOLD {
+                        session.ui.warn(&format!("{}: {words}", of.deployment));
+                    }
+                    of.reason = Some(words);
+                }
+                End::Unreached(error) if error.kind() == Kind::Interrupted => {
+                    session.ui.warn("where it was started and has not ended, it may go on in the container");
+                    return Err(error);
+                }
                 End::Unreached(error) => {
                     unreached += 1;
                     if unreached <= TOLD {
                         session.ui.warn(&format!("{} cannot be reached: {error}", of.deployment));
                     }
+                    of.reason = Some(error.to_string());
                 }
             }
             answer.deployments.push(of);
         }
-        if unreached > TOLD {
-            session.ui.warn(&format!("{} more cannot be reached (-o json names them)", unreached - TOLD));
+        for (count, what) in [(late, "did not end in time"), (unreached, "cannot be reached")] {
+            if count > TOLD {
+                session.ui.warn(&format!("{} more {what} (-o json names them)", count - TOLD));
+            }
         }
         if is_text && printed == 0 {
             session.ui.say(&format!("it succeeds in no Deployment of namespace {}", kubectl.namespace()));
         } else {
             session.ui.answer(&answer)?;
         }
-        session.ui.say(&format!("{printed} succeeded, {failed} failed, {unreached} not reached"));
+        let late = if late > 0 { format!("{late} out of time, ") } else { String::new() };
+        session.ui.say(&format!("{printed} succeeded, {failed} failed, {late}{unreached} not reached"));
         Ok(())
     }
 
@@ -127,10 +152,12 @@ impl X {
 
     fn one(&self, kubectl: &Kubectl<'_>, spot: &Spot, words: &[&str]) -> End {
         let Some((pod, container)) = &spot.pod else { return End::Unreached(Error::failed("no pod of it runs")) };
+        let begun = Instant::now();
         match kubectl.output_of(pod, container, words, self.timeout) {
             Ok(out) if out.ok() => End::Printed(out.text()),
             Ok(out) if RAN.iter().any(|known| out.stderr.contains(known)) => End::Failed(out.code),
             Ok(out) => End::Unreached(Error::failed(out.stderr.trim().lines().last().unwrap_or("kubectl exec failed").to_owned())),
+            Err(error) if error.kind() == Kind::Failed && begun.elapsed() >= self.timeout => End::Late,
             Err(error) => End::Unreached(error),
         }
     }
@@ -192,6 +219,9 @@ struct Of {
     /// None where it did not succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<String>,
+    /// Why it has no exit code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 impl Answer for Outputs {
