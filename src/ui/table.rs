@@ -103,6 +103,6 @@ mod tests {
         table.narrow_to(36, &[0, 1]);
         assert_eq!(table.to_string(), "NAMESPACE     APP          USED\nteam-…e-shop  数据…g-name  0.5 of 2\n");
         table.narrow_to(10, &[0, 1]);
-        assert_eq!(table.to_string(), "NAMES…  APP     USED\nte…hop  …-name  0.5 of 2\n");
+        assert_eq!(table.to_string(), "NAMES…  APP     USED\nte…hop  数…ame  0.5 of 2\n");
     }
 }
