@@ -182,7 +182,7 @@ pub(crate) fn judge(objects: &[Object], events: &[Event]) -> View {
         Object::Pod(pod) => Some(pod),
         _ => None,
     });
-    view.pods = standings(pods, &view.troubles, &warnings);
+    view.pods = standings(pods, &view.troubles, &warnings, |pod| templates.are_past(pod));
     view
 }
 
@@ -251,11 +251,11 @@ fn told<'a>(objects: &'a [Object], templates: &Templates<'a>, warnings: &Warning
             Object::StatefulSet(it) => ("StatefulSet", &it.metadata),
             Object::ReplicaSet(it) => ("ReplicaSet", &it.metadata),
             Object::Job(it) => ("Job", &it.metadata),
-            Object::Pod(it) if templates.have(it) || templates.keep(it) || templates.job_of(it).is_some() => ("Pod", &it.metadata),
+            Object::Pod(it) => ("Pod", &it.metadata),
             _ => continue,
         };
         let keeper = match object {
-            Object::Pod(pod) => templates.keeper(pod).map(|(kind, name)| format!("{kind}/{name}")),
+            Object::Pod(pod) if !templates.are_past(pod) => templates.keeper(pod).map(|(kind, name)| format!("{kind}/{name}")),
             Object::ReplicaSet(set) => set.metadata.owner().map(|owner| format!("deployment/{}", owner.name)),
             _ => None,
         };
@@ -674,6 +674,9 @@ mod tests {
         assert_eq!(troubles(2, pod("aaa", &waiting, 0)).len(), 1);
         assert!(troubles(2, pod("bbb", &waiting, 0)).is_empty());
         assert!(troubles(1, pod("aaa", &waiting, 0)).is_empty(), "the newest template has no pods yet");
+        let both =
+            [&[deployment(0, 1, 2, 2), pod("bbb", &json!({"reason": "CrashLoopBackOff"}), 9), pod("aaa", &waiting, 0)], &sets[..]].concat();
+        assert_eq!(see(&both).pods[0].state, "ImagePullBackOff", "and stand before the others");
         let crash = json!({"reason": "CrashLoopBackOff"});
         let first = &troubles(2, pod("aaa", &crash, 1))[0];
         assert_eq!((first.grace, first.bearable(None)), (None, None), "one crash may pass");

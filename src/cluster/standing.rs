@@ -64,14 +64,19 @@ impl Standing {
 }
 
 /// How pods stand, bad ones first: the worst of them, and those that stay before those that are leaving anyway.
-pub(super) fn standings<'p>(pods: impl IntoIterator<Item = &'p Pod>, troubles: &[Trouble], warnings: &Warnings<'_>) -> Vec<Standing> {
+pub(super) fn standings<'p>(
+    pods: impl IntoIterator<Item = &'p Pod>,
+    troubles: &[Trouble],
+    warnings: &Warnings<'_>,
+    is_past: impl Fn(&Pod) -> bool,
+) -> Vec<Standing> {
     let trouble = |pod: &Pod| troubles.iter().find(|trouble| trouble.kind == "pod" && trouble.name == pod.metadata.name);
-    let mut found: Vec<Standing> = pods.into_iter().map(|pod| standing(pod, trouble(pod), warnings)).collect();
+    let mut found: Vec<Standing> = pods.into_iter().map(|pod| standing(pod, trouble(pod), warnings, is_past(pod))).collect();
     found.sort_by_cached_key(|it| (it.is_good, it.is_over, it.is_leaving, it.rank, it.name.clone()));
     found
 }
 
-fn standing(pod: &Pod, trouble: Option<&Trouble>, warnings: &Warnings<'_>) -> Standing {
+fn standing(pod: &Pod, trouble: Option<&Trouble>, warnings: &Warnings<'_>, is_past: bool) -> Standing {
     let statuses = &pod.status.container_statuses;
     let (ready, wanted) = (statuses.iter().filter(|status| status.ready).count(), pod.spec.containers.len());
     let phase = &pod.status.phase;
@@ -90,6 +95,7 @@ fn standing(pod: &Pod, trouble: Option<&Trouble>, warnings: &Warnings<'_>) -> St
     let doing = doing(pod).filter(|_| !is_succeeded && !is_leaving);
     let crashes = || trouble::rank_of_crashes(restarts).filter(|_| phase == "Running");
     let rank = match trouble.map(Trouble::rank) {
+        _ if is_past => Rank::Past,
         Some(rank) => crashes().map_or(rank, |crashes| crashes.min(rank)),
         // What has only begun is no trouble yet.
         None => crashes().unwrap_or(if doing.is_some() { Rank::Begins } else { Rank::Untold }),
@@ -183,7 +189,7 @@ mod tests {
                 "spec": {"containers": [{"name": "c"}]}, "status": {"phase": phase, "containerStatuses": [{"name": "c", "state": state}]}}),
             )
             .expect("a pod");
-            let found = standings(&[pod], &[], &Warnings::of(&[])).remove(0);
+            let found = standings(&[pod], &[], &Warnings::of(&[]), |_| false).remove(0);
             (found.is_bad(), found.is_last.is_none())
         };
         assert_eq!(stands("Pending", json!({"waiting": {"reason": "ContainerCreating"}})), (false, true));
@@ -230,7 +236,7 @@ mod tests {
             {"metadata": {"name": "bad"}, "spec": {"containers": [{}, {}]}, "status": {"phase": "Running", "containerStatuses": [{"ready": true, "restartCount": 1}, {"restartCount": 4, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}},
         ]})).expect("pods");
         let shown = |it: &Standing| format!("{} {}/{} {} {}", it.name, it.ready, it.wanted, it.state, it.restarts);
-        let rows: Vec<String> = standings(&pods.items, &[], &Warnings::of(&[])).iter().map(shown).collect();
+        let rows: Vec<String> = standings(&pods.items, &[], &Warnings::of(&[]), |_| false).iter().map(shown).collect();
         assert_eq!(rows, ["bad 1/2 CrashLoopBackOff 5", "a-leaving 1/1 Terminating 0", "good 1/1 Running 2", "done 0/1 Completed 0"]);
     }
 }

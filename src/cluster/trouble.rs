@@ -85,6 +85,8 @@ pub(crate) enum Rank {
     Untold,
     /// It waits: for room, for what may come yet.
     Waits,
+    /// Its template is not the newest: it goes once others serve.
+    Past,
     /// It has only begun.
     Begins,
 }

@@ -374,13 +374,13 @@ fn footer(model: &Model, sheet: &mut Sheet<'_>) {
             1 => "1 line below, G goes there  j k PgUp PgDn scroll  q back".to_owned(),
             below => format!("{below} lines below, G goes there  j k PgUp PgDn scroll  q back"),
         },
-        Mode::Pods => match model.said() {
-            Some(words) => plain(words),
-            None => {
+        Mode::Pods => model.said().map_or_else(
+            || {
                 let room = width.saturating_sub(console_width(&filter));
                 KEYS.iter().find(|keys| keys.len() <= room).unwrap_or(&KEYS[KEYS.len() - 1]).to_string()
-            }
-        },
+            },
+            plain,
+        ),
     };
     sheet.bar(&format!("{filter}{words}"), Theme::bar());
 }

@@ -62,6 +62,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Option<Order> {
 }
 
 fn of_pods(model: &mut Model, code: KeyCode) -> Option<Order> {
+    model.said = None; // it was about what the key before was about
     match code {
         KeyCode::Char('q') => return Some(Order::Leave),
         // One step back; out where there is none.
@@ -105,7 +106,7 @@ fn of_one_pod(model: &mut Model, code: KeyCode) -> Option<Order> {
             return Some(Order::Events(pod.name));
         }
         (KeyCode::Char('x'), Some(_)) => {
-            let Some(first) = first.cloned() else { return None };
+            let first = first.cloned()?;
             match &first.rests {
                 None => return Some(Order::Shell(pod.name, first.name)),
                 Some(why) => {

@@ -112,7 +112,7 @@ fn a_panel_is_used_by_hand() {
     screen.keys(&["Escape"]);
     screen.says("THE FIRST: pod/");
     screen.keys(&["l"]);
-    screen.says("(it has not begun: Unschedulable)");
+    screen.says("it has not begun: Unschedulable");
     screen.keys(&["q", "Escape"]);
     screen.shows("all pods, and the worst", |text| text.contains("  web-") && text.contains("THE WORST: pod/"));
     screen.keys(&["l"]);
