@@ -203,8 +203,8 @@ impl Stands<'_> {
         match (self.used, &self.answer.usage) {
             (Now::Unknown(why), _) => self.wrapped(out, &printable(why), "  "),
             (used, Some(pods)) => {
-                // Behind the name stand two columns of nine cells at most.
-                let name = self.columns.map_or(usize::MAX, |columns| columns.saturating_sub(20).max(NARROWEST));
+                // Behind the name stand two columns, with kubectl's heads and the gaps before them.
+                let name = self.columns.map_or(usize::MAX, |columns| columns.saturating_sub(30).max(NARROWEST));
                 let shown = &pods[..pods.len().min(MAX_PODS)];
                 let is_whole = shown.iter().all(|pod| pod.name.len() <= name);
                 let own = |pod: &str| shorten(&printable(if is_whole { pod } else { self.own(pod) }), name);
@@ -302,8 +302,8 @@ unready-proce…me-5f6d8-abcde  0/1    Running         0  ?
 deployment/unready…a-rather-long-name: 0 of 1 new pods ready
 
 usage
-NAME                                       CPU   MEMORY
-unready-process-wit…ong-name-5f6d8-abcde   9m    127Mi
+NAME                             CPU(cores)   MEMORY(bytes)
+unready-proces…ame-5f6d8-abcde   9m           127Mi
 ";
         assert_eq!(text(Some(60)), wanted);
         assert!(text(None).contains(&format!("\n{name}  0/1 ")), "a pipe gets all of it");

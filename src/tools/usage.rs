@@ -65,7 +65,7 @@ pub(crate) fn table(pods: &[PodUsage], shown: impl Fn(&str) -> String) -> String
     if pods.is_empty() {
         return String::new();
     }
-    let head = ["NAME", "CPU", "MEMORY"].map(str::to_owned);
+    let head = ["NAME", "CPU(cores)", "MEMORY(bytes)"].map(str::to_owned);
     let rows = std::iter::once(head).chain(pods.iter().map(|pod| [shown(&pod.name), pod.cpu(), pod.memory()]));
     let rows: Vec<[String; 3]> = rows.collect();
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count() + GAP).max().unwrap_or(0).max(NARROWEST);
@@ -89,7 +89,7 @@ mod tests {
             json!({"metadata": {"name": name}, "containers": containers})
         };
         let pods = [pod("shop-web-2", &[("400000n", "1048575"), ("400000n", "1")]), pod("a", &[("1", "2Gi")]), pod("none", &[])];
-        let words = "NAME         CPU     MEMORY\na            1000m   2048Mi\nnone         0m      0Mi\nshop-web-2   1m      1Mi";
+        let words = "NAME         CPU(cores)   MEMORY(bytes)\na            1000m        2048Mi\nnone         0m           0Mi\nshop-web-2   1m           1Mi";
         let used = of_metrics(&pods);
         assert_eq!(table(&used, str::to_owned), words);
         assert_eq!(of_table(&format!("{words}\n\nError from server\n")), used, "and back");
