@@ -1,5 +1,7 @@
 //! How single pods stand, for people. Pure.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::objects::{ContainerStatus, Pod};
@@ -70,7 +72,9 @@ pub(super) fn standings<'p>(
     warnings: &Warnings<'_>,
     is_past: impl Fn(&Pod) -> bool,
 ) -> Vec<Standing> {
-    let trouble = |pod: &Pod| troubles.iter().find(|trouble| trouble.kind == "pod" && trouble.name == pod.metadata.name);
+    let of_pods = troubles.iter().filter(|trouble| trouble.kind == "pod");
+    let troubles: HashMap<&str, &Trouble> = of_pods.map(|trouble| (trouble.name.as_str(), trouble)).collect();
+    let trouble = |pod: &Pod| troubles.get(pod.metadata.name.as_str()).copied();
     let mut found: Vec<Standing> = pods.into_iter().map(|pod| standing(pod, trouble(pod), warnings, is_past(pod))).collect();
     found.sort_by_cached_key(|it| (it.is_good, it.is_over, it.is_leaving, it.rank, it.name.clone()));
     found
@@ -93,7 +97,8 @@ fn standing(pod: &Pod, trouble: Option<&Trouble>, warnings: &Warnings<'_>, is_pa
     let is_succeeded = phase == "Succeeded";
     let restarts = statuses.iter().map(|status| status.restart_count).sum();
     let doing = doing(pod).filter(|_| !is_succeeded && !is_leaving);
-    let crashes = || trouble::rank_of_crashes(restarts).filter(|_| phase == "Running");
+    let of_init: u64 = pod.status.init_container_statuses.iter().map(|status| status.restart_count).sum();
+    let crashes = || trouble::rank_of_crashes(restarts + of_init).filter(|_| !pod.is_over());
     let rank = match trouble.map(Trouble::rank) {
         _ if is_past => Rank::Past,
         Some(rank) => crashes().map_or(rank, |crashes| crashes.min(rank)),
