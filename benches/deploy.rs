@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-const ROUNDS: usize = 7;
 /// Time in which no program ran is shown from here on.
 const GAP: Duration = Duration::from_millis(20);
 const PROGRAMS: [&str; 4] = ["helm", "kubectl", "git", "docker"];
@@ -215,6 +214,11 @@ fn show_gap(began: Duration, from: Duration, to: Duration) {
     }
 }
 
+/// So many rounds; with `LAIN_BENCH_BRIEF` one: that it runs.
+fn rounds_to_run() -> usize {
+    if std::env::var_os("LAIN_BENCH_BRIEF").is_some() { 1 } else { 7 }
+}
+
 fn main() {
     let release = Release::new();
     let deploys: [&[&str]; 2] = [&["deploy"], &["deploy", "--ignore-lint"]];
@@ -223,7 +227,7 @@ fn main() {
         traces[1].0.iter().find(|ran| ran.words[..2] == ["helm", "upgrade"]).expect("lain deploy runs helm upgrade").words.clone();
 
     let (mut linted, mut plain, mut bare) = (vec![], vec![], vec![]);
-    for round in 0..=ROUNDS {
+    for round in 0..=rounds_to_run() {
         let times = (time(&mut release.lain(deploys[0])), time(&mut release.bare(&upgrade)), time(&mut release.lain(deploys[1])));
         if round > 0 {
             linted.push(times.0); // the first round warms the caches
@@ -267,9 +271,9 @@ fn main() {
 
 /// What whoever types Tab waits for: 200 ms are the most. A cluster or a registry that is slower offers nothing.
 fn completion(release: &Release) {
-    println!("\nlain completes names, {ROUNDS} times each");
+    println!("\nlain completes names, {} times each", rounds_to_run());
     for words in [&["use", ""][..], &["logs", ""], &["delete", ""], &["secret", "show", ""], &["deploy", "--set", "imageTag="]] {
-        let times: Vec<Duration> = (0..ROUNDS)
+        let times: Vec<Duration> = (0..rounds_to_run())
             .map(|_| {
                 let mut lain = release.command(env!("CARGO_BIN_EXE_lain"));
                 time(lain.args(["--", "lain", "--cluster", "test"]).args(words).env("LAIN_COMPLETE", "fish"))
@@ -294,7 +298,7 @@ fn status(release: &Release) {
         started.elapsed()
     };
     let (mut lain, mut pods, mut usage) = (vec![], vec![], vec![]);
-    for round in 0..=ROUNDS {
+    for round in 0..=rounds_to_run() {
         let times = (
             time(&mut release.lain(&["status", "-s"])),
             took(&mut question(&["get", "pods", "--output", "json"])),

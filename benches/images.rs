@@ -17,7 +17,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use registry::Registry;
 
-const ROUNDS: usize = 5;
 /// Of a new layer, as they are sent. (A layer of a few MB costs more beside one registry: each takes its tenth of a second whatever it gets.)
 const LAYER_BYTES: usize = 24 << 20;
 /// How many registries.
@@ -121,7 +120,7 @@ fn with_builder(dir: &Path) -> std::path::PathBuf {
 /// What each of [`COUNTS`] takes, in turn, with a layer that no registry has.
 fn rounds(shop: &Shop, kind: Bytes, publish: impl Fn(usize) -> Duration) -> [Vec<Duration>; 3] {
     let mut times: [Vec<Duration>; 3] = Default::default();
-    for round in 0..ROUNDS {
+    for round in 0..rounds_to_run() {
         for at in 0..COUNTS.len() {
             let at = (at + round) % COUNTS.len();
             shop.new_layer(kind);
@@ -148,6 +147,11 @@ impl Drop for Shop {
     }
 }
 
+/// So many rounds; with `LAIN_BENCH_BRIEF` one: that it runs.
+fn rounds_to_run() -> usize {
+    if std::env::var_os("LAIN_BENCH_BRIEF").is_some() { 1 } else { 5 }
+}
+
 fn main() {
     let registries: Vec<Registry> = (0..4).map(|_| Registry::plain()).collect();
     let hosts: Vec<String> = registries.iter().map(Registry::host).collect();
@@ -165,7 +169,7 @@ fn main() {
         file.display()
     );
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds_to_run() {
         ours.push(time(&mut shop.lain(&hosts[..1], &["build", "--push"])));
         theirs.push(time(&mut sh(&shop.app(), &bare)));
     }

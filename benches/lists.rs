@@ -25,7 +25,7 @@ const BAD: usize = 10;
 const ROUNDS: usize = 3;
 
 /// Each command, and what it lists.
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 12] = [
     &["status", "-s"],
     &["tags"],
     &["version"],
@@ -35,6 +35,7 @@ const COMMANDS: [&[&str]; 11] = [
     &["admin", "list-unused-ingress"],
     &["admin", "delete-bad-pod", "--dry-run"],
     &["admin", "delete-bad-ing", "--dry-run"],
+    &["admin", "status", "-s"],
     &["admin", "list-images"],
     &["admin", "cleanup-registry", "--dry-run"],
 ];

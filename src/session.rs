@@ -641,7 +641,12 @@ impl Session {
             flags.namespace = target.namespace_words();
         });
         if let Some(pod) = &choice.pod {
-            return Ok(Target { namespace: target.namespace.or_else(|| Some(pod.clone())), base: Some(String::new()), ..target });
+            return Ok(Target {
+                namespace: target.namespace.or_else(|| Some(pod.clone())),
+                base: Some(String::new()),
+                is_own_pod: true,
+                ..target
+            });
         }
         // What is not said here is what the kubeconfig says: told to both tools, whatever variables each of them reads.
         Ok(self.aimed(target, self.kubeconfig()?))

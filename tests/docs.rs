@@ -139,7 +139,7 @@ fn reports_name_tests_that_exist() {
 
 /// What users read first is there in Chinese too. With `true` paragraphs are paired as well; in the gallery the Chinese page explains messages, which the English
 /// one need not.
-const PAIRS: [(&str, bool); 12] = [
+const PAIRS: [(&str, bool); 13] = [
     ("README", true),
     ("docs/chart", true),
     ("docs/pipelines", true),
@@ -148,6 +148,7 @@ const PAIRS: [(&str, bool); 12] = [
     ("docs/image", true),
     ("docs/status", true),
     ("docs/doctor", true),
+    ("docs/resource-advice", true),
     ("docs/from-the-older-tool", true),
     ("docs/from-auto-devops", true),
     ("docs/from-to-be-continuous", true),

@@ -42,7 +42,7 @@ fn with_relative_files(user: &Json) -> App {
 /// Both tools reach the server: kubectl lists no pods, helm knows no release.
 fn reaches(app: &App, args: &[&str]) -> Ran {
     app.run(&[args, &["status"]].concat()).exits(0);
-    app.run(&[args, &["get-values"]].concat()).exits(1).says("there is no release shop in this cluster")
+    app.run(&[args, &["get-values"]].concat()).exits(1).says("there is no release shop in namespace ")
 }
 
 #[test]

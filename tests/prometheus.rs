@@ -243,7 +243,7 @@ fn the_advice_is_drawn_too() {
         "{}",
         ran.stderr
     );
-    let ran = ran.says("web: `NaN` is no amount of memory").says("no usage of worker in the last 7d");
+    let ran = ran.says("web: `NaN` is no amount of memory").says("no CPU usage of worker in the last 7d");
     let seen = browser::on_a_phone(&app.tmp(), &fs::read_to_string(&page).expect("a page"), &["#sort3"]);
     let (first, width) = &seen[0];
     for words in ["10m, used 700m, better 700m", "80Mi, used ?", "10m, used ?", "80Mi, used 573Mi, better 573Mi", "better 1431Mi"] {

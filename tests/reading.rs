@@ -66,6 +66,7 @@ fn app(pods: &[Json], others: &[Json]) -> App {
             *--raw*limit=*) path=${*%%\?*}; cat ~/"${path##*/}.json" ;;
             *"get pods"*) cat ~/pods.json ;;
             *"get deployments,"*) cat ~/all.json ;;
+            *"get cronjob"*) cat ~/cronjob 2>/dev/null || true ;;
             *"get events"*) echo '{"items": []}' ;;
             *create*selfsubject*) echo "{\"status\": {\"allowed\": $(cat ~/allowed)}}" ;;
             *logs*--prefix*) printf '[pod/shop-web-5c9f7d7b9c-x2x9z/web] one\n[pod/shop-worker-6d8f7d7b9c-abcde/worker] \033[31m数据库\n' ;;
@@ -151,8 +152,13 @@ fn logs_that_are_not_there_say_why() {
         .reason("there are no pods to read logs of")
         .says("because: deployment/shop-web is scaled to 0 pods");
     ran.next("kubectl scale deployment/shop-web --replicas 1").says("next: lain logs web --kibana");
+    std::fs::write(idle.home().join("cronjob"), json!({"kind": "CronJob", "metadata": {"name": "shop-nightly"}}).to_string())
+        .expect("a file");
     idle.run(&["logs", "nightly"]).exits(1).says("http://kibana.example.com/").says("next: lain create-job nightly");
-    self::app(&[], &[]).run(&["logs", "web"]).exits(1).says("because: there is no shop-web in namespace shops").next("lain deploy");
+    for proc in ["web", "nightly"] {
+        let none = self::app(&[], &[]).run(&["logs", proc]).exits(1);
+        none.says(&format!("because: there is no shop-{proc} in namespace shops")).next("lain deploy");
+    }
 
     let pulling = self::app(&[pod("shop-web-1", "web", &[("web", waits("ImagePullBackOff"))])], &[]);
     for args in [&["logs"][..], &["logs", "--no-follow"]] {
@@ -282,11 +288,10 @@ fn versions_are_read_on_a_narrow_terminal() {
             let shown = on_terminal(&app, columns, &[command]);
             // What lain says beside the result is no table.
             let table: Vec<&str> =
-                shown.lines().filter(|line| !["helm's", "next:", "commit "].iter().any(|word| line.starts_with(word))).collect();
+                shown.lines().filter(|line| !["helm's", "next:", "tip:", "commit "].iter().any(|word| line.starts_with(word))).collect();
             assert!(table.iter().all(|line| console::measure_text_width(line) <= columns.into()), "{columns}\n{shown}");
             assert!(
-                shown.replace("\\\n", "").contains(&format!("lain deploy --set imageTag={here}\n  # "))
-                    && shown.contains("[runs: shop-web]"),
+                shown.replace("\\\n", "").contains(&format!("lain deploy --set imageTag={here}\n  # ")) && shown.contains("[runs: web]"),
                 "{shown}"
             );
         }

@@ -13,7 +13,7 @@ use super::bad::{Bad, bad, may_be_bad};
 use super::everywhere::{self, Seen};
 use super::objects::{Condition, Job, Metadata, Named, Object, Pod, or_empty};
 use super::sites::{self, Asked};
-use super::usage::both;
+use super::usage::{Both, both};
 use crate::error::Result;
 use crate::http::prometheus::{self, Query};
 use crate::http::proxy::Proxies;
@@ -45,7 +45,7 @@ pub(crate) struct NodeStand {
     /// For pods, in bytes.
     pub memory: u64,
     /// What is used of both now, where somebody says it.
-    pub used: Option<(u64, u64)>,
+    pub used: Both,
 }
 
 /// How the cluster stands.
@@ -234,7 +234,7 @@ fn nodes(kubectl: &Kubectl<'_>) -> Looked<Vec<Node>> {
 }
 
 impl Node {
-    fn stand(self, used: &BTreeMap<String, (u64, u64)>) -> NodeStand {
+    fn stand(self, used: &BTreeMap<String, Both>) -> NodeStand {
         let conditions = &self.status.conditions;
         let ready = conditions.iter().find(|it| it.what == "Ready");
         let mut wrong = vec![];
@@ -254,19 +254,23 @@ impl Node {
             is_cordoned: self.spec.unschedulable,
             cpu: room("cpu").millis(),
             memory: room("memory").bytes(),
-            used: names.into_iter().find_map(|name| used.get(name)).copied(),
+            used: names.into_iter().find_map(|name| used.get(name)).copied().unwrap_or_default(),
             name: self.metadata.name,
         }
     }
 }
 
 /// What nodes use now, by their names or addresses: by the metrics server, or by Prometheus where there is none. Else why nobody knows.
-fn used(kubectl: &Kubectl<'_>, prometheus: Option<&str>, proxies: &Proxies) -> Result<BTreeMap<String, (u64, u64)>, String> {
+fn used(kubectl: &Kubectl<'_>, prometheus: Option<&str>, proxies: &Proxies) -> Result<BTreeMap<String, Both>, String> {
     let metrics = kubectl.at(Method::Get, "/apis/metrics.k8s.io/v1beta1/nodes", None, &Stop::within(USAGE));
     if let Ok(Answered::Object(list)) = &metrics {
-        let of = |node: &Json, what: &str| Quantity::of_json(&node["usage"][what]).unwrap_or_default();
-        let one =
-            |node: &Json| Some((node["metadata"]["name"].as_str()?.to_owned(), (of(node, "cpu").millis(), of(node, "memory").bytes())));
+        let of = |node: &Json, what: &str| Quantity::of_json(&node["usage"][what]).ok();
+        let one = |node: &Json| {
+            Some((
+                node["metadata"]["name"].as_str()?.to_owned(),
+                (of(node, "cpu").map(Quantity::millis), of(node, "memory").map(Quantity::bytes)),
+            ))
+        };
         return Ok(list["items"].as_array().into_iter().flatten().filter_map(one).collect());
     }
     let Some(base) = prometheus.filter(|base| !base.trim().is_empty()) else {

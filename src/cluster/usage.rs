@@ -70,6 +70,7 @@ impl Meter<'_> {
             Err(error) => error,
         };
         match self.of_prometheus() {
+            Some(Ok(pods)) if pods.is_empty() => Now::Unknown("no usage: Prometheus has nothing of these pods".to_owned()),
             Some(Ok(pods)) => Now::Prometheus(pods),
             Some(Err(why)) => Now::Unknown(format!("no usage: the cluster's metrics do not come, and neither do Prometheus': {why}")),
             None if is_forbidden(&error) => Now::Unknown("not to be seen: this account may not list pod metrics (403)".to_owned()),
@@ -128,13 +129,16 @@ pub(super) fn last_of(series: &Series) -> Option<u64> {
     series.last().map(|(_, value)| *value).filter(|value| (0.0..1e18).contains(value)).map(|value| to_whole(value.round()))
 }
 
-/// CPU and memory, the two answers, by the name that labels have; what one of them lacks is none, and what nothing can use is left out.
-pub(super) fn both(answers: &[Vec<Labelled>], name: fn(&Json) -> Option<&str>) -> BTreeMap<String, (u64, u64)> {
-    let mut found: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+/// CPU and memory; none where nobody says it.
+pub(super) type Both = (Option<u64>, Option<u64>);
+
+/// CPU and memory, the two answers, by the name that labels have; what nothing can use is left out.
+pub(super) fn both(answers: &[Vec<Labelled>], name: fn(&Json) -> Option<&str>) -> BTreeMap<String, Both> {
+    let mut found: BTreeMap<String, Both> = BTreeMap::new();
     for (at, (labels, series)) in answers.iter().enumerate().flat_map(|(at, answer)| answer.iter().map(move |one| (at, one))) {
         let Some((name, value)) = name(labels).zip(last_of(series)) else { continue };
         let used = found.entry(name.to_owned()).or_default();
-        if at == 0 { used.0 = value } else { used.1 = value }
+        *(if at == 0 { &mut used.0 } else { &mut used.1 }) = Some(value);
     }
     found
 }

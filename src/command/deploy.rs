@@ -251,10 +251,10 @@ pub(super) fn tell(session: &Session, waited: bool) -> Result<()> {
         session.ui.say(&format!("url: {url}"));
     }
     for (kind, name, _) in app.procs().filter(|(kind, _, _)| matches!(kind, ProcKind::Deployment | ProcKind::StatefulSet)) {
-        session.ui.say(&format!("log of {} {name}: lain logs {name}", kind.resource()));
+        session.ui.say(&format!("log of {} {name}: {}", kind.resource(), session.ui.aimed(&format!("lain logs {name}"))));
     }
     links::grafana(app, cluster).iter().for_each(|link| session.ui.say(&format!("grafana: {link}")));
-    links::kibana(app, cluster).iter().for_each(|link| session.ui.say(&format!("kibana: {link}")));
+    links::kibana(app, None, cluster).iter().for_each(|link| session.ui.say(&format!("kibana: {link}")));
     links::prometheus(app, cluster).iter().for_each(|link| session.ui.say(&format!("prometheus: {link}")));
     if !waited && !session.env.is_ci() && session.ui.surface() != Surface::Terminal {
         session.ui.hint("lain wait # until everything is ready");

@@ -19,7 +19,7 @@ pub struct GetValues {
     /// The release; this folder's without one
     release: Option<String>,
     /// Of an earlier revision, as `helm history` counts them
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     revision: Option<u32>,
     /// The chart's own values too
     #[arg(long)]
@@ -39,12 +39,13 @@ impl Command for GetValues {
             None => session.app()?.release().to_owned(),
         };
         let values = session.helm()?.values(&release, self.revision, self.all)?;
+        let kubectl = session.kubectl()?;
         let missing = || {
             if let Some(revision) = self.revision {
                 let error = Error::failed(format!("release {release} has no revision {revision}"));
                 return error.hint(format!("helm history {release}"));
             }
-            no_release(&release, is_named)
+            no_release(&kubectl, &release, is_named)
         };
         session.ui.answer(&PlainValues(values.ok_or_else(missing)?))
     }

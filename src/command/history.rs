@@ -44,7 +44,7 @@ impl Command for History {
         };
         let mut entries = history::of(&handle)?;
         if entries.is_empty() {
-            return Err(no_release(&handle.name, is_named));
+            return Err(no_release(&handle.kubectl, &handle.name, is_named));
         }
         let all = entries.len();
         entries.truncate(self.count);

@@ -66,13 +66,13 @@ fn since(text: &str) -> Result<Duration, String> {
 impl Command for Logs {
     fn run(self, session: &Session) -> Result<()> {
         let app = session.app()?;
-        let kibana = links::kibana(app, session.cluster()?);
+        let kind = self.proc.as_deref().map(|name| kind_of(app, name)).transpose()?;
+        let kibana = links::kibana(app, self.proc.as_deref(), session.cluster()?);
         if self.kibana {
             let link =
                 kibana.ok_or_else(|| Error::failed("the cluster values name no kibana").hint("kibana: HOST # in values-CLUSTER.yaml"))?;
             return session.ui.result(&link);
         }
-        let kind = self.proc.as_deref().map(|name| kind_of(app, name)).transpose()?;
         let what =
             Excerpt { tail: self.tail.unwrap_or(if self.since.is_some() { -1 } else { TAIL }), since: self.since, has_prefix: false };
         let kubectl = session.kubectl()?;
@@ -108,7 +108,7 @@ fn kind_of(app: &App, name: &str) -> Result<ProcKind> {
     Err(match nearest(name, known.iter().copied()) {
         Some(near) => error.hint(format!("lain logs {near}")),
         None if known.is_empty() => error.hint("lain values"),
-        None => error.context(format!("there is no proc `{name}`; there are {}", known.join(", "))).hint("lain logs # all of them"),
+        None => Error::usage(format!("there is no proc `{name}`; there are {}", known.join(", "))).hint("lain logs # all of them"),
     })
 }
 
@@ -178,6 +178,7 @@ impl Reading<'_> {
         let code = watched(pulse, &call, self.prefixes(&found).as_ref())?;
         if code == 0 && !self.is_job() {
             self.session.ui.say("no container is left that was followed");
+            self.tell_what_is_wrong()?;
             self.session.ui.hint(&format!("{} # of those that run now", self.typed("")));
         }
         finish(code)
@@ -205,7 +206,17 @@ impl Reading<'_> {
                 .ui
                 .say(&format!("never started again, so without an earlier log: {}", listed(others.iter().map(|it| it.name()).collect())));
         }
-        self.one_by_one(pulse, &earlier, true)
+        self.one_by_one(pulse, &earlier, true)?;
+        self.tell_what_is_wrong()
+    }
+
+    /// A container that cannot start says nothing by itself.
+    fn tell_what_is_wrong(&self) -> Result<()> {
+        let may_be_well = self.pods()?.iter().any(|pod| pod.is("Ready"));
+        if !may_be_well {
+            self.session.ui.say(self.why()?.message());
+        }
+        Ok(())
     }
 
     fn one_by_one(&self, pulse: &Pulse<'_>, wanted: &[&Stream], is_previous: bool) -> Result<()> {
@@ -283,12 +294,20 @@ impl Reading<'_> {
         Some(last)
     }
 
+    /// Without a release there is no cron job either. Whoever may not look is not told so.
+    fn has_cron_job(&self) -> bool {
+        let name = format!("{}-{}", self.app.release(), self.proc.unwrap_or_default());
+        self.kubectl.find("cronjob", &name).map_or(true, |found| found.is_some())
+    }
+
     /// There is nothing to read; why, and what to type.
     fn no_pods(&self) -> Result<Error> {
         let proc = self.proc.unwrap_or_default();
         let why = match self.kind {
-            Some(ProcKind::CronJob) => Error::failed(format!("none of its jobs has a pod (any more); {proc} runs when its schedule says"))
-                .hint(format!("lain create-job {proc} # runs it now")),
+            Some(ProcKind::CronJob) if self.has_cron_job() => {
+                Error::failed(format!("none of its jobs has a pod (any more); {proc} runs when its schedule says"))
+                    .hint(format!("lain create-job {proc} # runs it now"))
+            }
             Some(ProcKind::Test) => Error::failed("tests run when a release is deployed").hint("lain deploy"),
             _ => self.why()?,
         };

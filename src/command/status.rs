@@ -14,7 +14,7 @@ use crate::panel;
 use crate::release::status::{self, Explanation, PodAnswer, StatusAnswer, UrlAnswer};
 use crate::session::Session;
 use crate::tools::usage;
-use crate::ui::{Answer, Format, Label, Ui, columns, cut, printable, shorten, wrap};
+use crate::ui::{Answer, Format, Label, Ui, columns, cut, hint_label, printable, shorten, wrap};
 
 /// Show pods, usage, what is wrong, URLs and links: a panel on a terminal
 #[derive(Args, Debug)]
@@ -195,7 +195,7 @@ impl Stands<'_> {
             it.events.iter().for_each(|line| self.wrapped(out, &format!("  {line}"), "    "));
         }
         if let Some(next) = &self.next {
-            let _ = writeln!(out, "{} {next}", paint("next:", Label::Next)); // whole: it is to be pasted
+            let _ = writeln!(out, "{} {next}", paint(hint_label(next), Label::Next)); // whole: it is to be pasted
         }
     }
 
@@ -210,7 +210,8 @@ impl Stands<'_> {
                 let own = |pod: &str| shorten(&printable(if is_whole { pod } else { self.own(pod) }), name);
                 let _ = writeln!(out, "{}", usage::table(shown, own));
                 if pods.len() > shown.len() {
-                    let (cpu, memory) = pods.iter().fold((0, 0), |(cpu, memory), pod| (cpu + pod.cpu, memory + pod.memory));
+                    let (cpu, memory) =
+                        pods.iter().fold((0, 0), |(cpu, memory), pod| (cpu + pod.cpu.unwrap_or(0), memory + pod.memory.unwrap_or(0)));
                     let _ = writeln!(out, "... {} pods in all: {cpu}m CPU, {}Mi memory", pods.len(), memory >> 20);
                 }
                 if matches!(used, Now::Prometheus(_)) {
@@ -274,7 +275,7 @@ mod tests {
             created: None,
         };
         let workload = WorkloadAnswer { name: format!("deployment/{}", &name[..name.len() - 12]), ready: 0, wanted: 1, done: false };
-        let used = Now::Metrics(vec![PodUsage { name: name.into(), cpu: 9, memory: 127 << 20 }]);
+        let used = Now::Metrics(vec![PodUsage { name: name.into(), cpu: Some(9), memory: Some(127 << 20) }]);
         let answer = StatusAnswer {
             version: 1,
             release: "shop".into(),

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::ui::{Answer, Label, Ui, columns, printable, wrap};
+use crate::ui::{Answer, Label, Ui, columns, hint_label, printable, wrap};
 
 /// How it is with one of the things that were looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -140,7 +140,7 @@ impl Told<'_> {
                     out += &line(columns, "  because:", "  because:", cause);
                 }
                 for next in &one.next {
-                    out += &format!("{} {next}\n", paint("next:", Label::Next)); // whole: it is to be pasted
+                    out += &format!("{} {next}\n", paint(hint_label(next), Label::Next)); // whole: it is to be pasted
                 }
             }
         }

@@ -91,21 +91,28 @@ pub(crate) fn check(
     };
     let mut problems = vec![];
     let used: Vec<Used> = seen.iter().map(|seen| seen.used).collect();
-    let (mut unknown, mut lies) = (vec![], vec![]);
+    let (mut unknown, mut lies) = ([vec![], vec![], vec![]], vec![]);
     for (proc, seen) in procs.iter().zip(seen) {
         let expected = proc.kind != ProcKind::CronJob && proc.proc.replica_count != Some(0);
         match seen.lie {
             Some(lie) => lies.push(lie), // what is not one stands
-            None if expected && (seen.used.memory.is_none() || !seen.has_cpu) => unknown.push(proc.name),
-            None => {}
+            None if !expected => {}
+            None => match (seen.has_cpu, seen.used.memory.is_some()) {
+                (false, false) => unknown[0].push(proc.name),
+                (false, true) => unknown[1].push(proc.name),
+                (true, false) => unknown[2].push(proc.name),
+                (true, true) => {}
+            },
         }
         problems.extend(advisor.advise(proc, seen.used));
     }
     if !lies.is_empty() {
         problems.extend(warn(&lies.join("; ")));
     }
+    let kinds = ["no usage", "no CPU usage", "no memory usage"].iter().zip(&unknown).filter(|(_, names)| !names.is_empty());
+    let unknown: Vec<String> = kinds.map(|(what, names)| format!("{what} of {}", names.join(", "))).collect();
     if !unknown.is_empty() {
-        problems.extend(warn(&format!("no usage of {} in the last {range}", unknown.join(", "))));
+        problems.extend(warn(&format!("{} in the last {range}", unknown.join("; "))));
     }
     Ok(Advised { findings: problems, sizes: sizes(&used), range })
 }

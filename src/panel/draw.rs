@@ -14,7 +14,7 @@ use crate::cluster::trouble::LogAt;
 use crate::cluster::usage::Now;
 use crate::model::duration;
 use crate::release::status::{UrlAnswer, log_of, of_these};
-use crate::ui::{cut, plain, shorten, wrap};
+use crate::ui::{cut, hint_label, plain, shorten, wrap};
 
 /// Pods that are listed at a time; more are counted.
 const MAX_PODS: usize = 13;
@@ -132,7 +132,7 @@ fn pods(model: &Model, theme: Theme, sheet: &mut Sheet<'_>, most: usize) {
         return wrap(&plain(words), sheet.width()).iter().for_each(|line| sheet.text(line, theme.warning()));
     };
     let used = model.used.as_ref().map(|used| of_these(used, view)).unwrap_or_default();
-    let (cpu, memory) = used.iter().fold((0, 0), |(cpu, memory), pod| (cpu + pod.cpu, memory + pod.memory));
+    let (cpu, memory) = used.iter().fold((0, 0), |(cpu, memory), pod| (cpu + pod.cpu.unwrap_or(0), memory + pod.memory.unwrap_or(0)));
     let usage = if used.is_empty() { String::new() } else { format!("  CPU {cpu}m  MEMORY {}Mi", memory >> 20) };
     sheet.bar(&format!("PODS {}{usage}{}", counts(&view.pods), age_of(model)), Theme::head());
     if let Some(why) = &model.unseen {
@@ -278,7 +278,7 @@ fn explain(model: &Model, theme: Theme, sheet: &mut Sheet<'_>, rows: usize) {
     let message = if subject.words.message.is_empty() { String::new() } else { format!(": {}", subject.words.message) };
     add(&format!("{}{message}", subject.words.reason), if is_good { theme.good() } else { theme.bad() });
     if let Some(next) = &model.next {
-        add(&format!("next: {next}"), theme.next());
+        add(&format!("{} {next}", hint_label(next)), theme.next());
     }
     // A line each: `e` shows them whole.
     lines.extend(subject.warnings(view).iter().take(3).map(|warning| (cut(&plain(warning), width), theme.warning())));
@@ -456,7 +456,7 @@ mod tests {
             url("http://shop.example.com/", "308", false),
             url("https://shop.example.com/后台/", "503", true),
         ];
-        let used = |name: &str, cpu, memory: u64| PodUsage { name: name.into(), cpu, memory: memory << 20 };
+        let used = |name: &str, cpu, memory: u64| PodUsage { name: name.into(), cpu: Some(cpu), memory: Some(memory << 20) };
         model.hear(Msg::Used(Now::Metrics(vec![used("shop-web-1-aaaaa", 12, 130), used("shop-web-1-bbbbb", 9, 127)])));
         let log = model.subject().and_then(|subject: Subject| subject.log);
         let lines = [

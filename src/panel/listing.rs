@@ -15,7 +15,7 @@ use super::{GLANCE, TICK};
 use crate::error::{Kind, Result};
 use crate::interrupt;
 use crate::model::duration;
-use crate::ui::{Fullscreen, Ui, plain, wrap};
+use crate::ui::{Fullscreen, Ui, hint_label, plain, wrap};
 
 /// So many lines of why an answer failed.
 const MOST_WORDS: usize = 3;
@@ -388,7 +388,7 @@ fn words(ui: &Ui, theme: Theme, line: Option<&Line>, cells: usize) -> Vec<(Strin
     let Some((why, look)) = line.and_then(|line| Some((line.why.as_ref()?, line.look))) else { return vec![] };
     let style = if look == Look::Bad { theme.bad() } else { Style::new() };
     let words = wrap(&plain(&ui.redact(&why.words)), cells).into_iter().map(|line| (line, style));
-    let next = why.next.as_deref().map(|next| wrap(&plain(&format!("next: {}", ui.aimed(next))), cells)).unwrap_or_default();
+    let next = why.next.as_deref().map(|next| wrap(&plain(&format!("{} {}", hint_label(next), ui.aimed(next))), cells)).unwrap_or_default();
     words.chain(next.into_iter().map(|line| (line, theme.next()))).collect()
 }
 

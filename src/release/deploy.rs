@@ -530,7 +530,13 @@ impl<'s> Run<'s> {
             if let End::Stuck { trouble, log: Some(log), .. } = &end {
                 story.log(format!("{}/{}", trouble.kind, trouble.name), log);
             }
-            let view = rollout::verdict(&session.ui, end, timeout)?;
+            let cannot = matches!(end, End::Stuck { .. });
+            let view = rollout::verdict(&session.ui, end, timeout).inspect_err(|_| {
+                // helm's own word for this revision stays `deployed`. What only takes too long may be ready in a moment.
+                if cannot {
+                    history::note_failure(&self.handle, ready.newest + 1);
+                }
+            })?;
             for job in view.jobs.iter().filter(|job| job.state == "running" && job.id.is_some() && !job.is_hook) {
                 session.ui.say(&format!("job {} runs on: kubectl logs --follow job/{}", job.name, job.name));
             }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 
 use super::deploy::Wanted;
-use super::handle::Handle;
+use super::handle::{Handle, no_release};
 use super::record::Record;
 use super::{history, trial};
 use crate::error::{Error, Kind, Result};
@@ -119,9 +119,7 @@ fn forget_volatile(diff: &mut Diff, planned: &[Object], again: &[Object]) {
 pub(crate) fn of_drift(handle: &Handle<'_>) -> Result<Diff> {
     let before = Before::of(handle)?;
     if before.revision.is_none() {
-        return Err(Error::failed(format!("there is no release {} in this cluster", handle.name))
-            .hint("lain deploy")
-            .hint("helm list --all"));
+        return Err(no_release(&handle.kubectl, &handle.name, false));
     }
     let recorded = read(&before.manifest)?;
     let look = Look::at(&handle.kubectl, &recorded)?;

@@ -13,9 +13,9 @@ use crate::tools::helm::{Helm, Revision};
 use crate::tools::kubectl::Kubectl;
 use crate::tools::server::may_pass;
 
-/// The error where there is no release of a name; `is_named` where it was typed, and is not the app's own.
-pub(crate) fn no_release(name: &str, is_named: bool) -> Error {
-    let error = Error::failed(format!("there is no release {name} in this cluster"));
+/// The error where there is no release of a name in the namespace that was asked; `is_named` where it was typed, and is not the app's own.
+pub(crate) fn no_release(kubectl: &Kubectl<'_>, name: &str, is_named: bool) -> Error {
+    let error = Error::failed(format!("there is no release {name} in namespace {} of this cluster", kubectl.namespace()));
     let error = if is_named { error } else { error.hint("lain deploy") };
     error.hint("helm list --all # what there is")
 }

@@ -13,6 +13,8 @@ use crate::tools::helm::Revision;
 pub(crate) const ACTION: &str = "deploy_action";
 /// Between a rollback's description and who went back: its values are those of the revision that it goes back to.
 const BY: &str = "; by ";
+/// What stands in the record of a revision whose pods could not become ready.
+pub(super) const NOT_READY: &str = "its pods could not become ready";
 
 /// One revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -102,9 +104,19 @@ pub(crate) fn add_commits(session: &Session, entries: &mut [Entry]) {
 
 /// Writes into the record of a rollback who went back. For words alone: whether it worked is not told.
 pub(crate) fn sign_rollback(handle: &Handle<'_>, revision: u32) {
+    let is_unsigned = |text: &str| text.starts_with("Rollback to") && !text.contains(BY);
+    note(handle, revision, is_unsigned, &format!("{}{}", BY.trim_start_matches("; "), handle.session.env.executor()));
+}
+
+/// Writes into the record of a revision, which helm calls deployed, that its pods could not become ready. For words alone, as above.
+pub(super) fn note_failure(handle: &Handle<'_>, revision: u32) {
+    note(handle, revision, |_| true, NOT_READY);
+}
+
+fn note(handle: &Handle<'_>, revision: u32, is_wanted: impl Fn(&str) -> bool, words: &str) {
     let Ok(Some(record)) = Record::fetch(&handle.kubectl, &handle.name, revision) else { return };
-    if record.description().is_some_and(|text| text.starts_with("Rollback to") && !text.contains(BY))
-        && let Ok(secret) = record.with_note(&format!("{}{}", BY.trim_start_matches("; "), handle.session.env.executor()))
+    if record.description().is_some_and(|text| is_wanted(&text))
+        && let Ok(secret) = record.with_note(words)
     {
         let _ = handle.kubectl.send(&["replace"], &secret);
     }
@@ -117,7 +129,7 @@ fn listed(revision: &Revision) -> Entry {
         when: Some(revision.updated.clone()).filter(|when| !when.is_empty()),
         kind,
         back_to,
-        ended: ended(&revision.status),
+        ended: ended(&revision.status, &revision.description),
         status: revision.status.clone(),
         description: revision.description.clone(),
         ..Entry::default()
@@ -138,7 +150,7 @@ fn kept(record: &Record) -> Entry {
         when: record.time("last_deployed").map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         kind,
         back_to,
-        ended: ended(&status),
+        ended: ended(&status, &description),
         status,
         description,
         user,
@@ -164,8 +176,9 @@ fn kind(revision: u32, status: &str, description: &str, action: Option<String>) 
     (made.to_owned(), None)
 }
 
-fn ended(status: &str) -> &'static str {
+fn ended(status: &str, description: &str) -> &'static str {
     match status {
+        "deployed" | "superseded" if description.contains(NOT_READY) => "failed",
         "deployed" | "superseded" => "good",
         "uninstalled" => "deleted",
         status if status.starts_with("pending") || status == "uninstalling" => "under way",

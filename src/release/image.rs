@@ -157,8 +157,9 @@ fn require_there(session: &Session, asked: &Asked<'_>, builds: bool) -> Result<(
     let newest = tags::newest(session, &repository, 5)?;
     let mut error = Error::refused(format!("image {repository}:{wanted} is not in the registry"));
     if !newest.is_empty() {
-        let lines: Vec<String> = newest.iter().map(|tag| format!("        lain deploy --set imageTag={tag}")).collect();
-        error = error.hint(format!("one of the newest tags:\n{}", lines.join("\n")));
+        for tag in newest {
+            error = error.hint(format!("lain deploy --set imageTag={tag} # one of the newest tags"));
+        }
     }
     Err(if builds {
         error.hint("lain deploy --build # builds and pushes HEAD's image, then deploys it")
@@ -179,12 +180,7 @@ pub(super) fn require_tag(session: &Session, repository: &str, tag: &str, line: 
     }
     let newest = tags::newest(session, repository, 5)?;
     let error = Error::refused(format!("image {repository}:{tag} is not in the registry"));
-    let error = if newest.is_empty() {
-        error
-    } else {
-        let lines: Vec<String> = newest.iter().map(|tag| format!("        {line}{tag}")).collect();
-        error.hint(format!("one of the newest tags:\n{}", lines.join("\n")))
-    };
+    let error = newest.iter().fold(error, |error, tag| error.hint(format!("{line}{tag} # one of the newest tags")));
     let is_head = session.image_tag().is_ok_and(|head| head == tag);
     Err(if is_head { error.hint("lain build --push # builds and pushes HEAD's image") } else { error.hint("lain tags") })
 }

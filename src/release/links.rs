@@ -64,9 +64,13 @@ pub(crate) fn grafana(app: &App, cluster: &Cluster) -> Option<String> {
     if names.iter().any(|(name, _)| url.contains(name)) {
         return Some(names.iter().fold(url.to_owned(), |url, (name, value)| url.replace(name, value)));
     }
-    let join = if url.contains('?') { '&' } else { '?' };
+    let (base, own) = url.split_once('?').unwrap_or((url, ""));
+    // What the address says itself is not said again.
+    let says = |key: &str| own.split('&').any(|part| part.split('=').next() == Some(key));
+    let usual = ["orgId=1", "refresh=10s"].into_iter().filter(|part| !says(part.split('=').next().unwrap_or(part)));
+    let before: Vec<&str> = own.split('&').filter(|part| !part.is_empty()).chain(usual).collect();
     let namespace = namespace.map_or_else(String::new, |namespace| format!("&var-namespace={namespace}"));
-    Some(format!("{url}{join}orgId=1&refresh=10s&var-app={}{namespace}&var-pod=All", app.appname))
+    Some(format!("{base}?{}&var-app={}{namespace}&var-pod=All", before.join("&"), app.appname))
 }
 
 /// Prometheus' own page, with what the pods of a release use of CPU and of memory; none when the cluster has none. A login in its address is left out.
@@ -83,11 +87,13 @@ pub(crate) fn prometheus(app: &App, cluster: &Cluster) -> Option<String> {
     Some(format!("{scheme}://{host}{}/graph?{}", rest[end..].trim_end_matches('/'), graphs.join("&")))
 }
 
-/// Kibana's Discover for an app; the brackets at the end belong to the link.
-pub(crate) fn kibana(app: &App, cluster: &Cluster) -> Option<String> {
+/// Kibana's Discover for an app, or for one of its processes; the brackets at the end belong to the link.
+pub(crate) fn kibana(app: &App, proc: Option<&str>, cluster: &Cluster) -> Option<String> {
     let host = cluster.kibana.as_deref().map(str::trim).filter(|host| !host.is_empty())?.trim_end_matches('/');
     let base = if host.contains("://") { host.to_owned() } else { format!("http://{host}") };
-    let query = format!("kubernetes.pod_name.keyword:{}*", app.release());
+    // `shop-*`: pods of an app `shop2` are not `shop`'s.
+    let proc = proc.map_or_else(String::new, |proc| format!("{proc}-"));
+    let query = format!("kubernetes.pod_name.keyword:{}-{proc}*", app.release());
     Some(format!(
         "{base}/app/kibana#/discover?_g=(refreshInterval:(pause:!t,value:0),time:(from:now-15m,to:now))&_a=(columns:!(log),query:(language:kuery,query:'{query}'),sort:!('@timestamp',desc))"
     ))
@@ -105,7 +111,8 @@ mod tests {
         .expect("an app");
         let cluster: Cluster =
             serde_json::from_value(serde_json::json!({"kibana": "kibana.example.com", "domain": "in.example.com"})).expect("a cluster");
-        let link = kibana(&app, &cluster).expect("a link");
+        let link = kibana(&app, None, &cluster).expect("a link");
+        assert!(link.contains(":dummy-*'") && kibana(&app, Some("web"), &cluster).expect("a link").contains(":dummy-web-*'"));
         assert_eq!(link.matches('(').count(), link.matches(')').count());
         assert!(link.ends_with(')'));
         assert_eq!(urls(&app, &cluster), ["http://dummy.in.example.com/"]);
@@ -124,6 +131,7 @@ mod tests {
         let of =
             |url: &str, namespace: Option<&str>| grafana(&app, &cluster(serde_json::json!({"grafana_url": url, "namespace": namespace})));
         for (url, namespace, link) in [
+            ("https://g/d/x?orgId=7", None, "https://g/d/x?orgId=7&refresh=10s&var-app=dummy&var-pod=All"),
             ("https://g/d/x", None, "https://g/d/x?orgId=1&refresh=10s&var-app=dummy&var-pod=All"),
             ("https://g/d/x?a=b", Some("shops"), "https://g/d/x?a=b&orgId=1&refresh=10s&var-app=dummy&var-namespace=shops&var-pod=All"),
             (

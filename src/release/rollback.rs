@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::announce::{self, DeployMessage};
-use super::handle::{Handle, for_words};
+use super::handle::{Handle, for_words, no_release};
 use super::lease::{Doing, shown};
 use super::lock::{Busy, Lock, hold};
 use super::record::Record;
@@ -49,7 +49,7 @@ fn rollback_locked(handle: &Handle<'_>, lock: &Lock<'_>, wait: bool) -> Result<R
     deadline::require(session, USUAL.timeout)?;
     let history = handle.history()?;
     let Some(newest) = history.last() else {
-        return Err(Error::failed(format!("there is no release {release} in this cluster")).hint("lain deploy"));
+        return Err(no_release(&handle.kubectl, release, false));
     };
     handle.refuse_others(newest)?;
     let goal = next(handle, newest, &history)?;
@@ -218,10 +218,13 @@ pub(crate) fn target(history: &[Revision]) -> Option<u32> {
 }
 
 /// As [`target`], and all others that could do, newest first.
-fn good(history: &[Revision]) -> Vec<u32> {
-    let Some((newest, earlier)) = history.split_last() else { return vec![] };
+fn good(revisions: &[Revision]) -> Vec<u32> {
+    let Some((newest, earlier)) = revisions.split_last() else { return vec![] };
     let was_good = |revision: &&Revision| matches!(revision.status.as_str(), "deployed" | "superseded");
-    let mut good: Vec<u32> = earlier.iter().rev().filter(was_good).map(|good| good.revision).collect();
+    let mut good: Vec<&Revision> = earlier.iter().rev().filter(was_good).collect();
+    // Whose pods could not become ready then may be ready later; but rather one of which nobody knows that.
+    good.sort_by_key(|revision| revision.description.contains(history::NOT_READY));
+    let mut good: Vec<u32> = good.into_iter().map(|revision| revision.revision).collect();
     let wanted = newest.description.strip_prefix("Rollback to ").filter(|_| newest.status != "deployed");
     let digits = |text: &str| text.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse::<u32>().ok());
     if let Some(wanted) = wanted.and_then(digits) {
@@ -254,6 +257,9 @@ mod tests {
         assert_eq!(target(&history(&["deployed", "pending-upgrade"])), Some(1));
         assert_eq!(target(&history(&["failed", "failed"])), None);
         assert_eq!(target(&history(&["deployed"])), None);
+        let mut never_ready = history(&["superseded", "superseded", "deployed"]);
+        never_ready[1].description = format!("Upgrade complete; {}", super::history::NOT_READY);
+        assert_eq!(good(&never_ready), [1, 2]);
         // A rollback to 1 that was cut off: 2 is what was to be left.
         let mut cut_off = history(&["superseded", "deployed", "pending-rollback"]);
         cut_off[2].description = "Rollback to 1; record mended by lain".to_owned();

@@ -284,7 +284,7 @@ pub(crate) fn now(session: &Session, kubectl: &Kubectl<'_>) -> Result<(StatusAns
         urls,
         grafana: links::grafana(app, cluster),
         prometheus: links::prometheus(app, cluster),
-        kibana: links::kibana(app, cluster),
+        kibana: links::kibana(app, None, cluster),
         unseen: unseen.iter().map(|line| printable(line)).collect(),
     };
     Ok((answer, used))

@@ -15,6 +15,8 @@ use crate::ui::{Label, Table, Ui, columns, cut, plain, shorten};
 
 /// Characters of a subject that a line shows; JSON has more.
 const SUBJECT: usize = 60;
+/// So many of those that run a tag are named where there is little room.
+const SHOWN: usize = 2;
 /// Cells before what is known of a head that stands on a line of its own.
 const INDENT: &str = "  ";
 
@@ -45,6 +47,12 @@ pub(crate) struct Version {
     /// What runs it in the chosen cluster; none where that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     runs: Option<Vec<String>>,
+    /// The line that deploys it when it is pasted.
+    #[serde(skip)]
+    line: String,
+    /// What runs it, without the name of the release.
+    #[serde(skip)]
+    procs: Vec<String>,
 }
 
 /// What a tag tells of its commit.
@@ -117,9 +125,12 @@ pub(crate) fn known(session: &Session, tags: &[String], running: Option<&mut [Ru
     for it in running.iter_mut() {
         it.about = it.tag().as_deref().map(about).unwrap_or_default();
     }
+    let release = session.app().map(|app| format!("{}-", app.release())).unwrap_or_default();
     let version = |tag: &String| {
-        let runs = running.iter().filter(|it| it.tag().as_ref() == Some(tag)).map(|it| it.name.clone()).collect();
-        Version { tag: tag.clone(), about: about(tag), runs: is_known.then_some(runs) }
+        let runs: Vec<String> = running.iter().filter(|it| it.tag().as_ref() == Some(tag)).map(|it| it.name.clone()).collect();
+        let procs = runs.iter().map(|name| name.strip_prefix(&release).unwrap_or(name).to_owned()).collect();
+        let line = session.ui.aimed(&format!("lain deploy --set imageTag={tag}"));
+        Version { tag: tag.clone(), about: about(tag), runs: is_known.then_some(runs), line, procs }
     };
     Ok(tags.iter().map(version).collect())
 }
@@ -150,14 +161,9 @@ fn commits(session: &Session, shas: &[&str]) -> Result<BTreeMap<String, (String,
     Ok(found)
 }
 
-/// The line that deploys a tag when it is pasted.
-fn deploys(version: &Version) -> String {
-    format!("lain deploy --set imageTag={}", version.tag)
-}
-
 /// A line a tag that deploys it when it is pasted; behind it, as a comment, how old it is, whose, what it is about and what runs it.
 pub(crate) fn lines(versions: &[Version]) -> String {
-    table(versions.iter().map(|it| (deploys(it), &it.about, it.runs.as_deref().unwrap_or_default())))
+    table(versions.iter().map(|it| (it.line.clone(), &it.about, it.runs.as_deref().unwrap_or_default())))
 }
 
 /// The same of what runs: `shop-web: IMAGE`.
@@ -188,10 +194,10 @@ pub(crate) fn fitted_lines(versions: &[Version], ui: &Ui, cells: usize) -> Strin
         return whole;
     }
     let block = |it: &Version| {
-        let line = plain(&deploys(it));
+        let line = plain(&it.line);
         // A shell takes the two lines for one.
         let head = if fits(&line, cells) { line } else { line.replacen(" imageTag=", " \\\nimageTag=", 1) };
-        head + &below(&it.about, it.runs.as_deref().unwrap_or_default(), ui, cells)
+        head + &below(&it.about, &it.procs, ui, cells)
     };
     versions.iter().map(block).collect::<Vec<_>>().join("\n")
 }
@@ -216,7 +222,10 @@ pub(crate) fn fitted_running_lines(running: &[Running], repository: &str, ui: &U
 /// What is known of a tag, on a line below it.
 fn below(about: &About, runs: &[String], ui: &Ui, cells: usize) -> String {
     let old = about.time.map(|at| age(jiff::Timestamp::now().as_second().saturating_sub(at)));
-    let runs = (!runs.is_empty()).then(|| format!("[runs: {}]", runs.join(", ")));
+    // All of them would leave no room for what it is about.
+    let more = runs.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(", +{more}") } else { String::new() };
+    let runs = (!runs.is_empty()).then(|| format!("[runs: {}{more}]", runs[..runs.len().min(SHOWN)].join(", ")));
     let parts = [old, runs, about.author.clone(), about.subject.clone()];
     let words = parts.into_iter().flatten().collect::<Vec<_>>().join("  ");
     if words.is_empty() {
@@ -254,8 +263,10 @@ mod tests {
             tag: tag.into(),
             about: about.clone(),
             runs: Some(runs.iter().map(|it| (*it).to_owned()).collect()),
+            line: format!("lain deploy --set imageTag={tag}"),
+            procs: runs.iter().map(|it| it.replace("shop-", "")).collect(),
         };
-        let versions = [of(&tag, &about, &["shop-web", "shop-worker"]), of("latest", &About::default(), &[])];
+        let versions = [of(&tag, &about, &["shop-web", "shop-worker", "shop-tick"]), of("latest", &About::default(), &[])];
         let image = format!("registry.example.com/a/long/way/to/shop:{tag}");
         let running = [Running { name: "shop-web".into(), image, about }];
         for cells in [60, 80, 100, 200] {
@@ -263,7 +274,8 @@ mod tests {
             assert!(fits(&shown, cells), "{cells}\n{shown}");
             let pasted = shown.replace("\\\n", "");
             assert!(
-                pasted.starts_with(&format!("lain deploy --set imageTag={tag}")) && pasted.contains("[runs: shop-web, shop-worker]"),
+                pasted.starts_with(&format!("lain deploy --set imageTag={tag}"))
+                    && (pasted.contains("[runs: web, worker, +1]") || cells == 200),
                 "{shown}"
             );
             let shown = fitted_running_lines(&running, "registry.example.com/a/long/way/to/shop", &ui, cells);

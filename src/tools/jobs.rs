@@ -14,6 +14,8 @@ use crate::interrupt;
 const GOING: Duration = Duration::from_secs(60);
 /// The same when the run is over: nobody waits for it.
 const LAST: Duration = Duration::from_secs(15);
+/// Of that, for the request.
+const AT_LAST: Duration = Duration::from_secs(10);
 
 impl<'a> Kubectl<'a> {
     /// The Job that a `CronJob` would make now, as `kubectl create job --from` makes it; nothing is created.
@@ -38,8 +40,8 @@ impl<'a> Kubectl<'a> {
     /// # Errors
     /// kubectl is missing, or the server refuses or does not answer in time.
     pub(crate) fn delete_job_at_last(&self, name: &str) -> Result<()> {
-        let call = self.change(["delete", "job", "--ignore-not-found", "--wait=false", "--request-timeout=10s"]).operand(name);
-        call.timeout(LAST).last_word().read().map(drop)
+        let call = self.change(["delete", "job", "--ignore-not-found", "--wait=false"]).operand(name);
+        self.target().within(AT_LAST, call).timeout(LAST).last_word().read().map(drop)
     }
 
     /// The log of a container from its start, or from a time on, followed to its end.

@@ -156,12 +156,17 @@ impl<'a> Kubectl<'a> {
         self.target.flags("--context", call)
     }
 
+    /// The same with kubectl's own bound for a request, in seconds.
+    fn within(&self, seconds: u64, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
+        self.target.within(Duration::from_secs(seconds), self.call(words))
+    }
+
     /// A bounded look-up, echoed with `--verbose` only.
     pub(super) fn question(&self, words: impl IntoIterator<Item = &'static str>) -> Call<'a> {
         if self.is_last_word {
-            return self.call(words).arg("--request-timeout=5s").lookup().timeout(LAST_WORD).last_word();
+            return self.within(5, words).lookup().timeout(LAST_WORD).last_word();
         }
-        let call = self.call(words).arg("--request-timeout=20s").lookup().timeout(QUESTION);
+        let call = self.within(20, words).lookup().timeout(QUESTION);
         call.leaves(TOO_LONG, READY) // kubectl heeds Retry-After by itself, for minutes
     }
 
@@ -516,8 +521,7 @@ impl<'a> Kubectl<'a> {
                 return Version::parse(said["gitVersion"].as_str()?);
             }
         }
-        let limit = format!("{}ms", bound.as_millis());
-        let call = self.call(["version", "--output", "json"]).option("--request-timeout", limit).lookup().timeout(bound);
+        let call = self.target.within(bound, self.call(["version", "--output", "json"])).lookup().timeout(bound);
         versions_in(&call.capture().ok()?).ok()?.server
     }
 }
@@ -550,8 +554,7 @@ impl Kubectl<'_> {
     /// kubectl is missing, or why the server does not answer in time.
     pub(crate) fn hail(&self, bound: Duration) -> Result<Version> {
         let path = format!("{}/version", self.target.base.as_deref().unwrap_or_default());
-        let limit = format!("{}ms", bound.as_millis());
-        let call = self.call(["get"]).option("--raw", path).option("--request-timeout", limit).lookup().timeout(bound + GRACE);
+        let call = self.target.within(bound, self.call(["get"]).option("--raw", path)).lookup().timeout(bound + GRACE);
         let call = call.leaves(TOO_LONG, READY);
         let out = call.capture()?;
         if !out.ok() {
@@ -563,8 +566,7 @@ impl Kubectl<'_> {
 
     /// True when the API server answers in time, whatever it says.
     pub(crate) fn answers(&self, bound: Duration) -> bool {
-        let limit = format!("{}ms", bound.as_millis());
-        let out = self.call(["get", "--raw", "/version"]).option("--request-timeout", limit).lookup().timeout(bound).capture();
+        let out = self.target.within(bound, self.call(["get", "--raw", "/version"])).lookup().timeout(bound).capture();
         out.is_ok_and(|out| is_answer(&out))
     }
 }

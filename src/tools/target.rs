@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::call::Call;
 use super::quote::quoted;
@@ -20,6 +21,9 @@ pub(crate) struct Target {
     pub base: Option<String>,
     /// The login that lain itself can use; none where kubectl is to log in.
     pub login: Option<Arc<Login>>,
+    /// kubectl logs in by the service account of the pod that lain runs in. It finds that only as long as no flag says anything of the server or the
+    /// request: with `--request-timeout` kubectl 1.20 to 1.37 ask localhost:8080.
+    pub is_own_pod: bool,
 }
 
 impl Target {
@@ -35,6 +39,16 @@ impl Target {
             call = call.option("--namespace", namespace);
         }
         call
+    }
+
+    /// kubectl's own bound for a request, where it may be told.
+    pub(crate) fn within<'a>(&self, bound: Duration, call: Call<'a>) -> Call<'a> {
+        if self.is_own_pod {
+            return call;
+        }
+        let (seconds, rest) = (bound.as_secs(), bound.subsec_millis());
+        let bound = if rest == 0 { format!("{seconds}s") } else { format!("{}ms", bound.as_millis()) };
+        call.option("--request-timeout", bound)
     }
 
     /// The kubeconfig and the context as they are typed.

@@ -18,21 +18,21 @@ const NARROWEST: usize = 6;
 pub(crate) struct PodUsage {
     /// The pod.
     pub name: String,
-    /// In thousandths of a core, rounded up.
-    pub cpu: u64,
-    /// In bytes.
-    pub memory: u64,
+    /// In thousandths of a core, rounded up; null where nobody says it.
+    pub cpu: Option<u64>,
+    /// In bytes; null where nobody says it.
+    pub memory: Option<u64>,
 }
 
 impl PodUsage {
-    /// `5m`
+    /// `5m`, or `?`
     pub(crate) fn cpu(&self) -> String {
-        format!("{}m", self.cpu)
+        self.cpu.map_or_else(|| "?".to_owned(), |cpu| format!("{cpu}m"))
     }
 
-    /// `470Mi`, cut off
+    /// `470Mi`, cut off; or `?`
     pub(crate) fn memory(&self) -> String {
-        format!("{}Mi", self.memory >> 20)
+        self.memory.map_or_else(|| "?".to_owned(), |memory| format!("{}Mi", memory >> 20))
     }
 }
 
@@ -47,7 +47,7 @@ fn of_pod(pod: &Json) -> PodUsage {
     let containers = pod["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
     let used = |what: &str| containers.iter().filter_map(|container| Quantity::of_json(&container["usage"][what]).ok()).sum::<Quantity>();
     let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    PodUsage { name, cpu: used("cpu").millis(), memory: used("memory").bytes() }
+    PodUsage { name, cpu: Some(used("cpu").millis()), memory: Some(used("memory").bytes()) }
 }
 
 /// What kubectl's own table tells: `shop-web-1   5m   470Mi`.
@@ -55,7 +55,7 @@ pub(super) fn of_table(text: &str) -> Vec<PodUsage> {
     let row = |line: &str| {
         let mut cells = line.split_whitespace();
         let (name, cpu, memory) = (cells.next()?, Quantity::parse(cells.next()?).ok()?, Quantity::parse(cells.next()?).ok()?);
-        Some(PodUsage { name: name.to_owned(), cpu: cpu.millis(), memory: memory.bytes() })
+        Some(PodUsage { name: name.to_owned(), cpu: Some(cpu.millis()), memory: Some(memory.bytes()) })
     };
     text.lines().filter_map(row).collect()
 }
@@ -94,5 +94,7 @@ mod tests {
         assert_eq!(table(&used, str::to_owned), words);
         assert_eq!(of_table(&format!("{words}\n\nError from server\n")), used, "and back");
         assert_eq!(table(&[], str::to_owned), "");
+        let half = PodUsage { name: "half".into(), cpu: None, memory: Some(5 << 20) };
+        assert_eq!(table(&[half], str::to_owned), "NAME   CPU(cores)   MEMORY(bytes)\nhalf   ?            5Mi");
     }
 }

@@ -18,6 +18,7 @@ mod section;
 mod show_error;
 mod table;
 mod target_flags;
+mod typed;
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
@@ -44,6 +45,7 @@ pub use safe::{is_unsafe, printable};
 pub use section::Section;
 pub use table::Table;
 pub(crate) use target_flags::TargetFlags;
+pub(crate) use typed::hint_label;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -136,6 +138,8 @@ pub struct Ui {
     surface: Surface,
     verbosity: Verbosity,
     color: bool,
+    /// Somebody asked for colours, whatever stdout is.
+    is_forced: bool,
     format: Format,
     hidden: Arc<Mutex<Hidden>>,
     /// Variables of the environment that children do not get.
@@ -173,6 +177,7 @@ impl Ui {
             None if tty => Surface::Terminal,
             _ => Surface::Plain,
         };
+        let is_forced = color == Color::Always || (color == Color::Auto && force_color);
         let color = match color {
             Color::Always => true,
             Color::Never => false,
@@ -182,6 +187,7 @@ impl Ui {
             surface,
             verbosity,
             color,
+            is_forced,
             format,
             hidden: Arc::default(),
             withheld: Mutex::default(),
@@ -317,7 +323,7 @@ impl Ui {
 
     /// What to do next.
     pub fn hint(&self, text: &str) {
-        let label = self.paint("next:", Label::Next);
+        let label = self.paint(hint_label(text), Label::Next);
         self.line(Verbosity::Normal, &format!("{label} {}", self.clean(&self.aimed(text))));
     }
 
@@ -497,10 +503,14 @@ impl Ui {
         Relay::new(self)
     }
 
-    /// Colours for text that is part of a result on stdout: coloured only when stdout shows colours.
+    /// Colours for text that is part of a result on stdout: coloured only when stdout shows colours, or somebody asked for them.
     pub fn emphasis(&self, text: &str, label: Label) -> String {
-        let color = self.color && (io::stdout().is_terminal() || self.surface == Surface::GitLab);
-        label.style().force_styling(color).apply_to(printable(text)).to_string()
+        label.style().force_styling(self.colors_results()).apply_to(printable(text)).to_string()
+    }
+
+    /// True when results on stdout are coloured.
+    pub(crate) fn colors_results(&self) -> bool {
+        self.color && (self.is_forced || io::stdout().is_terminal() || self.surface == Surface::GitLab)
     }
 
     fn paint<'a>(&self, text: &'a str, label: Label) -> StyledObject<&'a str> {

@@ -8,7 +8,7 @@ use console::{Color, Style, measure_text_width};
 
 use super::fit::shorten;
 use super::relay::Shown;
-use super::{Surface, Ui, printable};
+use super::{Ui, printable};
 
 /// What no prefix has: red says that something is wrong.
 const COLORS: [Color; 5] = [Color::Cyan, Color::Green, Color::Yellow, Color::Magenta, Color::Blue];
@@ -27,7 +27,7 @@ impl Prefixes {
     pub(crate) fn new(ui: &Ui, containers: &[(&str, &str)], common: &str, columns: usize) -> Self {
         let pods: BTreeSet<&str> = containers.iter().map(|(pod, _)| *pod).collect();
         let has_several = pods.len() < containers.len();
-        let color = ui.color && (ui.shows_results() || ui.surface == Surface::GitLab);
+        let color = ui.colors_results();
         let names = names(containers, common, has_several, (columns / 4).min(WIDEST));
         let width = names.iter().map(|name| measure_text_width(name)).max().unwrap_or(0);
         let known = containers.iter().zip(&names).enumerate().map(|(at, ((pod, container), name))| {

@@ -51,14 +51,14 @@ pub(super) fn render(
         let _ = writeln!(out, "  because: {}", words(cause.trim_end()).replace('\n', "\n           "));
     }
     for hint in error.hints() {
-        let _ = writeln!(out, "{} {}", paint("next:", Label::Next), words(&aimed(hint)));
+        let _ = writeln!(out, "{} {}", paint(super::hint_label(hint), Label::Next), words(&aimed(hint)));
     }
     out
 }
 
 /// A line of a text that begins with a label of lain's is moved in: only lain says what to type next.
 fn without_our_labels(text: &str) -> String {
-    let ours = |line: &str| ["next:", "error:", "warning:"].iter().any(|label| line.starts_with(label));
+    let ours = |line: &str| ["next:", "tip:", "error:", "warning:"].iter().any(|label| line.starts_with(label));
     let mut lines = text.split('\n');
     let first = lines.next().unwrap_or_default().to_owned();
     lines.fold(first, |out, line| out + "\n" + if ours(line) { "  " } else { "" } + line)

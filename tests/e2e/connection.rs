@@ -69,7 +69,7 @@ fn a_login_that_stands_in_the_kubeconfig_is_lains_own() {
     let place = Place::new(HELM).with_values(&WAITS.replace("[test, -e, /tmp/go]", "[\"true\"]"));
     place.lain(&["-v", "deploy", "--ignore-lint"]).ok().says("kubectl get --raw").never_says("kubectl proxy");
     let known = format!("{}-web: python:3.13-slim", place.appname);
-    let plainly = "--request-timeout=20s --raw"; // kubectl is started for it
+    let plainly = "--request-timeout 20s --raw"; // kubectl is started for it
     let by_token = place.lain(&["-v", "version"]).ok().says("kubectl get --raw").never_says("kubectl proxy").never_says(plainly);
     assert!(by_token.stdout.contains(&known), "{}", by_token.stdout);
 
@@ -181,7 +181,7 @@ fn whatever_the_way_is_the_answers_are_the_same() {
     let runs =
         |ran: &Ran| ran.stdout.lines().find(|line| line.starts_with(&place.appname)).unwrap_or_else(|| panic!("{}", ran.stderr)).to_owned();
     let known = format!("{}-web: python:3.13-slim", place.appname);
-    let plainly = "--request-timeout=20s --raw"; // kubectl is started for it
+    let plainly = "--request-timeout 20s --raw"; // kubectl is started for it
 
     let mut gate = place.kubectl_command(&["proxy", "--port=0", "--api-prefix=/k8s/clusters/c-1/"]);
     let mut gate = gate.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("kubectl proxy");

@@ -6,7 +6,7 @@ use crate::support::Place;
 fn says_what_a_release_was_deployed_with() {
     let place = Place::new("3.17.3").with_dummy();
     let app = place.appname.clone();
-    place.lain(&["get-values"]).exits(1).says(&format!("there is no release {app} in this cluster")).says("next: lain deploy");
+    place.lain(&["get-values"]).exits(1).says(&format!("there is no release {app} in namespace ")).says("next: lain deploy");
     place.lain(&["deploy", "--build", "--set", "deployments.web.env.WORD=one"]).ok();
     place.lain(&["deploy", "--set", "deployments.web.env.WORD=two"]).ok();
     let text = place.lain(&["get-values"]).ok().stdout;

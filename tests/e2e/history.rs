@@ -15,7 +15,7 @@ fn what_was_done_by_whom_and_how_it_ended() {
     for helm in ["3.17.3", "4.3.1"] {
         let place = Place::new(helm).with_values(VALUES);
         let app = place.appname.clone();
-        place.lain(&["history"]).exits(1).says(&format!("there is no release {app} in this cluster")).says("next: lain deploy");
+        place.lain(&["history"]).exits(1).says(&format!("there is no release {app} in namespace ")).says("next: lain deploy");
         place.lain(&["history", "--", "--evil"]).exits(2).says("is no release name");
         place.lain(&["deploy", "--ignore-lint"]).ok();
         let in_ci = |args: &[&str]| {
@@ -28,6 +28,9 @@ fn what_was_done_by_whom_and_how_it_ended() {
         place.lain(&["redeploy"]).ok();
         let refused = "deployments.web.resources.requests.cpu=2,deployments.web.resources.limits.cpu=1";
         place.lain(&["deploy", "--ignore-lint", "--set", refused]).exits(1);
+        // helm calls it deployed; its pods never became ready.
+        let never = ["deploy", "--ignore-lint", "--wait", "--set", "deployments.web.image=No:Name:AtAll"];
+        place.lain(&never).exits(1).says("InvalidImageName");
         in_ci(&["--use", "test", "rollback"]);
 
         let json = place.lain(&["history", "-o", "json"]).ok().stdout;
@@ -41,33 +44,34 @@ fn what_was_done_by_whom_and_how_it_ended() {
         };
         let all: Vec<String> = (0..rows.len()).map(row).collect();
         let wanted = [
-            "5 rollback good ada true",
+            "6 rollback good ada true",
+            "5 deploy failed tester false",
             "4 deploy failed tester false",
             "3 redeploy good tester false",
             "2 deploy good ada false",
             "1 install good tester false",
         ];
         assert_eq!(all, wanted, "helm {helm}: {json:#}");
-        assert_eq!((&rows[0]["jobUrl"], &rows[3]["jobUrl"]), (&JOB_URL.into(), &JOB_URL.into()));
-        assert!(rows[2].get("jobUrl").is_none(), "{}", rows[2]);
-        assert_eq!(rows[3]["commit"]["subject"], "Shop: two,\u{202e} \"quoted\" words");
-        assert_eq!(rows[4]["commit"]["subject"], "the app");
-        assert!(rows[4]["imageTag"].as_str().is_some_and(|tag| tag.ends_with(rows[4]["commit"]["sha"].as_str().expect("a commit"))));
+        assert_eq!((&rows[0]["jobUrl"], &rows[4]["jobUrl"]), (&JOB_URL.into(), &JOB_URL.into()));
+        assert!(rows[3].get("jobUrl").is_none(), "{}", rows[3]);
+        assert_eq!(rows[4]["commit"]["subject"], "Shop: two,\u{202e} \"quoted\" words");
+        assert_eq!(rows[5]["commit"]["subject"], "the app");
+        assert!(rows[5]["imageTag"].as_str().is_some_and(|tag| tag.ends_with(rows[5]["commit"]["sha"].as_str().expect("a commit"))));
 
         // A line a revision, where there is no checkout as well; helm still reads what lain wrote.
         let text = place
             .lain(&["-C", "/", "history", &app, "--use", "test", "-n", "2"])
             .ok()
-            .says("2 of 5 revisions; lain history -n 5 lists all")
+            .says("2 of 6 revisions; lain history -n 6 lists all")
             .stdout;
         assert_eq!(text.lines().count(), 3, "{text}");
         assert!(
             text.lines()
                 .nth(1)
-                .is_some_and(|line| line.starts_with("* 5 ") && line.contains("rollback to") && line.contains(&format!("ada ({JOB_URL})"))),
+                .is_some_and(|line| line.starts_with("* 6 ") && line.contains("rollback to") && line.contains(&format!("ada ({JOB_URL})"))),
             "{text}"
         );
-        assert!(text.lines().nth(2).is_some_and(|line| line.starts_with("  4 ") && line.contains("failed")), "{text}");
+        assert!(text.lines().nth(2).is_some_and(|line| line.starts_with("  5 ") && line.contains("failed")), "{text}");
         println!("{}", place.lain(&["history"]).ok().stdout);
         assert!(place.helm(&["history", &app]).ok().stdout.contains("; by ada-via-https://"));
         place.lain(&["rollback"]).exits(3).says("was just rolled back");

@@ -17,6 +17,7 @@ mod flow;
 mod gate;
 mod get_values;
 mod history;
+mod inside;
 mod jobs;
 mod late;
 mod later;

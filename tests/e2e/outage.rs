@@ -237,7 +237,7 @@ fn judge(ran: &Ran, took: Duration, before: &State, after: &State, is_done: bool
     must(!ran.stderr.contains("panicked"), "a panic");
     must(took < LONGEST, "too long");
     must(ran.code != 0 || is_done, "success is told, and it is not so");
-    must(ran.code == 0 || (begin("error: ") == 1 && begin("next: ") >= 1), "one error, and what to type next");
+    must(ran.code == 0 || (begin("error: ") == 1 && begin("next: ") + begin("tip: ") >= 1), "one error, and what to type next");
     must(matches!(ran.code, 0 | 1 | 3), "another exit code");
     must(ran.code != 3 || before.newest == after.newest, "refused, and yet changed");
     must(after.newest.0 <= before.newest.0 + 1, "changed twice");

@@ -128,7 +128,11 @@ fn each_command_says_what_it_may_not_see() {
         let said: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("(403)")).collect();
         // What lain is, and helm, is shown all the same.
         assert!((ran.code != 0) != (args[0] == "version") && said.len() == 1, "{args:?} ends with {}\n{}", ran.code, ran.stderr);
-        assert!(ran.stderr.lines().last().is_some_and(|last| last.starts_with("next: ")), "{args:?}\n{}", ran.stderr);
+        assert!(
+            ran.stderr.lines().last().is_some_and(|last| last.starts_with("next: ") || last.starts_with("tip: ")),
+            "{args:?}\n{}",
+            ran.stderr
+        );
     }
     let status = place.lain(&["status", "-s"]).ok().says("next: lain doctor rights").stdout;
     assert!(status.contains("no pods are to be seen") && status.contains("\npods: this account may not list them (403)\n"), "{status}");

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 /// What the rig's `env` prints; a test without it fails.
-fn rig(name: &str) -> String {
+pub fn rig(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: tests/rig/rig up && eval \"$(tests/rig/rig env)\", or run tests/run"))
 }
 

@@ -311,6 +311,11 @@ pub struct Ran {
     left: Listing,
 }
 
+/// What can be pasted is `next:`, advice in words is `tip:`.
+pub fn is_hint(line: &str) -> bool {
+    line.starts_with("next: ") || line.starts_with("tip: ")
+}
+
 impl Ran {
     /// The exit code.
     #[track_caller]
@@ -356,7 +361,7 @@ impl Ran {
         assert_eq!(errors.len(), 1, "exactly one error\n{}", self.said());
         let lines = self.lines();
         assert!(lines[errors[0]].contains(words), "the reason is to hold `{words}`\n{}", self.said());
-        let belongs = |line: &str| line.starts_with(' ') || line.starts_with("next: ");
+        let belongs = |line: &str| line.starts_with(' ') || is_hint(line);
         assert!(lines[errors[0] + 1..].iter().all(|line| belongs(line)), "nothing comes after the reason\n{}", self.said());
         assert!(!self.stderr.contains("(os error") && !self.stderr.contains("panicked"), "plain words\n{}", self.said());
         self.show();
@@ -367,8 +372,8 @@ impl Ran {
     #[track_caller]
     pub fn next(self, words: &str) -> Self {
         let lines = self.lines();
-        assert!(lines.last().is_some_and(|line| line.starts_with("next: ")), "the last line is a hint\n{}", self.said());
-        assert!(lines.iter().any(|line| line.starts_with("next: ") && line.contains(words)), "a hint with `{words}`\n{}", self.said());
+        assert!(lines.last().is_some_and(|line| is_hint(line)), "the last line is a hint\n{}", self.said());
+        assert!(lines.iter().any(|line| is_hint(line) && line.contains(words)), "a hint with `{words}`\n{}", self.said());
         self
     }
 

@@ -162,7 +162,7 @@ impl From<NodeStand> for NodeAnswer {
         if it.is_cordoned {
             state += ", cordoned";
         }
-        let (cpu_used, memory_used) = it.used.unzip();
+        let (cpu_used, memory_used) = it.used;
         Self { good: it.wrong.is_none(), name: it.name, state, cpu_used, cpu: it.cpu, memory_used, memory: it.memory }
     }
 }
