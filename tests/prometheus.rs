@@ -589,9 +589,9 @@ fn what_pods_use_now_is_kubectls_own_table() {
     let app = app.kubeconfig("test", &format!("http://{}", server.host())).using("test").tools(&["kubectl"]);
     let kubectl = program_of_rig("kubectl-1.31.9/kubectl");
     let mut top = app.command(&kubectl);
-    let top = top.args(["top", "pod", "--no-headers", "--namespace", "team"]).output().expect("kubectl runs");
+    let top = top.args(["top", "pod", "--namespace", "team"]).output().expect("kubectl runs");
     let table: Vec<String> = String::from_utf8_lossy(&top.stdout).lines().map(|line| line.trim_end().to_owned()).collect();
-    assert_eq!(table.len(), 3, "{top:?}");
+    assert_eq!(table.len(), 4, "{top:?}");
     let usage = |ran: &Ran| -> Vec<String> {
         let lines = ran.stdout.lines().skip_while(|line| *line != "usage").skip(1);
         lines.take_while(|line| !line.is_empty()).map(|line| line.trim_end().to_owned()).collect()
@@ -627,7 +627,7 @@ fn without_a_metrics_server_prometheus_says_what_is_used() {
     let app = App::new().cluster("test", &format!("registry: r.example.com\nnamespace: shop\nprometheus: {}\n", prometheus.address));
     let app = app.kubeconfig("test", &format!("http://{}", api.host())).using("test").tools(&["kubectl"]);
     let out = app.run(&["status", "-s"]).exits(0).stdout;
-    assert!(out.contains("\nusage\nshop-web-a   250m   300Mi\n(by Prometheus: the cluster has no metrics server)\n"), "{out}");
+    assert!(out.contains("\nusage\nNAME         CPU(cores)   MEMORY(bytes)\nshop-web-a   250m         300Mi\n(by Prometheus: the cluster has no metrics server)\n"), "{out}");
 }
 
 fn program_of_rig(path: &str) -> std::path::PathBuf {

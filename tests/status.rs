@@ -77,6 +77,7 @@ fn the_worst_pod_is_explained() {
         out.lines().filter_map(|line| line.split_whitespace().next().filter(|name| name.starts_with("shop-web"))).collect();
     assert_eq!(names, ["shop-web-bad", "shop-web-a"], "{out}");
     for words in [
+        "release shop  cluster test, namespace shops\nNAME ",
         "pod/shop-web-bad: CrashLoopBackOff: container web ended with exit code 3\n",
         "the end of the log of the run of container web before:\n  第 1 行: 连接失败\\u{1b}[2J\n",
         "the newest warnings of the cluster:\n  BackOff: Back-off restarting failed container\n",
@@ -95,7 +96,7 @@ fn where_nothing_is_bad_one_round_of_questions_is_enough() {
     let app = app(&api);
     app.run(&["status", "-s", "--exit-code"]).exits(0);
     let kinds: Vec<String> = asked(&api).into_iter().filter(|word| word != "pods").collect();
-    assert_eq!(kinds, ["deployments", "jobs", "replicasets", "statefulsets"], "no log, no events");
+    assert_eq!(kinds, ["deployments", "jobs", "replicasets", "secrets", "statefulsets"], "no log, no events");
     assert_eq!(asked(&api).iter().filter(|word| *word == "pods").count(), 2, "pods, and what they use");
 }
 
@@ -111,6 +112,22 @@ fn json_is_as_its_schema_says() {
     assert_eq!((&answer["version"], &answer["good"], &answer["pods"][0]["name"]), (&json!(1), &json!(false), &json!("shop-web-bad")));
     assert_eq!(answer["explanation"]["log"].as_array().map(Vec::len), Some(10));
     assert_eq!((&answer["pods"][1]["ready"], &answer["usage"]), (&json!("1/1"), &Json::Null));
+    assert_eq!((&answer["namespace"], &answer["revision"]), (&json!("shops"), &Json::Null));
+}
+
+#[test]
+fn a_release_that_is_not_there_is_said_to_be_none() {
+    let out = app(&api(vec![], &[])).run(&["status", "-s", "--exit-code"]).exits(3).stdout;
+    assert!(out.starts_with("release shop  cluster test, namespace shops\nthere is no such release here: lain deploy\n"), "{out}");
+}
+
+#[test]
+fn a_cron_jobs_pod_that_begins_is_not_bad() {
+    let mut job = pod("shop-sweep-1", &json!({"waiting": {"reason": "ContainerCreating"}}));
+    job["metadata"]["ownerReferences"] = json!([{"kind": "Job", "name": "shop-sweep", "controller": true}]);
+    job["status"]["phase"] = json!("Pending");
+    job["status"]["containerStatuses"][0]["restartCount"] = json!(0);
+    app(&api(vec![good("shop-web-a"), job], &[])).run(&["status", "-s", "--exit-code"]).exits(0);
 }
 
 #[test]
@@ -140,5 +157,5 @@ fn each_part_says_what_it_may_not_see() {
     let api = api(vec![good("shop-web-a")], &["pods"]);
     let blind = app(&api);
     let out = blind.run(&["status", "-s", "--exit-code"]).exits(3).stdout;
-    assert!(out.starts_with("no pods are to be seen\n") && out.contains("pods: this account may not list them (403)\n"), "{out}");
+    assert!(out.contains("\nno pods are to be seen\n") && out.contains("pods: this account may not list them (403)\n"), "{out}");
 }

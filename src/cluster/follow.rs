@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
-use super::judge::{JobStanding, Progress, View};
+use super::judge::{JobStanding, Progress, View, told_of};
 use super::look::Looks;
 use super::templates::Generations;
 use super::trouble::{Class, Trouble, says_little};
@@ -262,13 +262,15 @@ impl<'a> Follower<'a> {
                     return Ok(End::Ready(view));
                 }
                 Some((view, Some(trouble))) => {
-                    let warnings = if trouble.class == Class::Deadline { self.warnings(view) } else { vec![] };
+                    let about = format!("{}/{}", trouble.kind, trouble.name);
+                    let warnings = if trouble.class == Class::Deadline { self.warnings(view, &[&about]) } else { vec![] };
                     return Ok(End::Stuck { log: self.end_of_log(&trouble), trouble: Box::new(trouble), warnings });
                 }
                 Some((view, None)) if passed > timeout && view.is_done() => return Ok(End::Ready(view)), // its Jobs run on
                 Some((view, None)) if passed > timeout => {
-                    let waiting = view.workloads.iter().filter(|workload| !workload.is_done).cloned().collect();
-                    return Ok(End::Late { waiting, warnings: self.warnings(view) });
+                    let waiting: Vec<Progress> = view.workloads.iter().filter(|workload| !workload.is_done).cloned().collect();
+                    let about: Vec<&str> = waiting.iter().map(|it| it.name.as_str()).collect();
+                    return Ok(End::Late { warnings: self.warnings(view, &about), waiting });
                 }
                 Some(_) => {}
                 None => self.may_be_silent(passed, timeout)?,
@@ -290,9 +292,9 @@ impl<'a> Follower<'a> {
         self.looks.has_news()
     }
 
-    /// What is warned of now; what was when the server does not say.
-    fn warnings(&self, view: View) -> Vec<String> {
-        self.looks.look_closely().map_or(view.warnings, |now| now.warnings)
+    /// What these are warned of now; what they were when the server does not say.
+    fn warnings(&self, view: View, objects: &[&str]) -> Vec<String> {
+        told_of(&self.looks.look_closely().map_or(view.warnings, |now| now.warnings), objects)
     }
 
     fn may_be_silent(&self, passed: Duration, timeout: Duration) -> Result<()> {

@@ -14,6 +14,8 @@ use super::trouble::{self, LogAt, Trouble, Warnings};
 
 /// So many warnings are told.
 const WARNINGS: usize = 6;
+/// What a warning is about that tells why there are no others.
+const UNSEEN: &str = "not to be seen";
 
 /// How one workload stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +68,38 @@ pub(crate) struct View {
     pub generations: Generations,
     /// The kinds that this account may not list (403), where that is borne.
     pub refused: Vec<&'static str>,
-    /// What controllers and nodes warn of, newest first: `pod/dummy-web-1: Unhealthy: Readiness probe failed`.
-    pub warnings: Vec<String>,
+    /// What controllers and nodes warn of, newest first.
+    pub warnings: Vec<Warning>,
+}
+
+/// What a controller or a node warns of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Warning {
+    /// `pod/dummy-web-1`
+    pub object: String,
+    /// What keeps that: `deployment/dummy-web`; itself where nothing does.
+    pub keeper: String,
+    /// In a word: `Unhealthy`
+    pub reason: String,
+    /// In a sentence.
+    pub message: String,
+}
+
+/// The newest of the warnings about these, and about what they keep. What several pods of one keeper are warned of is told of the newest, with how many
+/// there are.
+pub(crate) fn told_of(warnings: &[Warning], objects: &[&str]) -> Vec<String> {
+    let is_about = |it: &&Warning| objects.contains(&&*it.object) || objects.contains(&&*it.keeper) || it.object == UNSEEN;
+    let mut others: BTreeMap<(&str, &str), (&str, BTreeSet<&str>)> = BTreeMap::new();
+    for it in warnings.iter().filter(is_about) {
+        others.entry((&it.keeper, &it.reason)).or_insert_with(|| (&it.object, BTreeSet::new())).1.insert(&it.object);
+    }
+    let tell = |it: &Warning| {
+        let (first, all) = &others[&(&*it.keeper, &*it.reason)];
+        let count = if all.len() > 1 { format!(" (x{})", all.len()) } else { String::new() };
+        let reason = if it.reason.is_empty() { String::new() } else { format!("{}{count}: ", it.reason) };
+        (*first == it.object).then(|| format!("{}: {reason}{}", it.object, it.message))
+    };
+    warnings.iter().filter(is_about).filter_map(tell).take(WARNINGS).collect()
 }
 
 impl View {
@@ -83,7 +115,13 @@ impl View {
 
     /// The trouble that explains most: what cannot pass before what may.
     pub(crate) fn worst(&self) -> Option<&Trouble> {
-        self.troubles.iter().min_by_key(|trouble| (trouble.grace.is_none(), trouble.grace))
+        self.troubles.iter().min_by_key(|trouble| trouble.rank())
+    }
+
+    /// The account may not see what is warned of.
+    pub(super) fn sees_no_warnings(&mut self, why: &str) {
+        let (object, reason, message) = (UNSEEN.to_owned(), String::new(), why.to_owned());
+        self.warnings.push(Warning { keeper: object.clone(), object, reason, message });
     }
 
     /// There is nothing at all.
@@ -140,10 +178,11 @@ pub(crate) fn judge(objects: &[Object], events: &[Event]) -> View {
         workload.doing = pods.doing.get(&workload.name).copied().or(workload.doing);
     }
     view.warnings = told(objects, &templates, &warnings);
-    view.pods = standings(objects.iter().filter_map(|object| match object {
+    let pods = objects.iter().filter_map(|object| match object {
         Object::Pod(pod) => Some(pod),
         _ => None,
-    }));
+    });
+    view.pods = standings(pods, &view.troubles, &warnings, |pod| templates.are_past(pod));
     view
 }
 
@@ -203,8 +242,8 @@ fn workload_trouble<'a>(object: &'a Object, templates: &Templates<'a>, pods: &Po
 }
 
 /// The newest warnings about what was selected, each once.
-fn told<'a>(objects: &'a [Object], templates: &Templates<'a>, warnings: &Warnings<'_>) -> Vec<String> {
-    let mut found: Vec<(Option<Timestamp>, String)> = vec![];
+fn told<'a>(objects: &'a [Object], templates: &Templates<'a>, warnings: &Warnings<'_>) -> Vec<Warning> {
+    let mut found: Vec<(Option<Timestamp>, Warning)> = vec![];
     let mut known = HashSet::new();
     for object in objects {
         let (kind, metadata) = match object {
@@ -212,18 +251,25 @@ fn told<'a>(objects: &'a [Object], templates: &Templates<'a>, warnings: &Warning
             Object::StatefulSet(it) => ("StatefulSet", &it.metadata),
             Object::ReplicaSet(it) => ("ReplicaSet", &it.metadata),
             Object::Job(it) => ("Job", &it.metadata),
-            Object::Pod(it) if templates.have(it) || templates.keep(it) || templates.job_of(it).is_some() => ("Pod", &it.metadata),
+            Object::Pod(it) => ("Pod", &it.metadata),
             _ => continue,
         };
+        let keeper = match object {
+            Object::Pod(pod) if !templates.are_past(pod) => templates.keeper(pod).map(|(kind, name)| format!("{kind}/{name}")),
+            Object::ReplicaSet(set) => set.metadata.owner().map(|owner| format!("deployment/{}", owner.name)),
+            _ => None,
+        };
+        let about = format!("{}/{}", kind.to_lowercase(), metadata.name);
         for event in warnings.about(kind, metadata) {
-            let line = format!("{}/{}: {}: {}", kind.to_lowercase(), metadata.name, event.reason, event.message);
-            if known.insert(line.clone()) {
-                found.push((event.last(), line));
+            if known.insert((kind, &*metadata.name, &*event.reason, &*event.message)) {
+                let keeper = keeper.clone().unwrap_or_else(|| about.clone());
+                let warning = Warning { object: about.clone(), keeper, reason: event.reason.clone(), message: event.message.clone() };
+                found.push((event.last(), warning));
             }
         }
     }
     found.sort_by_key(|(last, _)| std::cmp::Reverse(*last));
-    found.into_iter().map(|(_, line)| line).take(WARNINGS).collect()
+    found.into_iter().map(|(_, warning)| warning).collect()
 }
 
 fn deployment(it: &Workload, staying: Option<&u64>) -> Progress {
@@ -500,7 +546,7 @@ mod tests {
         let event = || warning("StatefulSet", "s", "FailedCreate", words, "30");
         let view = see_warned(&[set(0)], &[event(), warning("StatefulSet", "t", "FailedCreate", "of another", "31")]);
         assert_eq!((view.troubles[0].kind, view.troubles[0].message.as_str()), ("statefulset", words));
-        assert_eq!(view.warnings, [format!("statefulset/s: FailedCreate: {words}")]);
+        assert_eq!(told_of(&view.warnings, &["statefulset/s"]), [format!("statefulset/s: FailedCreate: {words}")]);
         let mut pod = owned("StatefulSet", "s", &json!({"controller-revision-hash": "s-1"}), &Json::Null, 0);
         pod["metadata"]["creationTimestamp"] = json!("2026-11-26T17:20:40Z");
         assert!(see_warned(&[set(1), pod.clone()], &[event()]).troubles.is_empty(), "one was made since");
@@ -510,6 +556,24 @@ mod tests {
         let job = json!({"kind": "Job", "metadata": {"name": "j", "uid": "1"}});
         let view = see_warned(&[job], &[warning("Job", "j", "FailedCreate", "no", "30")]);
         assert_eq!(view.troubles[0].template.as_deref(), Some("job/j@1"));
+    }
+
+    #[test]
+    fn warnings_are_told_of_what_they_are_about() {
+        let named = |mut pod: Json, name: &str| {
+            pod["metadata"]["name"] = json!(name);
+            pod
+        };
+        let job = json!({"kind": "Job", "metadata": {"name": "j", "uid": "1"}});
+        let pods =
+            [named(pod("a", &Json::Null, 0), "w1"), named(pod("a", &Json::Null, 0), "w2"), owned("Job", "j", &json!({}), &Json::Null, 0)];
+        let dns = |name: &str, at: &str| warning("Pod", name, "MissingClusterDNS", &format!("of {name}"), at);
+        let events = [dns("w1", "10"), dns("w2", "20"), dns("p", "30"), warning("Pod", "w1", "Unhealthy", "no answer", "40")];
+        let view = see_warned(&[&[deployment(0, 1, 1, 2), replica_set("a", "1"), job], &pods[..]].concat(), &events);
+        assert_eq!(told_of(&view.warnings, &["job/j"]), ["pod/p: MissingClusterDNS: of p"]);
+        let told = ["pod/w1: Unhealthy: no answer", "pod/w2: MissingClusterDNS (x2): of w2"];
+        assert_eq!(told_of(&view.warnings, &["deployment/dummy-web"]), told);
+        assert_eq!(told_of(&view.warnings, &["pod/w1"]), ["pod/w1: Unhealthy: no answer", "pod/w1: MissingClusterDNS: of w1"]);
     }
 
     #[test]
@@ -610,6 +674,9 @@ mod tests {
         assert_eq!(troubles(2, pod("aaa", &waiting, 0)).len(), 1);
         assert!(troubles(2, pod("bbb", &waiting, 0)).is_empty());
         assert!(troubles(1, pod("aaa", &waiting, 0)).is_empty(), "the newest template has no pods yet");
+        let both =
+            [&[deployment(0, 1, 2, 2), pod("bbb", &json!({"reason": "CrashLoopBackOff"}), 9), pod("aaa", &waiting, 0)], &sets[..]].concat();
+        assert_eq!(see(&both).pods[0].state, "ImagePullBackOff", "and stand before the others");
         let crash = json!({"reason": "CrashLoopBackOff"});
         let first = &troubles(2, pod("aaa", &crash, 1))[0];
         assert_eq!((first.grace, first.bearable(None)), (None, None), "one crash may pass");

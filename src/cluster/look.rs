@@ -281,7 +281,7 @@ impl Looks for Selected<'_> {
         warnings.next = Instant::now() + WARNINGS.max((asked.elapsed() * 10).min(SELDOM));
         let mut view = View { refused, ..judge(&objects, &warnings.events) };
         if warnings.may_not {
-            view.warnings.push("not to be seen: this account may not list events (403)".to_owned());
+            view.sees_no_warnings("this account may not list events (403)");
         }
         Ok(view)
     }

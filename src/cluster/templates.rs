@@ -128,6 +128,12 @@ impl<'a> Templates<'a> {
         newest.map_or(self.are_alone, |newest| *newest == Some(pod.metadata.label(label)))
     }
 
+    /// The pod is of a template that is not the newest, and goes once others serve.
+    pub(super) fn are_past(&self, pod: &Pod) -> bool {
+        let is_kept = pod.metadata.owner().is_some_and(|owner| matches!(owner.kind.as_str(), "ReplicaSet" | "StatefulSet"));
+        is_kept && !self.have(pod) && !self.keep(pod)
+    }
+
     /// The pod keeps a template that is not the newest: its `StatefulSet` replaces it no more.
     pub(super) fn keep(&self, pod: &Pod) -> bool {
         let Some(owner) = pod.metadata.owner().filter(|owner| owner.kind == "StatefulSet") else { return false };

@@ -70,6 +70,46 @@ impl Trouble {
     }
 }
 
+/// What of several bad things stands first and is explained: what lasts before what may pass, what tells why before what only waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    /// It crashed so often that it will again, or its controller gave up.
+    Lasts,
+    /// Something that it needs is missing.
+    Missing,
+    /// It is refused: an image, a pod.
+    Refused,
+    /// It crashed, and may get over it.
+    Crashed,
+    /// It is bad, and nobody says why.
+    Untold,
+    /// It waits: for room, for what may come yet.
+    Waits,
+    /// Its template is not the newest: it goes once others serve.
+    Past,
+    /// It has only begun.
+    Begins,
+}
+
+impl Trouble {
+    /// Where it stands among others.
+    pub(crate) fn rank(&self) -> Rank {
+        match self.class {
+            Class::Crash if self.grace.is_none() => Rank::Crashed,
+            _ if self.grace.is_none() => Rank::Waits,
+            Class::Crash | Class::Deadline | Class::Job => Rank::Lasts,
+            Class::Start | Class::Mount => Rank::Missing,
+            Class::Pull | Class::Create => Rank::Refused,
+            Class::Place => Rank::Waits,
+        }
+    }
+}
+
+/// The same of a pod that crashed so often: it stays while its container runs between two crashes.
+pub(super) fn rank_of_crashes(restarts: u64) -> Option<Rank> {
+    (restarts > 0).then_some(if restarts < CRASHES { Rank::Crashed } else { Rank::Lasts })
+}
+
 /// A container's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogAt {
@@ -172,6 +212,23 @@ pub(super) fn log_of(pod: &Pod) -> Option<LogAt> {
 /// A message that only says that something will be tried again.
 pub(super) fn says_little(message: &str) -> bool {
     message.is_empty() || message.starts_with("Back-off")
+}
+
+/// Why a container has no log: it never began.
+pub(super) fn unbegun(pod: &Pod, container: &str) -> Option<String> {
+    let mut statuses = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
+    let Some(status) = statuses.find(|status| status.name == container) else {
+        let unplaced = pod.status.conditions.iter().find(|it| it.what == "PodScheduled" && it.status == "False");
+        let known = [unplaced.map_or("", |it| &*it.reason), &*pod.status.reason, &*pod.status.phase];
+        return Some(known.into_iter().find(|word| !word.is_empty()).unwrap_or("Pending").to_owned());
+    };
+    let ends = [&status.state.terminated, &status.last_state.terminated];
+    let waiting = status.state.waiting.as_ref();
+    match ends.into_iter().flatten().next() {
+        Some(end) if matches!(end.reason.as_deref(), Some("ContainerCannotRun" | "StartError")) => Some(end_of(container, end)),
+        Some(_) => None,
+        None => waiting.map(|waiting| waiting.reason.clone().unwrap_or_else(|| "waiting".to_owned())),
+    }
 }
 
 /// `container web ended with exit code 3`

@@ -158,7 +158,9 @@ impl Reading<'_> {
         let pods = match self.pods() {
             // kubectl waits for the server, and the pulse tells how long it has been silent.
             Err(error) if may_pass(&error) => {
-                return finish(watched(pulse, &self.kubectl.follow_logs(&self.selector, MAX_STREAMS, &self.what), None)?);
+                let code = watched(pulse, &self.kubectl.follow_logs(&self.selector, MAX_STREAMS, &self.what), None)?;
+                // What kubectl was told is what was told before.
+                return finish(code).map_err(|ended| if code > 128 || interrupt::received() { ended } else { error });
             }
             pods => pods?,
         };

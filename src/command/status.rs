@@ -86,9 +86,15 @@ impl Answer for Stands<'_> {
 impl Stands<'_> {
     fn written(&self, paint: impl Fn(&str, Label) -> String) -> String {
         let mut out = String::new();
+        self.wrapped(&mut out, &self.title(), "  ");
         self.pods(&mut out, &paint);
         for it in self.answer.workloads.iter().filter(|it| it.ready < it.wanted) {
-            let _ = writeln!(out, "{}", self.cut(&format!("{}: {} of {} new pods ready", it.name, it.ready, it.wanted)));
+            // What is said of it is whole; its name is made shorter.
+            let stand = format!(": {} of {} new pods ready", it.ready, it.wanted);
+            let room = self.columns.map_or(usize::MAX, |columns| columns.saturating_sub(stand.len()).max(NARROWEST));
+            let (kind, name) = it.name.split_once('/').unwrap_or(("", &it.name));
+            let name = if it.name.len() > room { self.own(name) } else { name };
+            let _ = writeln!(out, "{}{stand}", shorten(&format!("{kind}/{name}"), room));
         }
         if let Some(explanation) = &self.answer.explanation {
             self.explain(&mut out, explanation, &paint);
@@ -113,22 +119,52 @@ impl Stands<'_> {
         out
     }
 
+    /// `release shop  cluster test, namespace team  revision 12, 1764170405-ab12`
+    fn title(&self) -> String {
+        let it = self.answer;
+        let joined = |parts: [Option<String>; 2]| parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let place = joined([
+            it.cluster.as_ref().map(|name| format!("cluster {name}")),
+            it.namespace.as_ref().map(|name| format!("namespace {name}")),
+        ]);
+        let runs = joined([it.revision.map(|number| format!("revision {number}")), it.image_tag.clone()]);
+        [format!("release {}", printable(&it.release)), place, runs]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("  ")
+    }
+
+    /// A name without the release, which stands above.
+    fn own<'n>(&self, name: &'n str) -> &'n str {
+        name.strip_prefix(&self.answer.release).and_then(|rest| rest.strip_prefix('-')).unwrap_or(name)
+    }
+
     fn pods(&self, out: &mut String, paint: &impl Fn(&str, Label) -> String) {
         let pods = &self.answer.pods;
         if pods.is_empty() {
-            let may_not = self.answer.unseen.iter().any(|line| line.starts_with("pods: "));
-            out.push_str(if may_not { "no pods are to be seen\n" } else { "no pods: lain deploy\n" });
+            let it = self.answer;
+            let may_not = it.unseen.iter().any(|line| line.starts_with("pods: "));
+            let is_there = it.revision.is_some() || !it.workloads.is_empty() || !it.jobs.is_empty() || !it.unseen.is_empty();
+            out.push_str(match is_there {
+                _ if may_not => "no pods are to be seen\n",
+                true => "no pods: lain deploy\n",
+                false => "there is no such release here: lain deploy\n",
+            });
             return;
         }
         let shown = &pods[..pods.len().min(MAX_PODS)];
         let widest = |cell: &dyn Fn(&PodAnswer) -> usize, head: &str| shown.iter().map(cell).max().unwrap_or(0).max(head.len());
-        let (name, state) = (widest(&|pod| pod.name.len(), "NAME"), widest(&|pod| pod.state.len(), "STATUS"));
+        let (whole, state) = (widest(&|pod| pod.name.len(), "NAME"), widest(&|pod| pod.state.len(), "STATUS"));
         let rest = "READY".len() + state + "RESTARTS".len() + "AGE".len() + 4 * 2 + 1;
-        let name = self.columns.map_or(name, |columns| name.min(columns.saturating_sub(rest).max(NARROWEST)));
+        let room = self.columns.map_or(whole, |columns| columns.saturating_sub(rest).max(NARROWEST));
+        let is_whole = whole <= room;
+        let shown_name = |pod: &PodAnswer| if is_whole { pod.name.clone() } else { shorten(self.own(&pod.name), room) };
+        let name = widest(&|pod| shown_name(pod).chars().count(), "NAME");
         let _ = writeln!(out, "{:name$}  READY  {:state$}  RESTARTS  AGE", "NAME", "STATUS");
         for pod in shown {
             let label = if pod.good { Label::Good } else { Label::Bad };
-            let (shown, padded) = (shorten(&pod.name, name), format!("{:state$}", pod.state));
+            let (shown, padded) = (shown_name(pod), format!("{:state$}", pod.state));
             let _ = writeln!(out, "{shown:name$}  {:5}  {}  {:8}  {}", pod.ready, paint(&padded, label), pod.restarts, age(pod));
         }
         if pods.len() > shown.len() {
@@ -167,10 +203,12 @@ impl Stands<'_> {
         match (self.used, &self.answer.usage) {
             (Now::Unknown(why), _) => self.wrapped(out, &printable(why), "  "),
             (used, Some(pods)) => {
-                // Behind the name stand two columns of nine cells at most.
-                let name = self.columns.map_or(usize::MAX, |columns| columns.saturating_sub(20).max(NARROWEST));
+                // Behind the name stand two columns, with kubectl's heads and the gaps before them.
+                let name = self.columns.map_or(usize::MAX, |columns| columns.saturating_sub(30).max(NARROWEST));
                 let shown = &pods[..pods.len().min(MAX_PODS)];
-                let _ = writeln!(out, "{}", usage::table(shown, |pod| shorten(&printable(pod), name)));
+                let is_whole = shown.iter().all(|pod| pod.name.len() <= name);
+                let own = |pod: &str| shorten(&printable(if is_whole { pod } else { self.own(pod) }), name);
+                let _ = writeln!(out, "{}", usage::table(shown, own));
                 if pods.len() > shown.len() {
                     let (cpu, memory) =
                         pods.iter().fold((0, 0), |(cpu, memory), pod| (cpu + pod.cpu.unwrap_or(0), memory + pod.memory.unwrap_or(0)));
@@ -215,4 +253,60 @@ fn label_of(url: &UrlAnswer) -> Label {
 fn age(pod: &PodAnswer) -> String {
     let created: Option<jiff::Timestamp> = pod.created.as_deref().and_then(|text| text.parse().ok());
     created.map_or_else(|| "?".to_owned(), |at| duration::age(jiff::Timestamp::now().as_second() - at.as_second()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::status::WorkloadAnswer;
+    use crate::tools::usage::PodUsage;
+
+    /// What is said of a name is whole, and what is cut of names is the release, which stands above.
+    #[test]
+    fn a_narrow_terminal_keeps_the_facts() {
+        let name = "shop-unready-process-with-a-rather-long-name-5f6d8-abcde";
+        let pod = PodAnswer {
+            name: name.into(),
+            ready: "0/1".into(),
+            state: "Running".into(),
+            restarts: 0,
+            good: false,
+            leaving: false,
+            created: None,
+        };
+        let workload = WorkloadAnswer { name: format!("deployment/{}", &name[..name.len() - 12]), ready: 0, wanted: 1, done: false };
+        let used = Now::Metrics(vec![PodUsage { name: name.into(), cpu: Some(9), memory: Some(127 << 20) }]);
+        let answer = StatusAnswer {
+            version: 1,
+            release: "shop".into(),
+            cluster: Some("test".into()),
+            namespace: Some("team".into()),
+            revision: Some(12),
+            image_tag: Some("1764170405-ab12".into()),
+            good: false,
+            pods: vec![pod],
+            workloads: vec![workload],
+            jobs: vec![],
+            explanation: None,
+            usage: Some(used.pods().to_vec()),
+            urls: vec![],
+            grafana: None,
+            kibana: None,
+            prometheus: None,
+            unseen: vec![],
+        };
+        let text = |columns| Stands { answer: &answer, used: &used, next: None, columns }.text();
+        let wanted = "release shop  cluster test, namespace team  revision 12,
+  1764170405-ab12
+NAME                          READY  STATUS   RESTARTS  AGE
+unready-proce…me-5f6d8-abcde  0/1    Running         0  ?
+deployment/unready…a-rather-long-name: 0 of 1 new pods ready
+
+usage
+NAME                             CPU(cores)   MEMORY(bytes)
+unready-proces…ame-5f6d8-abcde   9m           127Mi
+";
+        assert_eq!(text(Some(60)), wanted);
+        assert!(text(None).contains(&format!("\n{name}  0/1 ")), "a pipe gets all of it");
+    }
 }

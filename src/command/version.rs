@@ -1,6 +1,7 @@
 //! `lain version`: of the tools, and of what runs.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
@@ -11,6 +12,9 @@ use crate::images::tags;
 use crate::release::versions::{self, Running, Version as Known};
 use crate::session::Session;
 use crate::ui::{Answer, Format, Ui};
+
+/// How long the server has to say why it does not tell its version.
+const SOON: Duration = Duration::from_secs(5);
 
 /// Show versions: lain, helm, kubectl, the server; the images that run; the newest tags
 #[derive(Args, Debug)]
@@ -55,12 +59,16 @@ impl Version {
         };
         let found = told(session, "kubectl's version", kubectl.and_then(|kubectl| kubectl.versions()))?;
         let server = found.and_then(|found| found.server);
+        // What the server says instead of its version; nothing where there was no question.
+        let why = if found.is_some() && server.is_none() { session.kubectl()?.hail(SOON).err() } else { None };
+        let refuses = why.as_ref().is_some_and(|why| why.tool().is_some_and(|tool| tool.says("must be logged in")));
+        let lacks = if refuses { "does not accept these credentials (401)" } else { "does not answer" };
         versions.cluster = found.map(|found| Cluster {
             kubectl: found.client.to_string(),
-            server: server.map_or_else(|| "does not answer".to_owned(), |version| version.to_string()),
+            server: server.map_or_else(|| lacks.to_owned(), |version| version.to_string()),
         });
-        if found.is_some() && server.is_none() {
-            session.ui.hint("kubectl get --raw /readyz # why the server does not answer");
+        if let Some(why) = &why {
+            versions::unknown(session, "the server's version", why)?;
         }
         if session.app().is_err() {
             return Ok(());

@@ -1,16 +1,19 @@
 //! How the panel looks: a function of what it knows, of colours, and of a size. Nothing is cut without `…`, and nothing wraps by itself.
 
+use std::collections::VecDeque;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::model::{Mode, Model, Page};
-use super::sheet::{Sheet, Theme, console_width, is_too_small, too_small};
+use super::sheet::{Sheet, Theme, console_width, is_too_small, too_small, wrap_exactly};
 use crate::cluster::standing::Standing;
+use crate::cluster::trouble::LogAt;
 use crate::cluster::usage::Now;
 use crate::model::duration;
-use crate::release::status::{UrlAnswer, is_bad, log_of, of_these};
+use crate::release::status::{UrlAnswer, log_of, of_these};
 use crate::ui::{cut, hint_label, plain, shorten, wrap};
 
 /// Pods that are listed at a time; more are counted.
@@ -19,6 +22,13 @@ const MAX_PODS: usize = 13;
 const WIDE: usize = 80;
 /// From this width on names are whole.
 const WHOLE: usize = 110;
+
+/// What keys do, in as many words as there is room for.
+const KEYS: [&str; 3] = [
+    "j k select  l log  e events  x shell  r restart  / filter  ? help  q leave",
+    "j k  l log  e events  x shell  r restart  / ? help  q",
+    "j k l e x r /  ? help  q",
+];
 
 const HELP: &[(&str, &str)] = &[
     ("j k, arrows", "select a pod; without one the worst is explained"),
@@ -33,7 +43,6 @@ const HELP: &[(&str, &str)] = &[
     ("q, Ctrl-C", "leave"),
     ("Ctrl-Z", "stop; `fg` goes on"),
     ("Ctrl-L", "draw anew"),
-    ("", ""),
     (
         "",
         "Bad pods stand first. Restarts (RST) count all containers of a pod. What the API server has not told for a while says how old it is.",
@@ -52,8 +61,8 @@ pub(super) fn all(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) 
     let body = Rect { y: area.y + 1, height: area.height - 2, ..area };
     let mut inner = Sheet { buffer: sheet.buffer, area: body, row: 0 };
     match (&model.mode, &model.page) {
-        (Mode::Help, _) => inner.help(HELP),
-        (Mode::Page, Some(page)) => read(page, &mut inner),
+        (Mode::Help, _) => inner.help(HELP, &model.help_from),
+        (Mode::Page, Some(page)) => read(model, page, &mut inner),
         _ => panes(model, theme, &mut inner),
     }
     footer(model, &mut Sheet { buffer: inner.buffer, area: last, row: 0 });
@@ -61,11 +70,16 @@ pub(super) fn all(model: &Model, theme: Theme, area: Rect, buffer: &mut Buffer) 
 
 fn title(model: &Model, theme: Theme, sheet: &mut Sheet<'_>) {
     let right = match model.silent() {
-        Some(seconds) => format!("API server silent for {} ", duration::age(seconds)),
-        None => String::new(),
+        // Why nothing was ever seen is said below.
+        Some(seconds) if model.view.is_some() || model.unseen.is_none() => format!("API server silent for {} ", duration::age(seconds)),
+        _ => String::new(),
     };
-    let parts = [&model.release, &model.place, &model.runs].into_iter().filter(|part| !part.is_empty());
-    sheet.title(&parts.map(String::as_str).collect::<Vec<_>>().join("  "), &right, true, theme);
+    let joined =
+        |place: &str, runs: &str| [&*model.release, place, runs].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("  ");
+    // The revision is in sight, if there is room for it at all.
+    let revision = model.runs.split(", ").next().unwrap_or_default();
+    let has_room = console_width(&joined(&model.place, revision)) + console_width(&right) + 2 <= sheet.width();
+    sheet.title(&joined(if has_room { &model.place } else { &model.short_place }, &model.runs), &right, true, theme);
 }
 
 fn panes(model: &Model, theme: Theme, sheet: &mut Sheet<'_>) {
@@ -129,7 +143,11 @@ fn pods(model: &Model, theme: Theme, sheet: &mut Sheet<'_>, most: usize) {
     }
     let all = model.pods();
     if all.is_empty() {
-        let words = if model.filter.is_empty() { "no pods: lain deploy" } else { "no pod's name or state holds this; Esc shows all" };
+        let words = match view {
+            view if view.refused.contains(&"pods") => "lain doctor rights # what this account may not",
+            _ if model.filter.is_empty() => "no pods: lain deploy",
+            _ => "no pod's name or state holds this; Esc shows all",
+        };
         sheet.text(words, theme.warning());
     } else {
         let columns = Columns::of(model, &all, sheet.width());
@@ -156,7 +174,7 @@ fn pods(model: &Model, theme: Theme, sheet: &mut Sheet<'_>, most: usize) {
 /// `5: 2 good, 2 bad, 1 leaving`
 fn counts(pods: &[Standing]) -> String {
     let count = |is: &dyn Fn(&&Standing) -> bool| pods.iter().filter(is).count();
-    let parts = [(count(&|pod| pod.is_good), "good"), (count(&|pod| is_bad(pod)), "bad"), (count(&|pod| pod.is_leaving), "leaving")];
+    let parts = [(count(&|pod| pod.is_good), "good"), (count(&|pod| pod.is_bad()), "bad"), (count(&|pod| pod.is_leaving), "leaving")];
     let parts: Vec<String> = parts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
     if parts.is_empty() { pods.len().to_string() } else { format!("{}: {}", pods.len(), parts.join(", ")) }
 }
@@ -234,7 +252,9 @@ fn explain(model: &Model, theme: Theme, sheet: &mut Sheet<'_>, rows: usize) {
     let Some(view) = &model.view else { return };
     let Some(subject) = model.subject() else {
         let words = match view {
-            view if view.pods.is_empty() && view.is_empty() => "NOTHING RUNS",
+            _ if !model.filter.is_empty() => "NO POD IS LISTED",
+            view if view.refused.contains(&"pods") => "PODS ARE NOT TO BE SEEN",
+            view if view.pods.is_empty() && view.is_empty() && view.refused.is_empty() => "NOTHING RUNS",
             _ if model.urls.iter().any(|url| url.is_bad) => "NO POD IS WRONG, but an address does not answer",
             _ => "NOTHING IS WRONG",
         };
@@ -246,9 +266,13 @@ fn explain(model: &Model, theme: Theme, sheet: &mut Sheet<'_>, rows: usize) {
         }
         return;
     };
-    let what = if model.selected.is_some() { "SELECTED" } else { "THE WORST" };
+    let what = match model.selected {
+        Some(_) => "SELECTED",
+        None if model.filter.is_empty() => "THE WORST",
+        None => "THE FIRST",
+    };
     sheet.bar(&format!("{what}: {}", plain(&subject.words.object)), Theme::head());
-    let (width, is_good) = (sheet.width(), model.selected.is_some() && model.pod().is_some_and(|pod| pod.is_good));
+    let (width, is_good) = (sheet.width(), what != "THE WORST" && model.pod().is_ok_and(|pod| pod.is_good));
     let mut lines: Vec<(String, Style)> = vec![];
     let mut add = |text: &str, style| lines.extend(wrap(&plain(text), width).into_iter().map(|line| (line, style)));
     let message = if subject.words.message.is_empty() { String::new() } else { format!(": {}", subject.words.message) };
@@ -259,8 +283,9 @@ fn explain(model: &Model, theme: Theme, sheet: &mut Sheet<'_>, rows: usize) {
     // A line each: `e` shows them whole.
     lines.extend(subject.warnings(view).iter().take(3).map(|warning| (cut(&plain(warning), width), theme.warning())));
     let room = end.saturating_sub(sheet.row.into());
+    let log = subject.log.as_ref().map(|at| tail(model, at));
     // Of a long explanation as much as leaves room for three lines of the log.
-    let most = room.saturating_sub(if subject.log.is_some() { 4 } else { 0 }).max(1);
+    let most = room.saturating_sub(log.as_ref().map_or(0, |(_, log)| 1 + log.len().min(3))).max(1);
     let is_cut = lines.len() > most;
     lines.truncate(most);
     if let Some((last, _)) = lines.last_mut().filter(|_| is_cut) {
@@ -270,34 +295,43 @@ fn explain(model: &Model, theme: Theme, sheet: &mut Sheet<'_>, rows: usize) {
         }
     }
     lines.iter().for_each(|(line, style)| sheet.text(line, *style));
-    if let Some(at) = &subject.log {
-        let room = end.saturating_sub(usize::from(sheet.row) + 1);
-        tail(model, at, sheet, room);
-    }
-}
-
-/// The end of the log that explains, in so many rows below its head.
-fn tail(model: &Model, at: &crate::cluster::trouble::LogAt, sheet: &mut Sheet<'_>, rows: usize) {
-    let head = format!("log of {}{}", plain(&log_of(at)), age_of(model));
-    let told = model.tail.as_ref().filter(|(known, _)| known == at).map(|(_, told)| told);
-    let lines = match told {
-        None => return sheet.text(&format!("{head}: asking..."), Theme::quiet()),
-        Some(Err(why)) => return sheet.text(&plain(why), Theme::quiet()),
-        Some(Ok(lines)) if lines.is_empty() => return sheet.text(&format!("{head}: it said nothing"), Theme::quiet()),
-        Some(Ok(lines)) => lines,
-    };
-    let below = model.above.min(lines.len().saturating_sub(rows));
-    let last = lines.len() - below;
+    let Some((head, lines)) = log else { return };
+    let rows = end.saturating_sub(usize::from(sheet.row) + 1);
+    model.above.set(model.above.get().min(lines.len().saturating_sub(rows)));
+    let (below, last) = (model.above.get(), lines.len() - model.above.get());
     let more = if below > 0 { format!(" ({below} more below)") } else { String::new() };
-    sheet.text(&format!("{head}{more}: l shows all of it"), Theme::quiet());
+    let all = if lines.is_empty() { "" } else { ": l shows all of it" };
+    sheet.text(&format!("{head}{more}{all}"), Theme::quiet());
     lines[last.saturating_sub(rows)..last].iter().for_each(|line| sheet.text(line, Style::new()));
 }
 
+/// The end of the log that explains, and what is to be said of it.
+fn tail<'m>(model: &'m Model, at: &LogAt) -> (String, &'m [String]) {
+    let head = format!("log of {}{}", plain(&log_of(at)), age_of(model));
+    let is_unbegun = || model.container(&at.pod, &at.container).is_some_and(|it| it.unbegun.is_some());
+    match model.tail.as_ref().filter(|(known, _)| known == at) {
+        Some((_, Ok(lines))) if !lines.is_empty() => (head, lines),
+        _ if is_unbegun() => (format!("no log: container {} has not begun", plain(&at.container)), &[]),
+        None => (format!("{head}: asking..."), &[]),
+        Some((_, Ok(_))) => (format!("{head}: it said nothing"), &[]),
+        Some((_, Err(why))) => (plain(why), &[]),
+    }
+}
+
 /// A page from its end, or from as far above as somebody scrolled; lines that are too long are wrapped.
-fn read(page: &Page, sheet: &mut Sheet<'_>) {
+fn read(model: &Model, page: &Page, sheet: &mut Sheet<'_>) {
     let what = page.container.as_ref().map_or_else(|| "EVENTS of".to_owned(), |container| format!("LOG of container {container} in"));
-    let (head, words) = (format!("{what} pod {}", plain(&page.pod)), plain(&page.words));
-    let whole = if words.is_empty() { head.clone() } else { format!("{head}  ({words})") };
+    let container = page.container.as_ref().and_then(|container| model.container(&page.pod, container));
+    let unbegun = container.and_then(|it| it.unbegun.as_ref()).filter(|_| page.lines.is_empty());
+    let words = plain(&unbegun.map_or_else(|| page.words.clone(), |why| format!("it has not begun: {why}")));
+    let said = if words.is_empty() { String::new() } else { format!("  ({words})") };
+    let mut head = format!("{what} pod {}", plain(&page.pod));
+    if !page.lines.is_empty() {
+        // The name is cut before what is said of it.
+        let room = sheet.width().saturating_sub(console_width(&format!("{what} pod {said}")));
+        head = format!("{what} pod {}", shorten(&plain(&page.pod), room.max(12)));
+    }
+    let whole = format!("{head}{said}");
     // Why there is nothing is read to its end.
     if page.lines.is_empty() && console_width(&whole) > sheet.width() {
         sheet.bar(&head, Theme::head());
@@ -305,55 +339,49 @@ fn read(page: &Page, sheet: &mut Sheet<'_>) {
     }
     sheet.bar(&whole, Theme::head());
     let (width, rows) = (sheet.width(), sheet.left());
-    let mut shown: Vec<String> = vec![];
-    for line in page.lines.iter().rev().skip(page.below) {
-        let mut parts = wrap_exactly(line, width);
-        parts.reverse();
-        shown.extend(parts);
-        if shown.len() >= rows {
+    page.width.set(width);
+    let older = (page.dropped > 0).then(|| format!("... {} older lines: lain logs --tail -1", page.dropped));
+    let mut shown: VecDeque<String> = VecDeque::new();
+    let mut found = 0;
+    for line in page.lines.iter().rev().chain(&older) {
+        let parts = wrap_exactly(line, width);
+        found += parts.len();
+        parts.into_iter().rev().for_each(|part| shown.push_front(part));
+        // Those below what is asked for are let go.
+        shown.truncate(found.saturating_sub(page.below.get()).max(rows));
+        if found >= page.below.get() + rows {
             break;
         }
     }
-    shown.truncate(rows);
-    let is_whole = shown.len() < rows;
-    if is_whole && page.dropped > 0 {
-        sheet.text(&format!("... {} older lines: lain logs --tail -1", page.dropped), Theme::quiet());
-    }
-    shown.iter().rev().for_each(|line| sheet.text(line, Style::new()));
-}
-
-/// A line's own blanks stay as they are; where it goes on it stands further right.
-fn wrap_exactly(line: &str, width: usize) -> Vec<String> {
-    let text = line.trim_start_matches(' ');
-    let lead = (line.len() - text.len()).min(width / 2);
-    if console_width(line) <= width {
-        return vec![line.to_owned()];
-    }
-    let parts = wrap(text, width - lead - 2);
-    parts.iter().enumerate().map(|(at, part)| format!("{}{part}", " ".repeat(if at == 0 { lead } else { lead + 2 }))).collect()
+    // At the top the page is full, as far as there are lines for it.
+    page.below.set(page.below.get().min(found.saturating_sub(rows)));
+    shown.iter().skip(shown.len().saturating_sub(rows)).for_each(|line| sheet.text(line, Style::new()));
 }
 
 fn footer(model: &Model, sheet: &mut Sheet<'_>) {
     let width = sheet.width();
+    let is_filtered = model.mode == Mode::Pods && !model.filter.is_empty();
+    let filter = if is_filtered { format!("[/{}] ", cut(&model.filter, width / 4)) } else { String::new() };
     let words = match &model.mode {
         Mode::Filter => format!("/{}_  Enter keeps it, Esc ends it", model.filter),
         Mode::Restart(pod) => {
             let rest = "restart ? it is deleted, another comes [y/N]".len();
             format!("restart {}? it is deleted, another comes [y/N]", shorten(&plain(pod), width.saturating_sub(rest)))
         }
-        Mode::Help => "any key goes back".to_owned(),
-        Mode::Page if model.page.as_ref().is_some_and(|page| page.below > 0) => {
-            let below = model.page.as_ref().map_or(0, |page| page.below);
-            format!("{below} lines below, G goes there  j k PgUp PgDn scroll  q back")
-        }
-        Mode::Page => "j k PgUp PgDn g G scroll  q back  Ctrl-C leave".to_owned(),
-        Mode::Pods => match model.said() {
-            Some(words) => plain(words),
-            None if width >= WIDE => "j k select  l log  e events  x shell  r restart  / filter  ? help  q leave".to_owned(),
-            None => "j k  l log  e events  x shell  r restart  / ? help  q".to_owned(),
+        Mode::Help => "j k scroll  any other key goes back".to_owned(),
+        Mode::Page => match model.page.as_ref().map_or(0, |page| page.below.get()) {
+            0 => "j k PgUp PgDn g G scroll  q back  Ctrl-C leave".to_owned(),
+            1 => "1 line below, G goes there  j k PgUp PgDn scroll  q back".to_owned(),
+            below => format!("{below} lines below, G goes there  j k PgUp PgDn scroll  q back"),
         },
+        Mode::Pods => model.said().map_or_else(
+            || {
+                let room = width.saturating_sub(console_width(&filter));
+                KEYS.iter().find(|keys| keys.len() <= room).unwrap_or(&KEYS[KEYS.len() - 1]).to_string()
+            },
+            plain,
+        ),
     };
-    let filter = if model.mode == Mode::Pods && !model.filter.is_empty() { format!("[/{}] ", model.filter) } else { String::new() };
     sheet.bar(&format!("{filter}{words}"), Theme::bar());
 }
 
@@ -563,6 +591,101 @@ mod tests {
         press(&mut model, "g");
         model.hear(seen(vec![good("shop-web-1-aaaaa")], &[]));
         assert_eq!((model.selected.clone(), model.said()), (None, Some("pod shop-web-1-crash is gone")));
+    }
+
+    /// A Job that failed, with its only pod.
+    fn failed_job() -> Vec<Json> {
+        let mut pod = pod("shop-migrate-x", "2026-11-26T17:50:00Z", 0, &json!({"terminated": {"reason": "Error", "exitCode": 4}}));
+        pod["metadata"]["ownerReferences"] = json!([{"kind": "Job", "name": "shop-migrate", "controller": true}]);
+        pod["status"]["phase"] = json!("Failed");
+        let status = json!({"failed": 1, "conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]});
+        vec![json!({"kind": "Job", "metadata": {"name": "shop-migrate", "uid": "1"}, "status": status}), pod]
+    }
+
+    #[test]
+    fn keys_are_about_what_is_listed_and_explained() {
+        let mut filtered = mixed();
+        press(&mut filtered, "/bbbbb\n");
+        let shown = picture(&filtered, 80, 24);
+        assert!(shown.contains("\nTHE FIRST: pod/shop-web-1-bbbbb\n") && shown.ends_with("? help  q\n"), "{shown}");
+        assert_eq!(press(&mut filtered, "ry"), [keys::Order::Restart("shop-web-1-bbbbb".into())]);
+        press(&mut filtered, "/zz\nr");
+        let shown = picture(&filtered, 80, 24);
+        assert!(shown.contains("\nNO POD IS LISTED\n") && shown.contains("there is no pod"), "{shown}");
+        // A Job's pod is over: no other comes, and there is nothing to go into.
+        let mut job = model([failed_job(), vec![good("shop-web-1-aaaaa")]].concat());
+        assert!(picture(&job, 80, 24).contains("THE WORST: job/shop-migrate\n"));
+        assert_eq!(press(&mut job, "r"), []);
+        assert_eq!(job.said(), Some("nothing to restart: it is over (shop-migrate-x)"));
+        assert_eq!(press(&mut job, "x"), []);
+        assert_eq!(job.said(), Some("container web is not running: Error; l: its log"));
+        assert_eq!(press(&mut job, "l"), [keys::Order::Log("shop-migrate-x".into(), "web".into())]);
+        let mut gone = model([failed_job().remove(0), good("shop-web-1-aaaaa")].to_vec());
+        assert_eq!(press(&mut gone, "r"), []);
+        assert_eq!((gone.said(), gone.mode.clone()), (Some("there is no pod of job/shop-migrate; j k select another"), Mode::Pods));
+    }
+
+    #[test]
+    fn what_is_not_to_be_seen_is_not_said_to_be_gone() {
+        let mut blind = model(vec![]);
+        blind.view.as_mut().expect("a view").refused = vec!["pods"];
+        let shown = picture(&blind, 80, 24);
+        assert!(shown.contains("\nlain doctor rights") && shown.contains("\nPODS ARE NOT TO BE SEEN\n") && !shown.contains("lain deploy"));
+        // Why nothing was ever seen is not that the server is silent.
+        let mut first = Model::new("shop", None, None);
+        first.hear(Msg::Silent);
+        first.hear(Msg::Unseen("the kubeconfig cannot be read".into()));
+        let shown = picture(&first, 80, 24);
+        assert!(shown.contains("\nthe kubeconfig cannot be read\n") && !shown.contains("silent"), "{shown}");
+        // What never began has no log; where the other lines end there is room for the whole reason.
+        let mut unplaced = model(vec![pending("shop-web-1-ddddd")]);
+        press(&mut unplaced, "l");
+        assert!(picture(&unplaced, 80, 24).contains("(it has not begun: Unschedulable)\n"));
+        let (reason, last) = ("the registry says no. ".repeat(20), "and that is its last word");
+        let waiting = json!({"waiting": {"reason": "ErrImagePull", "message": format!("{reason}{last}")}});
+        let mut pulls = model(vec![pod("shop-web-1-pull", "2026-11-26T17:50:00Z", 0, &waiting)]);
+        let at = pulls.subject().and_then(|subject| subject.log).expect("a place for a log");
+        pulls.hear(Msg::Tail(at, Ok(vec![])));
+        let shown = picture(&pulls, 60, 24);
+        assert!(shown.replace('\n', " ").contains(last) && shown.contains("\nno log: container web has not begun\n"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_longer_than_the_screen_is_scrolled_to_its_ends() {
+        let mut model = mixed();
+        press(&mut model, "l");
+        let page = model.page.as_mut().expect("a page");
+        page.push(format!("begins here {} and ends here", "0123456789 ".repeat(270)));
+        page.push("the last".into());
+        let full = |shown: &str| shown.lines().filter(|line| !line.is_empty()).count() == 20;
+        let below = |model: &mut Model, keys: &str| {
+            press(model, keys);
+            let shown = picture(model, 60, 20);
+            assert!(full(&shown), "{shown}");
+            shown
+        };
+        assert!(below(&mut model, "g").contains("\nbegins here") && below(&mut model, "kkkj").contains(" lines below"));
+        assert!(below(&mut model, "Gk").contains("\n1 line below, G goes there"));
+        assert!(below(&mut model, "j").contains("\nthe last\n"));
+        press(&mut model, "q?");
+        let shown = picture(&model, 40, 10);
+        assert!(shown.contains("\nHELP  0 above, ") && !shown.contains("Ctrl-C"), "{shown}");
+        let mut seen = String::new();
+        (0..30).for_each(|_| {
+            press(&mut model, "j");
+            seen += &picture(&model, 40, 10);
+        });
+        assert!(seen.contains("q, Ctrl-C   leave") && seen.contains(" above, 0 below"), "{seen}");
+        press(&mut model, "k");
+        assert!(picture(&model, 40, 10).contains(", 1 below"), "not further than there is something");
+    }
+
+    /// The revision is in sight where there is room for it.
+    #[test]
+    fn a_long_title_gives_up_words_before_the_revision() {
+        let mut model = mixed();
+        (model.place, model.short_place) = ("cluster production, namespace a-large-team".into(), "production/a-large-team".into());
+        assert!(picture(&model, 60, 20).starts_with(" shop  production/a-large-team  revision 12, "));
     }
 
     /// At every size nothing is wider than the screen, and colours change no character.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::model::{KEPT, Msg, Page};
 use crate::cluster::clock::Wall;
-use crate::cluster::follow::Follower;
+use crate::cluster::follow::{Event as Seen, Follower};
 use crate::cluster::look::{self, Selected};
 use crate::cluster::objects::Event;
 use crate::cluster::trouble::LogAt;
@@ -216,7 +216,13 @@ impl<'a> Feeds<'a> {
 /// Pods, workloads and Jobs, as watches tell.
 fn pods(places: &Places<'_>, sender: &SyncSender<Msg>, shared: &Shared) {
     let looks = Selected::new(places.kubectl, places.meter.selector).seeing_what_it_may();
-    let mut follower = Follower::new(looks, &Wall, |_| {}).bearing(places.budget);
+    // Why it cannot be seen, once a time; the pulse says for how long.
+    let tell = |event: &Seen| {
+        if let Seen::Blind(why) = event {
+            let _ = sender.send(Msg::Unseen(why.clone())); // nobody listens any more: the next word ends this
+        }
+    };
+    let mut follower = Follower::new(looks, &Wall, tell).bearing(places.budget);
     let mut pause = LOOKS.0;
     let mut templates = BTreeSet::new();
     while !shared.is_over() {
@@ -348,7 +354,7 @@ fn follow(places: &Places<'_>, shared: &Arc<Shared>, number: u32, pod: &str, con
             let mut heard = shared.heard();
             heard.is_anew = true;
             if !is_refused.load(Ordering::SeqCst) {
-                heard.words = Some("it ended here, or the server did not go on".to_owned());
+                heard.words = Some("it ended, or was cut off".to_owned());
             }
         }
         if !shared.wait(AGAIN, || shared.is_read(number)) {

@@ -3,6 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::model::{Mode, Model, Page};
+use super::sheet::{LEAP, scroll_help};
 
 /// What somebody else is to do for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +25,6 @@ pub(super) enum Order {
     /// A pod is deleted, so that another takes its place.
     Restart(String),
 }
-
-/// Lines that a page key goes.
-const LEAP: usize = 10;
 
 /// A key was pressed.
 pub(super) fn press(model: &mut Model, key: KeyEvent) -> Option<Order> {
@@ -54,7 +52,9 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Option<Order> {
             None
         }
         Mode::Help => {
-            model.mode = Mode::Pods;
+            if !scroll_help(&model.help_from, key.code) {
+                model.mode = Mode::Pods;
+            }
             None
         }
         Mode::Page => of_page(model, key.code),
@@ -62,6 +62,7 @@ pub(super) fn press(model: &mut Model, key: KeyEvent) -> Option<Order> {
 }
 
 fn of_pods(model: &mut Model, code: KeyCode) -> Option<Order> {
+    model.said = None; // it was about what the key before was about
     match code {
         KeyCode::Char('q') => return Some(Order::Leave),
         // One step back; out where there is none.
@@ -74,8 +75,8 @@ fn of_pods(model: &mut Model, code: KeyCode) -> Option<Order> {
         KeyCode::Up | KeyCode::Char('k') => select(model, |at, _| at.unwrap_or(0).saturating_sub(1)),
         KeyCode::Home | KeyCode::Char('g') => select(model, |_, _| 0),
         KeyCode::End | KeyCode::Char('G') => select(model, |_, last| last),
-        KeyCode::PageUp => model.above += LEAP,
-        KeyCode::PageDown => model.above = model.above.saturating_sub(LEAP),
+        KeyCode::PageUp => model.above.set(model.above.get() + LEAP),
+        KeyCode::PageDown => model.above.set(model.above.get().saturating_sub(LEAP)),
         _ => return of_one_pod(model, code),
     }
     None
@@ -85,19 +86,35 @@ fn of_one_pod(model: &mut Model, code: KeyCode) -> Option<Order> {
     if !matches!(code, KeyCode::Enter | KeyCode::Char('l' | 'e' | 'x' | 'r')) {
         return None;
     }
-    let Some(pod) = model.pod().cloned() else {
-        model.say("there is no pod".to_owned());
-        return None;
+    let pod = match model.pod() {
+        Ok(pod) => pod.clone(),
+        Err(why) => {
+            model.say(why);
+            return None;
+        }
     };
-    let container = pod.log.as_ref().map(|at| at.container.clone()).or_else(|| pod.containers.first().cloned());
+    let first = pod.containers.first();
+    let container = pod.log.as_ref().map(|at| &at.container).or(first.map(|it| &it.name)).cloned();
     match (code, container) {
         (KeyCode::Char('r'), _) if pod.is_leaving => model.say(format!("pod {} is leaving already", pod.name)),
-        (KeyCode::Char('r'), _) => model.mode = Mode::Restart(pod.name),
+        (KeyCode::Char('r'), _) => match pod.is_last {
+            Some(why) => model.say(format!("nothing to restart: {why} ({})", pod.name)),
+            None => model.mode = Mode::Restart(pod.name),
+        },
         (KeyCode::Char('e'), _) => {
             (model.mode, model.page) = (Mode::Page, Some(Page::new(&pod.name, None)));
             return Some(Order::Events(pod.name));
         }
-        (KeyCode::Char('x'), Some(container)) => return Some(Order::Shell(pod.name, pod.containers.first().cloned().unwrap_or(container))),
+        (KeyCode::Char('x'), Some(_)) => {
+            let first = first.cloned()?;
+            match &first.rests {
+                None => return Some(Order::Shell(pod.name, first.name)),
+                Some(why) => {
+                    let log = if first.unbegun.is_none() { "; l: its log" } else { "" };
+                    model.say(format!("container {} is not running: {why}{log}", first.name));
+                }
+            }
+        }
         (_, Some(container)) => {
             (model.mode, model.page) = (Mode::Page, Some(Page::new(&pod.name, Some(&container))));
             return Some(Order::Log(pod.name, container));
@@ -111,7 +128,8 @@ fn select(model: &mut Model, to: impl Fn(Option<usize>, usize) -> usize) {
     let pods = model.pods();
     let Some(last) = pods.len().checked_sub(1) else { return };
     let name = pods[to(model.place_of(&pods), last).min(last)].name.clone();
-    (model.selected, model.above) = (Some(name), 0);
+    model.selected = Some(name);
+    model.above.set(0);
 }
 
 fn of_filter(model: &mut Model, code: KeyCode) {
@@ -134,18 +152,18 @@ fn of_filter(model: &mut Model, code: KeyCode) {
 
 fn of_page(model: &mut Model, code: KeyCode) -> Option<Order> {
     let page = model.page.as_mut()?;
-    let last = page.lines.len().saturating_sub(1);
+    let below = page.below.get();
     match code {
         KeyCode::Char('q') | KeyCode::Esc => {
             (model.mode, model.page) = (Mode::Pods, None);
             return Some(Order::Close);
         }
-        KeyCode::Up | KeyCode::Char('k') => page.below = (page.below + 1).min(last),
-        KeyCode::Down | KeyCode::Char('j') => page.below = page.below.saturating_sub(1),
-        KeyCode::PageUp => page.below = (page.below + LEAP).min(last),
-        KeyCode::PageDown => page.below = page.below.saturating_sub(LEAP),
-        KeyCode::Home | KeyCode::Char('g') => page.below = last,
-        KeyCode::End | KeyCode::Char('G') => page.below = 0,
+        KeyCode::Up | KeyCode::Char('k') => page.below.set(below.saturating_add(1)),
+        KeyCode::Down | KeyCode::Char('j') => page.below.set(below.saturating_sub(1)),
+        KeyCode::PageUp => page.below.set(below.saturating_add(LEAP)),
+        KeyCode::PageDown => page.below.set(below.saturating_sub(LEAP)),
+        KeyCode::Home | KeyCode::Char('g') => page.below.set(usize::MAX / 2),
+        KeyCode::End | KeyCode::Char('G') => page.below.set(0),
         _ => {}
     }
     None

@@ -1,5 +1,6 @@
 //! A list on the whole terminal, asked for again and again; what is selected of it is explained below it. `lain admin status` is one.
 
+use std::cell::Cell;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -9,15 +10,13 @@ use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModif
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::sheet::{Sheet, Theme, is_too_small, too_small};
+use super::sheet::{LEAP, Sheet, Theme, is_too_small, scroll_help, too_small};
 use super::{GLANCE, TICK};
 use crate::error::{Kind, Result};
 use crate::interrupt;
 use crate::model::duration;
 use crate::ui::{Fullscreen, Ui, hint_label, plain, wrap};
 
-/// Lines that a page key goes.
-const LEAP: isize = 10;
 /// So many lines of why an answer failed.
 const MOST_WORDS: usize = 3;
 
@@ -115,6 +114,8 @@ struct Listing<T> {
     selected: Option<String>,
     filter: String,
     mode: Mode,
+    /// The first line of the help that is shown; drawing puts it right.
+    help_from: Cell<usize>,
 }
 
 /// Shows what `ask` tells, again and again, until somebody leaves.
@@ -192,7 +193,8 @@ fn go_on<T: Listed>(
 impl<T: Listed> Listing<T> {
     fn new(place: &str, again: Duration) -> Self {
         let (place, filter) = (place.to_owned(), String::new());
-        Self { place, again, found: None, failed: None, asking: None, now: Timestamp::now(), selected: None, filter, mode: Mode::List }
+        let (now, mode, help_from) = (Timestamp::now(), Mode::List, Cell::default());
+        Self { place, again, found: None, failed: None, asking: None, now, selected: None, filter, mode, help_from }
     }
 
     fn hear(&mut self, news: News<T>) {
@@ -237,6 +239,7 @@ impl<T: Listed> Listing<T> {
             };
         }
         match self.mode {
+            Mode::Help if scroll_help(&self.help_from, key.code) => {}
             Mode::Help => self.mode = Mode::List,
             Mode::Filter => self.type_filter(key.code),
             Mode::List => return self.press_in_list(key.code),
@@ -255,8 +258,8 @@ impl<T: Listed> Listing<T> {
             KeyCode::Char('/') => self.mode = Mode::Filter,
             KeyCode::Down | KeyCode::Char('j') => self.select(1),
             KeyCode::Up | KeyCode::Char('k') => self.select(-1),
-            KeyCode::PageDown => self.select(LEAP),
-            KeyCode::PageUp => self.select(-LEAP),
+            KeyCode::PageDown => self.select(LEAP.cast_signed()),
+            KeyCode::PageUp => self.select(-LEAP.cast_signed()),
             KeyCode::Home | KeyCode::Char('g') => self.select(isize::MIN),
             KeyCode::End | KeyCode::Char('G') => self.select(isize::MAX),
             _ => {}
@@ -308,7 +311,7 @@ impl<T: Listed> Listing<T> {
         let body = Rect { y: area.y + 1, height: area.height - 2, ..area };
         let mut inner = Sheet { buffer: sheet.buffer, area: body, row: 0 };
         if self.mode == Mode::Help {
-            inner.help(HELP);
+            inner.help(HELP, &self.help_from);
         } else {
             self.body(ui, theme, &mut inner);
         }
@@ -369,7 +372,7 @@ impl<T: Listed> Listing<T> {
         let again = self.again.as_secs();
         let words = match self.mode {
             Mode::Filter => format!("/{}_  Enter keeps it, Esc ends it", self.filter),
-            Mode::Help => "any key goes back".to_owned(),
+            Mode::Help => "j k scroll  any other key goes back".to_owned(),
             Mode::List if sheet.width() >= 80 => {
                 format!("j k select  / filter  u ask now (every {again} s by itself)  ? help  q leave")
             }

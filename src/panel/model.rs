@@ -1,11 +1,13 @@
 //! What the panel knows. It is changed by what is told and typed, and by nothing else.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
+use super::sheet::wrap_exactly;
 use crate::cluster::judge::View;
-use crate::cluster::standing::Standing;
+use crate::cluster::standing::{Inside, Standing};
 use crate::cluster::trouble::LogAt;
 use crate::cluster::usage::Now;
 use crate::release::links::Address;
@@ -68,8 +70,10 @@ pub(super) struct Page {
     pub lines: VecDeque<String>,
     /// Older lines that were not kept.
     pub dropped: usize,
-    /// So many lines below the last one that is shown; none while it is followed.
-    pub below: usize,
+    /// So many rows below the last one that is shown; none while it is followed. Drawing puts right what is too far up.
+    pub below: Cell<usize>,
+    /// How wide it was drawn.
+    pub width: Cell<usize>,
     /// What is to be said of it: that it is on its way, that it ended.
     pub words: String,
 }
@@ -78,20 +82,20 @@ impl Page {
     /// A page that nothing is known of yet.
     pub(super) fn new(pod: &str, container: Option<&str>) -> Self {
         let words = "asking...".to_owned();
-        Self { pod: pod.to_owned(), container: container.map(str::to_owned), lines: VecDeque::new(), dropped: 0, below: 0, words }
+        let (pod, container, lines) = (pod.to_owned(), container.map(str::to_owned), VecDeque::new());
+        Self { pod, container, lines, dropped: 0, below: Cell::default(), width: Cell::default(), words }
     }
 
     /// One more line; the oldest goes where there are too many. Whoever reads further up goes on reading there.
     pub(super) fn push(&mut self, line: String) {
-        self.lines.push_back(line);
-        if self.below > 0 {
-            self.below += 1;
+        if self.below.get() > 0 {
+            self.below.set(self.below.get() + wrap_exactly(&line, self.width.get()).len());
         }
+        self.lines.push_back(line);
         if self.lines.len() > KEPT {
             self.lines.pop_front();
             self.dropped += 1;
         }
-        self.below = self.below.min(self.lines.len());
     }
 }
 
@@ -102,6 +106,8 @@ pub(super) struct Model {
     pub release: String,
     /// The cluster and the namespace, as far as they have names.
     pub place: String,
+    /// The same where there is little room: `test/team`.
+    pub short_place: String,
     /// Which revision of helm's it is, and of which image; empty where that is not known.
     pub runs: String,
     /// What time it is.
@@ -128,8 +134,10 @@ pub(super) struct Model {
     pub page: Option<Page>,
     /// What to type next about what is explained.
     pub next: Option<String>,
-    /// So many lines up in the log that explains.
-    pub above: usize,
+    /// So many lines up in the log that explains. Drawing puts right what is too far.
+    pub above: Cell<usize>,
+    /// The first line of the help that is shown; as this.
+    pub help_from: Cell<usize>,
     /// What was done last, and when.
     pub said: Option<(Timestamp, String)>,
 }
@@ -143,6 +151,7 @@ impl Model {
         Self {
             release: release.to_owned(),
             place: place.join(", "),
+            short_place: [cluster, namespace].into_iter().flatten().collect::<Vec<_>>().join("/"),
             runs: String::new(),
             now,
             view: None,
@@ -156,7 +165,8 @@ impl Model {
             mode: Mode::Pods,
             page: None,
             next: None,
-            above: 0,
+            above: Cell::default(),
+            help_from: Cell::default(),
             said: None,
         }
     }
@@ -196,7 +206,6 @@ impl Model {
                         Ok(lines) => (lines.into(), String::new()),
                         Err(why) => (std::mem::take(&mut page.lines), why),
                     };
-                    page.below = page.below.min(page.lines.len());
                 }
             }
             Msg::Said(words) => self.say(words),
@@ -233,20 +242,29 @@ impl Model {
         pods.iter().position(|pod| pod.name == *name)
     }
 
-    /// What is explained: the selected pod, else the worst.
+    /// What is explained: the selected pod, else the first that a filter leaves, else the worst.
     pub(super) fn subject(&self) -> Option<Subject> {
         let view = self.view.as_ref()?;
         match &self.selected {
             Some(name) => Subject::of_pod(view, name),
-            None => Subject::worst(view),
+            None if self.filter.is_empty() => Subject::worst(view),
+            None => Subject::of_pod(view, &self.pods().first()?.name),
         }
     }
 
-    /// The pod that keys are about: the selected one, else the one that is explained, else the first.
-    pub(super) fn pod(&self) -> Option<&Standing> {
-        let view = self.view.as_ref()?;
-        let of_subject = || Some(self.subject()?.words.object.strip_prefix("pod/")?.to_owned());
-        let name = self.selected.clone().or_else(of_subject);
-        name.and_then(|name| view.pods.iter().find(|pod| pod.name == name)).or_else(|| self.pods().first().copied())
+    /// The pod that keys are about: that of what is explained, the first where nothing is.
+    ///
+    /// # Errors
+    /// There is none, in words.
+    pub(super) fn pod(&self) -> Result<&Standing, String> {
+        let first = || self.pods().first().copied().ok_or_else(|| "there is no pod".to_owned());
+        let Some(subject) = self.subject() else { return first() };
+        let found = subject.pod().and_then(|name| self.view.as_ref()?.pods.iter().find(|pod| pod.name == name));
+        found.ok_or_else(|| format!("there is no pod of {}; j k select another", subject.words.object))
+    }
+
+    /// A container, as far as it is known.
+    pub(super) fn container(&self, pod: &str, container: &str) -> Option<&Inside> {
+        self.view.as_ref()?.pods.iter().find(|it| it.name == pod)?.container(container)
     }
 }

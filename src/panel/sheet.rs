@@ -1,6 +1,9 @@
 //! Lines on a panel, one below the other, and how they are told apart.
 
+use std::cell::Cell;
+
 use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::KeyCode;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -106,16 +109,55 @@ impl Sheet<'_> {
         self.line(&Line::from(vec![Span::styled(format!("{left}{}", " ".repeat(gap)), bar), Span::styled(right, alarm)]));
     }
 
-    /// What keys do.
-    pub(super) fn help(&mut self, keys: &[(&str, &str)]) {
-        self.bar("HELP: any key goes back", Theme::head());
-        for (keys, words) in keys {
-            for (at, line) in wrap(words, self.width().saturating_sub(14)).iter().enumerate() {
-                let keys = if at == 0 { keys } else { "" };
-                self.text(&format!("  {keys:12}{line}"), Style::new());
-            }
-        }
+    /// What keys do, from so many lines on: what is too far is put right.
+    pub(super) fn help(&mut self, keys: &[(&str, &str)], from: &Cell<usize>) {
+        let lines: Vec<String> = keys
+            .iter()
+            .flat_map(|(keys, words)| {
+                let parts = wrap(words, self.width().saturating_sub(14)).into_iter().enumerate();
+                parts.map(move |(at, line)| format!("  {:12}{line}", if at == 0 { keys } else { "" }))
+            })
+            .collect();
+        let rows = self.left().saturating_sub(1);
+        from.set(from.get().min(lines.len().saturating_sub(rows)));
+        let below = lines.len().saturating_sub(from.get() + rows);
+        let more = match (from.get(), below) {
+            (0, 0) => "any other key goes back".to_owned(),
+            (above, below) => format!("{above} above, {below} below: j k scroll"),
+        };
+        self.bar(&format!("HELP  {more}"), Theme::head());
+        lines.iter().skip(from.get()).take(rows).for_each(|line| self.text(line, Style::new()));
     }
+}
+
+/// Lines that a page key goes.
+pub(super) const LEAP: usize = 10;
+
+/// Scrolls the help; false for a key that ends it.
+pub(super) fn scroll_help(from: &Cell<usize>, code: KeyCode) -> bool {
+    let at = from.get();
+    from.set(match code {
+        KeyCode::Down | KeyCode::Char('j') => at + 1,
+        KeyCode::Up | KeyCode::Char('k') => at.saturating_sub(1),
+        KeyCode::PageDown => at + LEAP,
+        KeyCode::PageUp => at.saturating_sub(LEAP),
+        _ => {
+            from.set(0);
+            return false;
+        }
+    });
+    true
+}
+
+/// A line's own blanks stay as they are; where it goes on it stands further right.
+pub(super) fn wrap_exactly(line: &str, width: usize) -> Vec<String> {
+    let text = line.trim_start_matches(' ');
+    let lead = (line.len() - text.len()).min(width / 2);
+    if console_width(line) <= width {
+        return vec![line.to_owned()];
+    }
+    let parts = wrap(text, width.saturating_sub(lead + 2));
+    parts.iter().enumerate().map(|(at, part)| format!("{}{part}", " ".repeat(if at == 0 { lead } else { lead + 2 }))).collect()
 }
 
 /// How wide a text is, in cells.

@@ -5,11 +5,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::links::{self, Address};
+use super::record::Record;
 use super::rollout;
-use crate::cluster::judge::{Progress, View, judge};
+use crate::cluster::judge::{Progress, View, judge, told_of};
 use crate::cluster::look::{self, Once};
 use crate::cluster::standing::Standing;
-use crate::cluster::trouble::{Class, LogAt, Trouble};
+use crate::cluster::trouble::{LogAt, Trouble};
 use crate::cluster::usage::{Meter, Now};
 use crate::error::Result;
 use crate::http::probe::probe;
@@ -33,6 +34,12 @@ pub(crate) struct StatusAnswer {
     pub release: String,
     /// The cluster it is in.
     pub cluster: Option<String>,
+    /// The namespace it is in; none where the kubeconfig says.
+    pub namespace: Option<String>,
+    /// helm's revision that is deployed; none where nothing is, and where this account may not read helm's record.
+    pub revision: Option<u32>,
+    /// The image tag that it was deployed with.
+    pub image_tag: Option<String>,
     /// Nothing is bad: pods and workloads are ready, no Job failed, addresses answer. What this account may not see is not known to be good.
     pub good: bool,
     /// Its pods, bad ones first.
@@ -150,15 +157,12 @@ pub(crate) struct Subject {
 impl Subject {
     /// The worst that there is; none where nothing is wrong.
     pub(crate) fn worst(view: &View) -> Option<Self> {
-        let bad = || view.pods.iter().filter(|pod| is_bad(pod));
-        // Between two crashes no trouble tells of it; what waits for room, or may pass, does not hide it.
-        let crashed = || bad().find(|pod| pod.restarts > 0 && pod.doing.is_none()).map(Self::of_standing);
-        match view.worst() {
-            Some(trouble) if trouble.class == Class::Place || trouble.grace.is_none() => {
-                crashed().filter(|pod| pod.words.object != format!("pod/{}", trouble.name)).or_else(|| Some(Self::of_trouble(trouble)))
-            }
-            Some(trouble) => Some(Self::of_trouble(trouble)),
-            None => bad().next().map(Self::of_standing),
+        // Of pods it is the one that is listed first.
+        let first = view.pods.first().filter(|pod| pod.is_bad());
+        let other = view.troubles.iter().filter(|trouble| trouble.kind != "pod").min_by_key(|trouble| trouble.rank());
+        match (first, other) {
+            (Some(pod), other) if other.is_none_or(|trouble| pod.rank <= trouble.rank()) => Self::of_pod(view, &pod.name),
+            (_, other) => other.map(Self::of_trouble),
         }
     }
 
@@ -181,7 +185,7 @@ impl Subject {
 
     fn of_standing(pod: &Standing) -> Self {
         let next = match &pod.log {
-            _ if !is_bad(pod) => None,
+            _ if !pod.is_bad() => None,
             Some(at) if at.is_previous => Some(format!("kubectl logs --previous {}", pod.name)),
             Some(_) => Some(format!("kubectl logs {} # why it is not ready", pod.name)),
             None => Some(format!("kubectl describe pod {}", pod.name)),
@@ -196,20 +200,20 @@ impl Subject {
         Self { words, log: pod.log.clone() }
     }
 
-    /// The warnings that are about it; all of them where none is.
-    pub(crate) fn warnings(&self, view: &View) -> Vec<String> {
-        let start = format!("{}: ", self.words.object);
-        let (own, others): (Vec<&String>, Vec<&String>) = view.warnings.iter().partition(|warning| warning.starts_with(&start));
-        let own = own.into_iter().map(|warning| warning[start.len()..].to_owned());
-        // What the trouble says itself is not said twice.
-        let own: Vec<String> = own.filter(|warning| self.words.message.is_empty() || !warning.ends_with(&self.words.message)).collect();
-        if own.is_empty() && !self.words.object.starts_with("pod/") { others.into_iter().cloned().collect() } else { own }
+    /// The pod that it is about, or that its log is of; none where there is none.
+    pub(crate) fn pod(&self) -> Option<&str> {
+        self.words.object.strip_prefix("pod/").or_else(|| Some(&self.log.as_ref()?.pod))
     }
-}
 
-/// A pod is bad that is to stay and does not serve.
-pub(crate) fn is_bad(pod: &Standing) -> bool {
-    !pod.is_good && !pod.is_leaving
+    /// The warnings that are about it, and about the pods that it keeps.
+    pub(crate) fn warnings(&self, view: &View) -> Vec<String> {
+        let (object, said) = (&self.words.object, &self.words.message);
+        let start = format!("{object}: ");
+        let told = told_of(&view.warnings, &[object]);
+        // What the trouble says itself is not said twice.
+        let told = told.iter().filter(|warning| said.is_empty() || !warning.ends_with(said));
+        told.map(|warning| warning.strip_prefix(&start).unwrap_or(warning).to_owned()).collect()
+    }
 }
 
 /// Whose log it is.
@@ -247,25 +251,30 @@ pub(crate) fn now(session: &Session, kubectl: &Kubectl<'_>) -> Result<(StatusAns
     let meter = Meter { release, selector: &selector, prometheus, namespace: target.namespace.as_deref(), proxies: &proxies };
     let addresses = links::addresses(app, cluster);
     // One round trip deep: everything is asked at once.
-    let (once, used, urls) = std::thread::scope(|scope| {
+    let (once, used, record, urls) = std::thread::scope(|scope| {
         let used = scope.spawn(|| meter.read(kubectl));
+        let record = scope.spawn(|| Record::deployed(kubectl, release).ok().flatten()); // who may not read it sees the rest
         let urls: Vec<_> = addresses.iter().map(|address| scope.spawn(|| ask(&proxies, address))).collect();
         let once = look::once(kubectl, &selector);
         let urls: Vec<UrlAnswer> = urls.into_iter().filter_map(|asked| asked.join().ok()).collect();
         let none = || Now::Unknown("no usage: it could not be asked for".to_owned());
-        (once, used.join().unwrap_or_else(|_| none()), urls)
+        (once, used.join().unwrap_or_else(|_| none()), record.join().ok().flatten(), urls)
     });
     let once = once?;
     let mut unseen: Vec<String> = once.refused.iter().map(|kind| format!("{kind}: this account may not list them (403)")).collect();
     let mut view = judge(&once.objects, &[]);
     let explanation = explain(kubectl, &once, &mut view, &mut unseen);
     let is_there = !view.is_empty() || !view.pods.is_empty();
-    let is_ready = view.workloads.iter().all(|it| it.ready >= it.wanted) && !view.pods.iter().any(is_bad) && view.troubles.is_empty();
+    let is_ready =
+        view.workloads.iter().all(|it| it.ready >= it.wanted) && !view.pods.iter().any(Standing::is_bad) && view.troubles.is_empty();
     let good = is_there && is_ready && !once.refused.contains(&"pods") && !urls.iter().any(|url| url.is_bad);
     let answer = StatusAnswer {
         version: 1,
         release: release.to_owned(),
         cluster: session.cluster_name(),
+        namespace: target.namespace.as_deref().map(printable),
+        revision: record.as_ref().and_then(Record::revision),
+        image_tag: record.as_ref().and_then(Record::image_tag).map(|tag| printable(&tag)),
         good,
         pods: view.pods.iter().map(pod_answer).collect(),
         workloads: view.workloads.iter().map(workload_answer).collect(),

@@ -535,6 +535,11 @@ fn is_refused(words: &str) -> bool {
     words.contains("Error from server") || words.contains("Unable to connect")
 }
 
+/// The server said something, be it no.
+fn is_answer(out: &Captured) -> bool {
+    out.ok() || out.stderr.contains("Error from server") || out.stderr.contains("must be logged in to the server")
+}
+
 fn versions_in(out: &Captured) -> Result<Versions> {
     let value: Json = serde_json::from_slice(&out.stdout).unwrap_or(Json::Null);
     let version = |key: &str| Version::parse(value[key]["gitVersion"].as_str()?);
@@ -562,7 +567,7 @@ impl Kubectl<'_> {
     /// True when the API server answers in time, whatever it says.
     pub(crate) fn answers(&self, bound: Duration) -> bool {
         let out = self.target.within(bound, self.call(["get", "--raw", "/version"])).lookup().timeout(bound).capture();
-        out.is_ok_and(|out| out.ok() || out.stderr.contains("Error from server"))
+        out.is_ok_and(|out| is_answer(&out))
     }
 }
 
@@ -656,7 +661,7 @@ impl<'a> Kubectl<'a> {
     pub(crate) fn has_a_pulse(&self) -> bool {
         let way = self.way.clone().map(|way| Way { within: PULSE, ..way });
         match way.map(|way| way.get("/version")) {
-            Some(Ok(Some((_, out)))) => out.ok() || out.stderr.contains("Error from server"),
+            Some(Ok(Some((_, out)))) => is_answer(&out),
             Some(Err(_)) => false,
             _ => self.answers(PULSE),
         }

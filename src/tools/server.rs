@@ -32,8 +32,11 @@ const PASSING: [&str; 11] = [
 const NO_ANSWER: [&str; 5] =
     ["EOF", "connection reset by peer", "client connection lost", "error when reading response body", "request timed out"];
 
+/// What kubectl and helm say of a kubeconfig that is none.
+const NO_KUBECONFIG: &str = "error loading config file";
+
 /// What is an answer, and will be the same in a moment.
-const FINAL: [&str; 8] = [
+const FINAL: [&str; 9] = [
     "Unauthorized",
     "must be logged in",
     "provide credentials",
@@ -42,6 +45,7 @@ const FINAL: [&str; 8] = [
     "getting credentials: exec",
     "Missing or incomplete configuration",
     "does not exist", // the context, or the kubeconfig
+    NO_KUBECONFIG,
 ];
 
 /// True for a failed look-up that may well succeed in a moment: the server or the way to it failed, and said nothing about the question.
@@ -127,6 +131,11 @@ fn failed(error: Error) -> Error {
 /// "Kubernetes cluster unreachable", so that comes last.
 pub(crate) fn advise(error: Error, words: &str) -> Error {
     let says = |any: &[&str]| any.iter().any(|known| words.contains(known));
+    if says(&[NO_KUBECONFIG]) {
+        return error
+            .context("the kubeconfig cannot be read: no server was asked")
+            .hint("kubectl config view # says the same; mend that file, or put a fresh one where `lain use` says");
+    }
     if says(&["getting credentials: exec"]) {
         return error
             .context("the login program that the kubeconfig names does not work")
@@ -196,6 +205,11 @@ mod tests {
             ),
             ("Error: list: failed to list: secrets is forbidden: User \"x\" cannot list resource", "(403)", false),
             ("Unable to connect to the server: x509: certificate signed by unknown authority", "certificate", false),
+            (
+                "Error: Kubernetes cluster unreachable: error loading config file \"/k\": yaml: line 3: mapping values are not allowed",
+                "kubeconfig cannot be read",
+                false,
+            ),
             (
                 "Error: Kubernetes cluster unreachable: Get \"https://x/version\": x509: certificate has expired or is not yet valid",
                 "certificate",

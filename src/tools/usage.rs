@@ -60,9 +60,14 @@ pub(super) fn of_table(text: &str) -> Vec<PodUsage> {
     text.lines().filter_map(row).collect()
 }
 
-/// kubectl's own table; each name as `shown` has it.
+/// kubectl's own table, with its head; each name as `shown` has it.
 pub(crate) fn table(pods: &[PodUsage], shown: impl Fn(&str) -> String) -> String {
-    let rows: Vec<[String; 3]> = pods.iter().map(|pod| [shown(&pod.name), pod.cpu(), pod.memory()]).collect();
+    if pods.is_empty() {
+        return String::new();
+    }
+    let head = ["NAME", "CPU(cores)", "MEMORY(bytes)"].map(str::to_owned);
+    let rows = std::iter::once(head).chain(pods.iter().map(|pod| [shown(&pod.name), pod.cpu(), pod.memory()]));
+    let rows: Vec<[String; 3]> = rows.collect();
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count() + GAP).max().unwrap_or(0).max(NARROWEST);
     let (name, cpu) = (width(0), width(1));
     let mut out = String::new();
@@ -84,12 +89,12 @@ mod tests {
             json!({"metadata": {"name": name}, "containers": containers})
         };
         let pods = [pod("shop-web-2", &[("400000n", "1048575"), ("400000n", "1")]), pod("a", &[("1", "2Gi")]), pod("none", &[])];
-        let words = "a            1000m   2048Mi\nnone         0m      0Mi\nshop-web-2   1m      1Mi";
+        let words = "NAME         CPU(cores)   MEMORY(bytes)\na            1000m        2048Mi\nnone         0m           0Mi\nshop-web-2   1m           1Mi";
         let used = of_metrics(&pods);
         assert_eq!(table(&used, str::to_owned), words);
         assert_eq!(of_table(&format!("{words}\n\nError from server\n")), used, "and back");
         assert_eq!(table(&[], str::to_owned), "");
         let half = PodUsage { name: "half".into(), cpu: None, memory: Some(5 << 20) };
-        assert_eq!(table(&[half], str::to_owned), "half   ?     5Mi");
+        assert_eq!(table(&[half], str::to_owned), "NAME   CPU(cores)   MEMORY(bytes)\nhalf   ?            5Mi");
     }
 }

@@ -110,9 +110,11 @@ fn a_panel_is_used_by_hand() {
     screen.keys(&["q"]);
     screen.says("SELECTED: pod/");
     screen.keys(&["Escape"]);
-    screen.says("THE WORST: pod/");
-    screen.keys(&["Escape"]);
-    screen.says("  web-");
+    screen.says("THE FIRST: pod/");
+    screen.keys(&["l"]);
+    screen.says("it has not begun: Unschedulable");
+    screen.keys(&["q", "Escape"]);
+    screen.shows("all pods, and the worst", |text| text.contains("  web-") && text.contains("THE WORST: pod/"));
     screen.keys(&["l"]);
     screen.shows("the log", |text| text.contains("LOG of container crash in pod") && text.contains("数据库连接失败"));
     screen.keys(&["q"]);
