@@ -308,7 +308,7 @@ fn no_docker_daemon_answers() {
             .exits(1)
             .reason("no docker daemon answers")
             .says("unix:///nonexistent")
-            .next("start docker (systemctl start docker), or set DOCKER_HOST")
+            .next("systemctl start docker # or set DOCKER_HOST")
             .within(30)
             .changed_nothing();
     }
