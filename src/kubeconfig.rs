@@ -2,6 +2,7 @@
 
 pub(crate) mod aim;
 mod login;
+pub(crate) mod look;
 mod text;
 
 use std::fs;
