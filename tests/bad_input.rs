@@ -256,7 +256,7 @@ fn a_kubeconfig_whose_login_program_is_missing() {
     // "executable no-such-login not found" is not "release: not found".
     for args in [&["env", "show"][..], &["rollback"], &["deploy"], &["delete"]] {
         let ran = app.run(args).exits(1).reason("the login program that the kubeconfig names does not work");
-        ran.says("no-such-login").next("kubectl version").changed_nothing();
+        ran.says("no-such-login").next("kubectl config view").changed_nothing();
     }
 }
 
