@@ -126,6 +126,9 @@ impl fmt::Display for NotStarted {
 
 impl std::error::Error for NotStarted {}
 
+/// What is done with a file that write access does not help with.
+const READS: [&str; 4] = ["read", "find", "look at", "use"];
+
 impl Error {
     /// An error of some kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
@@ -161,6 +164,9 @@ impl Error {
     pub fn io(verb: &str, path: &Path, error: &io::Error) -> Self {
         let made = Self::failed(format!("cannot {verb} {}: {}", path.display(), describe_io(error)));
         match error.kind() {
+            io::ErrorKind::PermissionDenied if READS.contains(&verb) => {
+                made.hint(format!("ls -ld {} # and give yourself read access", path.display()))
+            }
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 made.hint(format!("ls -ld {} # and give yourself write access", path.parent().unwrap_or(path).display()))
             }

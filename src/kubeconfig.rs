@@ -2,6 +2,7 @@
 
 pub(crate) mod aim;
 mod login;
+pub(crate) mod look;
 mod text;
 
 use std::fs;
@@ -83,7 +84,8 @@ pub(crate) fn linked_cluster(env: &Env) -> Option<String> {
 /// # Errors
 /// There is none, or it is a link to nothing; the error says where to put it.
 pub(crate) fn find(ui: &Ui, env: &Env, name: &str) -> Result<PathBuf> {
-    let home = kube_dir(env).ok_or_else(|| Error::failed("HOME is not set, so ~/.kube cannot be found"))?;
+    let home = kube_dir(env)
+        .ok_or_else(|| Error::failed("HOME is not set, so ~/.kube cannot be found").hint("export HOME=/home/YOU # where .kube is"))?;
     let path = home.join(format!("{PREFIX}{name}"));
     let variable = format!("KUBECONFIG_{}", name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
     if let Some(value) = env.get(&variable) {
@@ -190,7 +192,8 @@ pub(crate) fn check_known(env: &Env, name: &str) -> Result<()> {
 pub(crate) fn switch(ui: &Ui, env: &Env, name: &str) -> Result<()> {
     check_known(env, name)?;
     let found = find(ui, env, name)?;
-    let dir = kube_dir(env).ok_or_else(|| Error::failed("HOME is not set, so ~/.kube cannot be found"))?;
+    let dir = kube_dir(env)
+        .ok_or_else(|| Error::failed("HOME is not set, so ~/.kube cannot be found").hint("export HOME=/home/YOU # where .kube is"))?;
     fs::create_dir_all(&dir).map_err(|error| Error::io("create", &dir, &error))?;
     let own = dir.join(format!("{PREFIX}{name}"));
     let link = dir.join("config");

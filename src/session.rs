@@ -19,6 +19,7 @@ use crate::http::gitlab::Gitlab;
 use crate::http::proxy::Proxies;
 use crate::http::registry::Registry;
 use crate::kubeconfig::aim::{Aim, aim};
+use crate::kubeconfig::look::{Look, look};
 use crate::kubeconfig::{self, Choice};
 use crate::model::app::App;
 use crate::model::cluster::Cluster;
@@ -502,6 +503,11 @@ impl Session {
         Proxies::of(&self.env)
     }
 
+    /// Those that lead to the API server, as kubectl and helm read them.
+    pub(crate) fn proxies_to_cluster(&self) -> Proxies {
+        Proxies::of_go(&self.env)
+    }
+
     /// A repository of a registry. What is said of the cluster's own registry, its logins above all, is the administrator's word alone.
     ///
     /// # Errors
@@ -620,6 +626,15 @@ impl Session {
         Ok(self.kubeconfig()?.and_then(|file| aim(&file, context.as_deref())))
     }
 
+    /// The same, and what of the kubeconfig does not hold; none where there is no home to find it in.
+    ///
+    /// # Errors
+    /// As [`Session::aim`], or why the kubeconfig does not say.
+    pub(crate) fn look_at_kubeconfig(&self) -> Result<Option<Look>> {
+        let context = self.context()?;
+        self.kubeconfig()?.map(|file| look(&file, context.as_deref())).transpose()
+    }
+
     /// Where helm and kubectl go.
     ///
     /// # Errors
@@ -655,7 +670,7 @@ impl Session {
     /// With what this kubeconfig says of all that the target does not.
     fn aimed(&self, target: Target, file: Option<PathBuf>) -> Target {
         let Some(aim) = file.and_then(|file| aim(&file, target.context.as_deref())) else { return target };
-        let login = aim.login.filter(|login| self.proxies().on_the_way_to(&login.address).is_none()).map(Arc::new);
+        let login = aim.login.filter(|login| self.proxies_to_cluster().on_the_way_to(&login.address).is_none()).map(Arc::new);
         Target {
             context: target.context.or(Some(aim.context)),
             namespace: target.namespace.or(Some(aim.namespace)),

@@ -256,7 +256,7 @@ fn a_kubeconfig_whose_login_program_is_missing() {
     // "executable no-such-login not found" is not "release: not found".
     for args in [&["env", "show"][..], &["rollback"], &["deploy"], &["delete"]] {
         let ran = app.run(args).exits(1).reason("the login program that the kubeconfig names does not work");
-        ran.says("no-such-login").next("kubectl version").changed_nothing();
+        ran.says("no-such-login").next("kubectl config view").changed_nothing();
     }
 }
 
@@ -308,7 +308,7 @@ fn no_docker_daemon_answers() {
             .exits(1)
             .reason("no docker daemon answers")
             .says("unix:///nonexistent")
-            .next("start docker (systemctl start docker), or set DOCKER_HOST")
+            .next("systemctl start docker # or set DOCKER_HOST")
             .within(30)
             .changed_nothing();
     }

@@ -113,40 +113,51 @@ const LINES: &[(&str, &[&str])] = &[
     ("lain secret show to", &["secret show topsecret.txt"]),
     ("lain env add MY", &["env add MYSQL_HOST="]),
     ("lain doctor regi", &["lain doctor registry"]),
-    ("lain-notify deploy --manual pro", &["promote"]),
+    ("lain-notify deploy --manual pro", &["--manual promote\\ to\\ prod"]),
+    ("lain lint --explain al", &["--explain all"]),
 ];
 
-fn in_shell(name: &str, start: &str, ready: &str) {
+/// What is quoted already goes on as it was begun.
+const QUOTED: &[(&str, &[&str])] = &[
+    ("lain-notify deploy --manual promote\\ to", &["--manual promote\\ to\\ prod"]),
+    ("lain-notify deploy --manual \"promote t", &["--manual \"promote to prod"]),
+];
+
+fn in_shell(name: &str, start: &str, ready: &str, more: &[(&str, &[&str])]) {
     let registry = Server::new(|_| Answer::json(200, &format!("{{\"tags\": [\"{TAG}\"]}}")));
     let app = app(&registry.host(), &[name, "tmux"]);
     let screen = Screen::new(&app, start);
     screen.keys(&["-l", ready]);
     screen.keys(&["Enter"]);
     std::thread::sleep(Duration::from_secs(1));
-    for (typed, words) in LINES {
+    for (typed, words) in LINES.iter().chain(more) {
         screen.completes(typed, words);
     }
 }
 
 #[test]
 fn bash_completes() {
-    in_shell("bash", "bash --norc --noprofile", "PS1='$ '; source <(lain completions bash); clear");
+    in_shell("bash", "bash --norc --noprofile", "PS1='$ '; source <(lain completions bash); clear", QUOTED);
 }
 
 #[test]
 fn zsh_completes() {
-    in_shell("zsh", "zsh -f", "PS1='$ '; autoload -Uz compinit; compinit -u; source <(lain completions zsh); clear");
+    in_shell("zsh", "zsh -f", "PS1='$ '; source <(lain completions zsh); clear", &[]);
 }
 
 #[test]
 fn fish_completes() {
-    in_shell("fish", "fish --no-config", "function fish_prompt; echo '$ '; end; lain completions fish | source; clear");
+    in_shell("fish", "fish --no-config", "function fish_prompt; echo '$ '; end; lain completions fish | source; clear", &[]);
 }
 
 /// What lain itself offers for a line.
 fn offered(app: &App, words: &[&str]) -> (String, Duration) {
+    offered_in(&app.dir(), app, words)
+}
+
+fn offered_in(folder: &Path, app: &App, words: &[&str]) -> (String, Duration) {
     let mut command = app.command(Path::new(env!("CARGO_BIN_EXE_lain")));
-    command.args(["--", "lain"]).args(words).env("LAIN_COMPLETE", "fish");
+    command.args(["--", "lain"]).args(words).env("LAIN_COMPLETE", "fish").current_dir(folder);
     let started = Instant::now();
     let out = command.output().expect("lain runs");
     assert!(out.status.success() && out.stderr.is_empty(), "{words:?}: {out:?}");
@@ -199,6 +210,9 @@ fn names_are_names() {
 #[test]
 fn a_cluster_is_asked_without_kubectl_where_that_will_do() {
     let api = Server::new(|asked| {
+        if asked.target.ends_with("/secrets/shop-secret") {
+            return Answer::json(200, r#"{"kind": "Secret", "data": {"topsecret.txt": "aHVudGVyMg=="}}"#);
+        }
         let name =
             if asked.target.ends_with("/deployments") { r#"{"metadata": {"labels": {"app.kubernetes.io/name": "billing"}}}"# } else { "" };
         Answer::json(200, &format!(r#"{{"metadata": {{}}, "items": [{name}]}}"#))
@@ -210,7 +224,31 @@ fn a_cluster_is_asked_without_kubectl_where_that_will_do() {
     );
     let app = app.home_file(".kube/kubeconfig-test", &config);
     let end = Instant::now() + PATIENCE;
-    while offered(&app, &["delete", "b"]).0 != "billing" {
-        assert!(Instant::now() < end, "{:?}", offered(&app, &["delete", "b"]));
+    for (words, name) in [(&["delete", "b"][..], "billing"), (&["restart", "b"], "billing"), (&["secret", "show", "t"], "topsecret.txt")] {
+        let folder = if words[0] == "restart" { PathBuf::from("/") } else { app.dir() };
+        while offered_in(&folder, &app, words).0 != name {
+            assert!(Instant::now() < end, "{words:?}: {:?}", offered_in(&folder, &app, words));
+        }
     }
+}
+
+/// A line says which app it is about, as it does when it is run; options stand behind names; the words of `lain x` are another program's.
+#[test]
+fn what_stands_in_the_line_counts() {
+    let app = app("127.0.0.1:1", &[]).file("more.yaml", "deployments: {worker: {command: [a]}}\n");
+    let folder = app.dir().display().to_string();
+    let of = |words: &[&str]| offered_in(Path::new("/"), &app, words).0;
+    assert_eq!(of(&["logs", "w"]), "");
+    assert_eq!(of(&["-C", &folder, "logs", "w"]), "web");
+    assert_eq!(of(&["-C", &folder, "-f", "more.yaml", "logs", "wo"]), "worker");
+    assert_eq!(of(&["logs", "-C", &folder, "--use", "prod", "w"]), "web");
+    assert_eq!(offered(&app, &["use", ""]).0, "prod\ntest");
+    assert!(offered(&app, &["use", "-"]).0.contains("--set-context"));
+    assert_eq!(
+        [&["x", "web", "--", ""][..], &["x", "web", ""], &["x", "--", ""]].map(|words| offered(&app, words).0.contains("web")),
+        [false; 3]
+    );
+    assert_eq!(offered(&app, &["x", "w"]).0, "web");
+    let app = app.env("LAIN_APP_DIR", &folder);
+    assert_eq!(offered_in(Path::new("/"), &app, &["logs", "w"]).0, "web");
 }

@@ -30,11 +30,15 @@ fn healthy(registry: &str) -> App {
     let app = App::new().chart().file("sub/readme", "").cluster_without_kubeconfig("test", &cluster_of(registry));
     let app =
         app.home_file(".gitconfig", "[user]\nname = Tester\nemail = tester@example.com\n").home_file(".kube/kubeconfig-test", &kubeconfig);
-    let mode = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o600);
-    fs::set_permissions(app.home().join(".kube/kubeconfig-test"), mode).expect("a mode");
+    fs::set_permissions(app.home().join(".kube/kubeconfig-test"), private()).expect("a mode");
     let app = app.tool("kubectl", "kubectl-1.20.2").tools(&["helm"]).docker().committed().using("test");
     app.git(&["remote", "add", "origin", "https://git.example.com/team/shop.git"]);
     app
+}
+
+/// For its owner alone.
+fn private() -> fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o600)
 }
 
 /// An app with a cluster that only has a registry.
@@ -122,7 +126,10 @@ fn where_there_is_nothing_it_says_what_it_did_not_look_at() {
     ends(&app, "values", "bad", &["chart/values.yaml:1:10: not valid YAML"]);
     ends(&app, "docker", "unseen", &["the values cannot be read"]);
     ends(&with_registry("127.0.0.1:1").committed(), "git", "warning", &["no remote `origin`", "git remote add origin URL"]);
-    ends(&with_registry("127.0.0.1:1"), "git", "warning", &["in no git repository", "git init && "]);
+    let app = with_registry("127.0.0.1:1").env("GIT_AUTHOR_NAME", "").env("EMAIL", "");
+    let ran = app.run(&["doctor", "git"]).exits(0);
+    let (author, commit) = (ran.stdout.find("git config --global user.name"), ran.stdout.find("git init && "));
+    assert!(author.is_some() && author < commit, "who commits is told before: {}", ran.stdout);
 }
 
 #[test]
@@ -243,9 +250,12 @@ fn with_kubeconfig(config: &str) -> App {
 /// A certificate of its own making, and its key: base64 of PEM.
 fn certificate(days: &str) -> (String, String) {
     let dir = tempfile::tempdir().expect("a folder");
-    let words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=somebody", "-keyout", "key", "-out", "crt", "-days", days];
-    let out = Command::new("openssl").args(words).current_dir(dir.path()).output().expect("openssl runs");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let asked = ["req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=somebody", "-keyout", "key", "-out", "csr"];
+    let signed = ["x509", "-req", "-in", "csr", "-signkey", "key", "-out", "crt", "-days", days]; // a time that is over, too
+    for words in [&asked[..], &signed] {
+        let out = Command::new("openssl").args(words).current_dir(dir.path()).output().expect("openssl runs");
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    }
     let read = |name: &str| STANDARD.encode(fs::read(dir.path().join(name)).expect("a file"));
     (read("crt"), read("key"))
 }
@@ -257,8 +267,37 @@ fn a_kubeconfig_that_leads_nowhere() {
         &app,
         "kubeconfig",
         "bad",
-        &["does not hold the context", "kubectl config get-contexts --kubeconfig ", "kubectl config use-context NAME"],
+        &["context `gone` is not in ", "kubectl config get-contexts --kubeconfig ", "kubectl config use-context NAME"],
     );
+    let whole = kubeconfig(|_| ());
+    for (text, words) in [
+        ("", &["kubeconfig-test is empty", "install -m 600 YOUR_KUBECONFIG"][..]),
+        ("clusters: [\n", &["kubeconfig-test:1:1: not valid YAML"]),
+        ("apiVersion: v1\nclusters: []\n", &["is no kubeconfig, or not all of one: it has no `contexts`"]),
+        (&whole[..whole.len() - 9], &["not valid YAML"]),
+    ] {
+        let ran = with_kubeconfig(text).run(&["doctor", "kubeconfig", "server", "rights", "-o", "json"]).exits(3);
+        let one = found(&ran, "kubeconfig");
+        assert!(one["state"] == "bad" && words.iter().all(|word| one.to_string().contains(word)), "{words:?} in {one:#}");
+        for check in ["server", "rights"] {
+            assert_eq!(found(&ran, check)["about"], "see kubeconfig", "one reason, told once: {}", ran.stdout);
+        }
+    }
+    for (change, words) in [
+        (json!({"users": []}), "does not hold user `"),
+        (json!({"users": [{"name": "rig", "user": {"exec": {"command": "log-in-nowhere"}}}]}), "the login program `log-in-nowhere`"),
+        (json!({"users": [{"name": "rig", "user": {"client-certificate": "gone.pem"}}]}), ".kube/gone.pem: no such file"),
+        (json!({"clusters": [{"name": "rig", "cluster": {"server": "https://a", "certificate-authority-data": "LS0tL"}}]}), "no base64"),
+        (json!({"clusters": [{"name": "rig", "cluster": {}}]}), "leads to no server"),
+    ] {
+        let mut config: Json = serde_json::from_str(&whole).expect("JSON");
+        config["contexts"] = json!([{"name": "rig", "context": {"cluster": "rig", "user": "rig"}}]);
+        config["current-context"] = "rig".into();
+        config.as_object_mut().expect("a map").extend(change.as_object().expect("a map").clone());
+        ends(&with_kubeconfig(&config.to_string()), "kubeconfig", "bad", &[words]);
+    }
+    let app = with_registry("127.0.0.1:1").kubeconfig("test", "http://k8s.invalid:8080");
+    ends(&app, "kubeconfig", "warning", &["is no https", "kubectl config set-cluster ", "--server=https://"]);
     let app = with_registry("127.0.0.1:1");
     ends(&app, "kubeconfig", "warning", &["other users of this machine can read ", "chmod 600 "]);
     fs::remove_file(app.home().join(".kube/kubeconfig-test")).expect("it goes");
@@ -266,7 +305,9 @@ fn a_kubeconfig_that_leads_nowhere() {
     ends(&app, "kubeconfig", "bad", &["cluster test has no kubeconfig"]);
     ends(&app, "server", "unseen", &["the cluster has no kubeconfig"]);
     let app = App::new().cluster("test", "registry: a/b\n").cluster("prod", "registry: a/b\n");
-    ends(&app, "kubeconfig", "unseen", &["no cluster is chosen of prod, test: lain use CLUSTER"]);
+    let nowhere = app.run(&["doctor", "server", "-o", "json", "--cluster", "nosuch"]).exits(0);
+    assert_eq!(found(&nowhere, "server")["about"], "there is no such cluster");
+    ends(&app, "kubeconfig", "unseen", &["no cluster is chosen; lain use CLUSTER, one of prod, test"]);
 }
 
 #[test]
@@ -274,9 +315,12 @@ fn an_api_server_that_does_not_let_one_in() {
     // Nobody listens.
     let app = with_registry("127.0.0.1:1");
     ends(&app, "server", "unseen", &["kubectl is not installed"]);
-    let ran = app.tools(&["kubectl"]).run(&["doctor", "server", "rights", "-o", "json"]).exits(3);
+    let app = app.tools(&["kubectl"]);
+    let ran = app.run(&["doctor", "server", "rights", "-o", "json"]).exits(3);
     assert!(found(&ran, "server").to_string().contains("nothing listens at its address"), "{}", ran.stdout);
     assert_eq!(found(&ran, "rights")["about"], "the API server does not answer", "one reason, told once");
+    let ran = app.run(&["doctor", "server", "-o", "json"]).exits(3);
+    assert!(!ran.stdout.contains("rights"), "nobody asked for it: {}", ran.stdout);
     // Another CA.
     let (other, _) = certificate("2");
     let app = with_kubeconfig(&kubeconfig(|config| config["clusters"][0]["cluster"]["certificate-authority-data"] = other.into()));
@@ -288,6 +332,14 @@ fn an_api_server_that_does_not_let_one_in() {
     ends(&app, "server", "bad", &["does not accept these credentials (401)"]);
     let app = with_kubeconfig(&kubeconfig(|config| config["users"][0]["user"] = json!({"token": "has-run-out"})));
     ends(&app, "server", "bad", &["(401)", "ask your administrator for a fresh kubeconfig"]);
+    // What the certificate itself says of its time.
+    for (days, state, words) in [("-1", "bad", "ended on 20"), ("5", "warning", "ends in "), ("90", "good", "")] {
+        let (crt, key) = certificate(days);
+        let user = json!({"client-certificate-data": crt, "client-key-data": key});
+        let app = with_kubeconfig(&kubeconfig(|config| config["users"][0]["user"] = user));
+        fs::set_permissions(app.home().join(".kube/kubeconfig-test"), private()).expect("a mode");
+        ends(&app, "kubeconfig", state, &[words]);
+    }
     // No login at all: the version is public, and nothing else.
     let app = with_kubeconfig(&kubeconfig(|config| config["users"][0]["user"] = json!({})));
     let ran = app.run(&["doctor", "rights", "-o", "json"]).exits(3);
@@ -343,7 +395,19 @@ fn an_account_that_may_not_all() {
     let app = with_kubeconfig(&kubeconfig(|config| config["users"][0]["user"] = json!({"token": token})));
     let app = app.cluster_without_kubeconfig("test", &format!("registry: 127.0.0.1:1/x\nnamespace: {namespace}\n"));
     let ran = app.run(&["doctor", "rights", "server"]).exits(3);
+    // What is being deleted stays as long as something holds it up.
+    let finalizer = |list: Json| json!({"metadata": {"finalizers": list}}).to_string();
+    kubectl(&["-n", &namespace, "patch", "serviceaccount", "team", "--type", "merge", "-p", &finalizer(json!(["example.com/held"]))], None);
     kubectl(&["delete", "namespace", &namespace, "--wait=false"], None);
+    let app = with_kubeconfig(&kubeconfig(|_| ()))
+        .cluster_without_kubeconfig("test", &format!("registry: 127.0.0.1:1/x\nnamespace: {namespace}\n"));
+    let leaving = app.run(&["doctor", "server"]);
+    kubectl(&["-n", &namespace, "patch", "serviceaccount", "team", "--type", "merge", "-p", &finalizer(Json::Null)], None);
+    let leaving = leaving.exits(3).stdout;
+    assert!(
+        leaving.contains("is being deleted") && leaving.contains(&format!("next: kubectl get namespace {namespace} -o yaml")),
+        "{leaving}"
+    );
     for line in [
         &*format!("bad: rights: deploy: this account may not patch, delete secrets in namespace {namespace}"),
         &format!("bad: rights: x, job and restart: this account may not create pods/exec in namespace {namespace}"),
@@ -384,7 +448,21 @@ fn nobody_who_builds() {
     let app = with_registry("127.0.0.1:1").docker();
     ends(&app, "docker", "good", &["daemon"]);
     let app = app.env("DOCKER_HOST", "tcp://127.0.0.1:1");
-    ends(&app, "docker", "bad", &["no docker daemon answers", "start docker"]);
+    ends(&app, "docker", "bad", &["no docker daemon answers", "sudo systemctl start docker # "]);
+    for (words, what, next) in [
+        (
+            "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock",
+            "this account may not use",
+            "sudo usermod -aG docker $USER # ",
+        ),
+        (
+            "Failed to initialize: unable to resolve docker endpoint: context \"x\": context not found: open /x",
+            "no such context",
+            "docker context ls",
+        ),
+    ] {
+        ends(&with_registry("127.0.0.1:1").fake("docker", &format!("echo '{words}' >&2; exit 1")), "docker", "bad", &[what, next]);
+    }
     let app = app.values("appname: shop\ndeployments: {web: {image: \"a:1\", command: [a]}}\n");
     ends(&app, "docker", "warning", &["the app builds nothing, and docker is not at hand", "no docker daemon answers"]);
     let app = with_registry("127.0.0.1:1").docker().env("BUILDX_BUILDER", "far-away");
@@ -408,9 +486,18 @@ fn a_disk_without_room() {
     let tmp = app.tmp();
     let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(&tmp).status();
     assert!(done.is_ok_and(|status| status.success()), "this test mounts a file system: run it as root");
-    let _mount = Mount(&tmp);
+    let mount = Mount(&tmp);
     let one = ends(&app, "disk", "bad", &["for temporary files, has 1 MiB left", "df -h "]);
     assert!(one["about"].as_str().is_some_and(|about| about.starts_with(&tmp.display().to_string())), "{one:#}");
+    drop(mount);
+    let done = Command::new("mount").args(["-t", "tmpfs", "-o", "nr_inodes=1", "none"]).arg(&tmp).status();
+    assert!(done.is_ok_and(|status| status.success()));
+    let mount = Mount(&tmp);
+    ends(&app, "disk", "bad", &["has no room for more files (inodes)", "df -i "]);
+    drop(mount);
+    let gone = tmp.join("gone");
+    let app = app.env("TMPDIR", &gone.display().to_string());
+    ends(&app, "disk", "bad", &["and no such folder is there", &format!("mkdir -p {} # or unset TMPDIR", gone.display())]);
 }
 
 #[test]
@@ -426,19 +513,30 @@ fn proxies_that_lead_nowhere() {
             "export NO_PROXY=",
         ],
     );
-    assert!(!one.to_string().contains("hunter22"), "{one:#}");
+    assert!(!one.to_string().contains("hunter22") && one["because"] == json!(["connection refused"]), "{one:#}");
+    let shut = Server::new(|_| Answer::json(407, ""));
+    let app = app.env("HTTP_PROXY", &format!("http://{}", shut.host()));
+    ends(&app, "proxies", "bad", &["it wants a login (407)", "export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"]);
     let proxy = Server::new(|_| Answer::json(401, "{}"));
     let app = app.env("HTTP_PROXY", &format!("http://{}", proxy.host()));
     ends(&app, "proxies", "good", &["the registry by the proxy of HTTP_PROXY"]);
     ends(&app.env("NO_PROXY", "registry.invalid"), "proxies", "good", &["none in the way"]);
     let app = with_registry("127.0.0.1:1").kubeconfig("test", "https://k8s.invalid:6443").env("HTTPS_PROXY", "http://127.0.0.1:1");
     ends(&app, "proxies", "bad", &["the API server is asked by the proxy of HTTPS_PROXY, 127.0.0.1:1", "$NO_PROXY,k8s.invalid:6443"]);
+    // kubectl and helm do not read it.
+    let app = with_registry("127.0.0.1:1").kubeconfig("test", "https://k8s.invalid:6443").env("ALL_PROXY", "http://127.0.0.1:1");
+    ends(&app, "proxies", "good", &["none in the way"]);
 }
 
 #[test]
 fn no_certificates() {
     let app = with_registry("127.0.0.1:1").env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent");
-    ends(&app, "certificates", "warning", &["no CA is known here", "apt-get install ca-certificates"]);
+    let ran = app.run(&["doctor", "certificates"]).exits(0);
+    for words in ["SSL_CERT_FILE is /nonexistent", "next: unset SSL_CERT_DIR", "no CA is known here", "apt-get install ca-certificates"] {
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
+    }
+    let app = with_registry("127.0.0.1:1").env("SSL_CERT_DIR", "/nonexistent");
+    ends(&app, "certificates", "warning", &["SSL_CERT_DIR is /nonexistent, and nothing is there"]);
 }
 
 #[test]
@@ -452,11 +550,15 @@ fn a_webhook_is_sent_nothing() {
     let one = ends(&app, "webhook", "good", &["nothing was sent"]);
     let asked: Vec<(String, String)> = server.asked().into_iter().map(|asked| (asked.method, asked.target)).collect();
     assert_eq!(asked, [("HEAD".to_owned(), "/".to_owned())], "{one:#}");
-    let one =
-        ends(&app.env("HOOK", "http://127.0.0.1:1/hook/secret-of-the-room-0123456789"), "webhook", "warning", &["host cannot be reached"]);
+    let one = ends(
+        &app.env("HOOK", "http://127.0.0.1:1/hook/secret-of-the-room-0123456789"),
+        "webhook",
+        "warning",
+        &["host cannot be reached", "curl -vI http://127.0.0.1:1/ # "],
+    );
     assert!(!one.to_string().contains("secret-of-the-room"), "{one:#}");
     let app = with_registry("127.0.0.1:1").values(&values("ftp://a.example.com/hook"));
-    ends(&app, "webhook", "warning", &["none of http or https"]);
+    ends(&app, "webhook", "warning", &["chart/values.yaml:12:16: ", "none of http or https"]);
 }
 
 #[test]
@@ -486,6 +588,9 @@ fn what_a_job_lacks() {
     let job = job.env("GITLAB_API_TOKEN", "one-that-was-revoked");
     let one = ends(&job, "job", "bad", &["the token in GITLAB_API_TOKEN is not known there, expired or revoked"]);
     assert!(!one.to_string().contains("one-that-was-revoked"), "{one:#}");
+    let away = job.env("CI_API_V4_URL", "http://127.0.0.1:1/api/v4");
+    ends(&away, "job", "bad", &["GitLab cannot be asked", "curl -v http://127.0.0.1:1/api/v4/version # "]);
+    let job = away.env("CI_API_V4_URL", &format!("http://{}/api/v4", gitlab.host()));
     ends(&job.env("GITLAB_API_TOKEN", "").env("CI_JOB_TOKEN", ""), "job", "warning", &["there is no token for GitLab"]);
 }
 

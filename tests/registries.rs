@@ -325,7 +325,7 @@ fn passwords_that_do_not_do() {
     ran.next(&format!("docker login {host}")).never_says("long-forgotten").within(30).changed_nothing();
     let broken = app(&host, "").home_file(".docker/config.json", "{\"auths\": {\"x\": {\"password\": \"long-forgotten\" oops");
     let ran = broken.run(&["tags"]).exits(1).says("config.json is not JSON (line 1,").reason("wants a login");
-    ran.never_says("long-forgotten");
+    ran.never_says("long-forgotten").says("because: ").next("jq . ").never_says("docker login");
     let other = docker_config(app(&host, ""), "127.0.0.1:1", &format!("{{\"auth\": \"{}\"}}", basic()));
     other.run(&["tags"]).exits(1).reason("wants a login");
 }
@@ -366,10 +366,14 @@ fn helpers_that_fail() {
     let host = registry.host();
     let place = || app(&host, "").home_file(".docker/config.json", "{\"credsStore\": \"vault\"}");
     let asked = |app: App| app.run(&["tags"]).exits(1).reason("wants a login").within(60);
-    asked(place()).says("warning: docker-credential-vault is not installed");
+    asked(place())
+        .says("warning: docker-credential-vault is not installed")
+        .says("because: docker-credential-vault is not installed")
+        .next("install docker-credential-vault, which docker's config.json names");
     asked(place().fake("docker-credential-vault", "echo 'the vault is sealed'; exit 1"))
         .says("warning: docker-credential-vault failed")
-        .says("the vault is sealed");
+        .says("the vault is sealed")
+        .next(&format!("echo {host} | docker-credential-vault get"));
     let noise = place().fake("docker-credential-vault", "echo 'user=me secret=hunter22'");
     asked(noise).says("answered something that is no login").never_says("hunter22");
 }

@@ -284,6 +284,9 @@ fn redirects_end() {
     let server = always(Answer::json(302, "").with("Location", "/again"));
     app(&server.host()).run(&["tags"]).exits(1).reason("cannot be asked").says("it redirects without end").within(30);
     assert!(server.asked().len() < 10);
+    let server = always(Answer::json(302, "").with("Location", "http://nowhere.invalid:5000/v2/"));
+    let ran = app(&server.host()).run(&["tags"]).exits(1).reason("cannot be asked").within(60);
+    ran.says("it redirects to nowhere.invalid:5000: no such host").next("getent hosts nowhere.invalid # ");
 }
 
 #[test]
@@ -401,9 +404,14 @@ fn a_login_that_does_not_reach_so_far() {
         None => Answer::json(401, "{}").with("WWW-Authenticate", "Basic realm=\"x\""),
         Some(_) => Answer::json(401, "{}").with("WWW-Authenticate", "Basic realm=\"x\",error=\"insufficient_scope\""),
     });
-    app_with_login(&server.host()).run(&["tags"]).exits(1).reason("does not let this account at team/shop").next("ask for access");
+    app_with_login(&server.host()).run(&["tags"]).exits(1).reason("does not let this account at team/shop").next("as someone with access");
     let server = always(Answer::json(403, "{\"errors\":[{\"code\":\"DENIED\",\"message\":\"not yours\"}]}"));
-    app(&server.host()).run(&["tags"]).exits(1).reason("does not let this account at team/shop").says("not yours").next("docker login");
+    app(&server.host())
+        .run(&["tags"])
+        .exits(1)
+        .reason("does not let this account at team/shop")
+        .says("not yours")
+        .next(&format!("docker login {} # as someone", server.host()));
 }
 
 // ---- what deploy makes of it ----

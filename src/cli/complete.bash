@@ -20,6 +20,11 @@ _clap_complete_ID() {
             prefix=${words[index]%"${words[index]##*[=:]}"}
         fi
     fi
+    # What is quoted is asked for as it is meant; bash puts an open quote back by itself.
+    local quote= typed=${words[index]}
+    case $typed in [\"\']*) quote=${typed:0:1} ;; esac
+    typed=${typed#"$quote"}
+    words[index]=${typed//\\ / }
     local space=true
     if compopt +o nospace 2>/dev/null; then
         space=false
@@ -40,6 +45,11 @@ _clap_complete_ID() {
         fi
         # What stands before the last of them is in the line already.
         COMPREPLY=("${COMPREPLY[@]#"$prefix"}")
+        for i in "${!COMPREPLY[@]}"; do
+            if [[ -z $quote && ${COMPREPLY[i]} == *[[:space:]]* ]]; then
+                COMPREPLY[i]=$(printf %q "${COMPREPLY[i]}")
+            fi
+        done
     fi
 }
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then

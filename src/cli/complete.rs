@@ -3,7 +3,8 @@
 //!
 //! The shell asks lain itself ([`VARIABLE`] names the shell), so that nothing it was once told grows old.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{CompleteEnv, Shells};
 
 use crate::cluster::look;
+use crate::command::lint;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::globals::Globals;
@@ -23,6 +25,7 @@ use crate::model::builds::{self, DEFAULT_BUILD};
 use crate::pipeline;
 use crate::resolved::clusters::known_clusters;
 use crate::session::Session;
+use crate::tools::kubectl::Kubectl;
 use crate::ui::{Color, Format, Ui, Verbosity, printable};
 
 /// Set by the script of `lain completions` when it asks.
@@ -36,6 +39,9 @@ const PROGRAMS: [&str; 5] = ["lain", "lain-render", "lain-build", "lain-deploy",
 /// bash's own way: it takes words apart where clap's script has them whole.
 const BASH: &str = include_str!("complete.bash");
 
+/// zsh has no `compdef` before this was said; frameworks and many a .zshrc say it.
+const COMPINIT: &str = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }";
+
 /// Where names of what there is complete: the command, its argument, what there is.
 const NAMES: &[(&[&str], &str, Names)] = &[
     (&["use"], "name", clusters),
@@ -45,7 +51,7 @@ const NAMES: &[(&[&str], &str, Names)] = &[
     (&["logs"], "proc", procs),
     (&["x"], "words", procs),
     (&["run"], "proc", procs),
-    (&["restart"], "procs", procs),
+    (&["restart"], "procs", procs_or_apps),
     (&["update-image"], "procs", procs),
     (&["create-job"], "cronjob", cron_jobs),
     (&["build"], "name", builds),
@@ -75,6 +81,7 @@ const NAMES: &[(&[&str], &str, Names)] = &[
     (&["redeploy"], "image", images),
     (&["diff"], "image", images),
     (&["save"], "image", images),
+    (&["lint"], "explain", checks),
     (&["secret", "show"], "name", secret_keys),
     (&["secret", "add"], "from_env", secret_keys_to_set),
     (&["env", "add"], "pairs", variables_to_set),
@@ -84,11 +91,52 @@ const NAMES: &[(&[&str], &str, Names)] = &[
 
 type Names = fn(&Session) -> Result<Vec<String>>;
 
+/// What stands in a line already.
+#[derive(Clone, Default)]
+struct Line {
+    /// The flags that say which app and which cluster.
+    globals: Globals,
+    /// `lain x` was told what to run, or where: what comes next is that command's.
+    runs: bool,
+    /// An option is being typed.
+    is_option: bool,
+}
+
+impl Line {
+    /// Of the words from the program's name on, and those before `typed`, which is still being typed. What is wrong with them is nobody's matter yet.
+    fn of<T: CommandFactory>(env: &Env, words: &[OsString], typed: usize) -> Self {
+        let (before, typed) = (&words[..typed.min(words.len())], words.get(typed));
+        let command = super::without_empty(T::command(), env).ignore_errors(true);
+        let Ok(matches) = command.try_get_matches_from(before) else { return Self::default() };
+        let text = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned();
+        let values = matches.try_get_many::<PathBuf>("values").ok().flatten();
+        let inside =
+            matches.subcommand().filter(|(name, _)| *name == "x").and_then(|(_, x)| x.try_get_many::<String>("words").ok().flatten());
+        Self {
+            globals: Globals {
+                start: matches.try_get_one::<PathBuf>("start").ok().flatten().cloned(),
+                cluster: text("use_cluster").or_else(|| text("cluster")),
+                values: values.map(|paths| paths.cloned().collect()).unwrap_or_default(),
+                ..Globals::default()
+            },
+            runs: inside.is_some_and(|words| words.len() > 0) || before.iter().any(|word| word == "--"),
+            is_option: typed.is_some_and(|word| word.to_string_lossy().starts_with('-')),
+        }
+    }
+}
+
 /// Answers a shell and ends, when it is a shell that asks.
 pub(super) fn answer<T: CommandFactory>(env: &Env) {
-    if env.get(VARIABLE).is_some() {
-        CompleteEnv::with_factory(command_line::<T>).var(VARIABLE).complete();
+    if env.get(VARIABLE).is_none() {
+        return;
     }
+    let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != "--").skip(1).collect();
+    let index = env.get("_CLAP_COMPLETE_INDEX").and_then(|index| index.parse().ok());
+    let line = Line::of::<T>(env, &words, index.unwrap_or(words.len().saturating_sub(1)));
+    if let Some(start) = &line.globals.start {
+        let _ = std::env::set_current_dir(start); // nothing is there: nothing is offered
+    }
+    CompleteEnv::with_factory(|| command_line::<T>(&line)).var(VARIABLE).complete();
 }
 
 /// The script that makes a shell ask.
@@ -102,6 +150,9 @@ pub(super) fn script(shell: &str) -> Result<String> {
     let shells = Shells::builtins();
     let completer = shells.completer(shell).ok_or_else(|| Error::usage(format!("no completions for `{shell}`")))?;
     let mut text = Vec::new();
+    if shell == "zsh" {
+        text.extend(format!("#compdef {}\n{COMPINIT}\n", PROGRAMS.join(" ")).into_bytes());
+    }
     for name in PROGRAMS {
         let written = completer.write_registration(VARIABLE, name, name, name, &mut text);
         written.map_err(|error| Error::failed(format!("cannot write the script: {error}")))?;
@@ -110,35 +161,51 @@ pub(super) fn script(shell: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-fn command_line<T: CommandFactory>() -> Command {
-    let top = T::command().mut_arg("cluster", with(clusters)).mut_arg("use_cluster", with(clusters));
-    NAMES.iter().fold(top, |top, (path, arg, names)| completing(top, path, arg, *names))
+fn command_line<T: CommandFactory>(line: &Line) -> Command {
+    let top = T::command().mut_arg("cluster", with(clusters, line)).mut_arg("use_cluster", with(clusters, line));
+    let top = NAMES.iter().fold(top, |top, (path, arg, names)| {
+        let names = if *path == ["x"] && line.runs { nothing } else { *names };
+        completing(top, path, arg, names, line)
+    });
+    if line.is_option {
+        return top;
+    }
+    let mut whole = top;
+    whole.build(); // with --help, and the flags of every command
+    behind_names(whole)
+}
+
+/// The same, where options are offered when there is nothing else.
+fn behind_names(command: Command) -> Command {
+    command.mut_args(|arg| if arg.is_positional() { arg } else { arg.hide(true) }).mut_subcommands(behind_names)
 }
 
 /// The same command line, where an argument of one of its commands completes; as it was, where that is another program's.
-fn completing(command: Command, path: &[&'static str], arg: &'static str, names: Names) -> Command {
+fn completing(command: Command, path: &[&'static str], arg: &'static str, names: Names, line: &Line) -> Command {
     match path {
-        [] if command.get_arguments().any(|known| known.get_id() == arg) => command.mut_arg(arg, with(names)),
+        [] if command.get_arguments().any(|known| known.get_id() == arg) => command.mut_arg(arg, with(names, line)),
         [first, rest @ ..] if command.find_subcommand(first).is_some() => {
-            command.mut_subcommand(first, |command| completing(command, rest, arg, names))
+            command.mut_subcommand(first, |command| completing(command, rest, arg, names, line))
         }
         _ => command,
     }
 }
 
-fn with(names: Names) -> impl Fn(Arg) -> Arg {
-    move |arg| arg.add(ArgValueCompleter::new(move |typed: &OsStr| candidates(names, typed)))
+fn with(names: Names, line: &Line) -> impl Fn(Arg) -> Arg {
+    let globals = line.globals.clone();
+    move |arg| {
+        let globals = globals.clone();
+        arg.add(ArgValueCompleter::new(move |typed: &OsStr| candidates(names, &globals, typed)))
+    }
 }
 
 /// Those that begin with what was typed; none when they do not come in time, and nobody is told why: the line that is typed would be torn.
-fn candidates(names: Names, typed: &OsStr) -> Vec<CompletionCandidate> {
+fn candidates(names: Names, globals: &Globals, typed: &OsStr) -> Vec<CompletionCandidate> {
     let (sender, receiver) = mpsc::channel();
+    let globals = globals.clone();
     thread::spawn(move || {
         let ui = Ui::new(Color::Never, true, false, None, Verbosity::Nothing, Format::Text);
-        let env = Env::of_process();
-        let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-        let globals = Globals { cluster: cluster_of(&words).or_else(|| env.get("LAIN_CLUSTER").map(str::to_owned)), ..Globals::default() };
-        let found = Session::new(ui, env, globals).and_then(|session| names(&session));
+        let found = Session::new(ui, Env::of_process(), globals).and_then(|session| names(&session));
         let _ = sender.send(found.unwrap_or_default()); // too late when nobody listens
     });
     let typed = typed.to_string_lossy();
@@ -150,16 +217,23 @@ fn candidates(names: Names, typed: &OsStr) -> Vec<CompletionCandidate> {
     found.into_iter().filter(|name| name.starts_with(&*typed) && printable(name) == *name).map(CompletionCandidate::new).collect()
 }
 
-/// The cluster that a line names; the last word is still being typed.
-fn cluster_of(words: &[String]) -> Option<String> {
-    let typed = &words[..words.len().saturating_sub(1)];
-    let joined = typed.iter().find_map(|word| word.strip_prefix("--cluster=").map(str::to_owned));
-    joined.or_else(|| typed.windows(2).find(|pair| pair[0] == "--cluster").map(|pair| pair[1].clone()))
-}
-
 #[allow(clippy::unnecessary_wraps)] // as its neighbours
 fn clusters(session: &Session) -> Result<Vec<String>> {
     Ok(known_clusters(&session.env.cluster_values_dirs()))
+}
+
+#[allow(clippy::unnecessary_wraps)] // as its neighbours
+fn nothing(_: &Session) -> Result<Vec<String>> {
+    Ok(vec![])
+}
+
+#[allow(clippy::unnecessary_wraps)] // as its neighbours
+fn checks(_: &Session) -> Result<Vec<String>> {
+    Ok(lint::ids().map(str::to_owned).collect())
+}
+
+fn procs_or_apps(session: &Session) -> Result<Vec<String>> {
+    if session.has_app() { procs(session) } else { apps(session) }
 }
 
 fn procs(session: &Session) -> Result<Vec<String>> {
@@ -167,10 +241,13 @@ fn procs(session: &Session) -> Result<Vec<String>> {
 }
 
 fn apps(session: &Session) -> Result<Vec<String>> {
+    Ok(look::apps(&kubectl(session)?)?.into_iter().collect())
+}
+
+/// A `kubectl proxy` would come no sooner than one answer of kubectl's, and this process may end at any moment.
+fn kubectl(session: &Session) -> Result<Kubectl<'_>> {
     let kubectl = session.kubectl()?;
-    // A `kubectl proxy` would come no sooner than one answer of kubectl's, and this process may end at any moment.
-    let kubectl = if kubectl.logs_in() { kubectl } else { kubectl.alone() };
-    Ok(look::apps(&kubectl)?.into_iter().collect())
+    Ok(if kubectl.logs_in() { kubectl } else { kubectl.alone() })
 }
 
 fn cron_jobs(session: &Session) -> Result<Vec<String>> {
@@ -200,11 +277,11 @@ fn images(session: &Session) -> Result<Vec<String>> {
 }
 
 fn secret_keys(session: &Session) -> Result<Vec<String>> {
-    session.kubectl()?.alone().secret_keys(&session.app()?.file_secret())
+    kubectl(session)?.secret_keys(&session.app()?.file_secret())
 }
 
 fn variables(session: &Session) -> Result<Vec<String>> {
-    session.kubectl()?.alone().secret_keys(&session.app()?.env_secret())
+    kubectl(session)?.secret_keys(&session.app()?.env_secret())
 }
 
 fn secret_keys_to_set(session: &Session) -> Result<Vec<String>> {
@@ -246,11 +323,24 @@ mod tests {
     }
 
     #[test]
-    fn a_line_names_its_cluster() {
-        let of = |line: &str| cluster_of(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
-        assert_eq!(of("lain -- lain deploy --cluster prod --set x").as_deref(), Some("prod"));
-        assert_eq!(of("lain -- lain --cluster=prod delete ").as_deref(), Some("prod"));
-        assert_eq!([of("lain -- lain delete --cluster pr"), of("lain -- lain delete x"), of("")], [None, None, None]);
+    fn a_line_says_which_app_and_which_cluster() {
+        let of = |line: &str, env: &[(&str, &str)]| {
+            let env: Env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let line = Line::of::<Lain>(&env, &words, words.len() - 1);
+            let paths = line.globals.start.iter().chain(&line.globals.values).map(|path| path.display().to_string());
+            let told: Vec<String> = line.globals.cluster.iter().cloned().chain(paths).collect();
+            (told.join(" "), line.runs, line.is_option)
+        };
+        let plain = |told: &str| (told.to_owned(), false, false);
+        assert_eq!(of("lain deploy --cluster prod --set x", &[]), plain("prod"));
+        assert_eq!(of("lain --cluster=prod delete ", &[]), plain("prod"));
+        assert_eq!(of("lain delete --cluster pr", &[]), plain(""));
+        assert_eq!(of("lain -C sub -f a.yaml logs --use test -f b.yaml w", &[]), plain("test sub a.yaml b.yaml"));
+        assert_eq!(of("lain nonsense --unknown -C sub -", &[]), ("sub".to_owned(), false, true));
+        assert!(of("lain x web ", &[]).1 && of("lain x -- ", &[]).1);
+        assert!(!of("lain x -c mesh w", &[]).1);
+        assert_eq!(of("", &[]), plain(""));
     }
 
     #[test]

@@ -261,11 +261,7 @@ fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> Typed) -> E
     private::forbid_cores();
     let env = Env::of_process();
     complete::answer::<T>(&env);
-    // CI sets variables to nothing where they are not meant to be set; clap would take that for a value.
-    let command = help::arrange(T::command()).mut_args(|arg| match arg.get_env().and_then(OsStr::to_str) {
-        Some(name) if env.is_empty(name) => arg.env(Resettable::Reset),
-        _ => arg,
-    });
+    let command = without_empty(help::arrange(T::command()), &env);
     let name = command.get_name().to_owned();
     let (matches, top) = match command.try_get_matches().and_then(|matches| T::from_arg_matches(&matches).map(|top| (matches, top))) {
         Ok(parsed) => parsed,
@@ -294,6 +290,14 @@ fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> Typed) -> E
             ExitCode::from(error.kind().exit_code())
         }
     }
+}
+
+/// CI sets variables to nothing where they are not meant to be set; clap would take that for a value.
+fn without_empty(command: clap::Command, env: &Env) -> clap::Command {
+    command.mut_args(|arg| match arg.get_env().and_then(OsStr::to_str) {
+        Some(name) if env.is_empty(name) => arg.env(Resettable::Reset),
+        _ => arg,
+    })
 }
 
 fn ui_of(env: &Env, color: Color, verbosity: Verbosity, format: Format) -> Ui {

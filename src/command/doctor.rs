@@ -12,7 +12,7 @@ use crate::ui::{Answer, Format};
 #[derive(Args, Debug)]
 #[command(
     after_help = "  lain doctor\n  lain doctor -v                  # what is good in full, and the questions\n  lain doctor registry rights     # these alone\n  lain doctor -o json | jq '.checks[] | select(.state == \"bad\")'\n\n\
-                        Nothing is changed: an upload to the registry is begun and cancelled, the webhook is sent nothing. Ends with exit code 3 where\nsomething is bad; a warning stops no command. Whatever hangs, it ends within 15 seconds."
+                        Nothing is changed: an upload to the registry is begun and cancelled, the webhook is sent nothing. Ends with exit code 3 where something is bad, with 0 where all that is found are warnings. Whatever hangs, it ends within 15 seconds."
 )]
 pub struct Doctor {
     /// What to look at; all of it when not given

@@ -98,6 +98,11 @@ fn explain(session: &Session, id: &str) -> Result<()> {
     session.ui.result(page.trim_end())
 }
 
+/// What `--explain` takes.
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|check| check.id).chain(["all"])
+}
+
 fn unreadable(error: &Error) -> Problem {
     let nowhere = || Location { path: "chart/values.yaml".into(), line: 1, column: 1, length: 1, text: String::new() };
     Problem {

@@ -96,11 +96,17 @@ pub(crate) struct Diagnosis {
 impl Diagnosis {
     /// Of these findings.
     pub(super) fn of(cluster: Option<String>, mut checks: Vec<Finding>) -> Self {
-        // A server that does not answer says nothing of this account's rights.
-        if checks.iter().any(|one| one.check == "server" && one.state == State::Bad) {
-            checks.retain(|one| one.check != "rights" || one.state != State::Bad);
-            if !checks.iter().any(|one| one.check == "rights") {
-                checks.push(Finding::unseen("the API server does not answer").of("rights"));
+        // One reason is told once: a kubeconfig that is bad leads to no server, and a server that does not answer says nothing of this account's rights.
+        let because = [
+            ("kubeconfig", "server", "see kubeconfig"),
+            ("server", "rights", "the API server does not answer"),
+            ("kubeconfig", "rights", "see kubeconfig"),
+        ];
+        let is_bad = |checks: &[Finding], check: &str| checks.iter().any(|one| one.check == check && one.state == State::Bad);
+        for (first, then, why) in because {
+            if is_bad(&checks, first) && is_bad(&checks, then) {
+                checks.retain(|one| one.check != then || one.state != State::Bad);
+                checks.push(Finding::unseen(why).of(then));
             }
         }
         checks.sort_by_key(|one| one.state as u8);
@@ -137,7 +143,9 @@ impl Told<'_> {
             for one in self.of(state) {
                 out += &line(columns, &paint(label, kind), label, &format!("{}: {}", one.check, one.about));
                 for cause in &one.because {
-                    out += &line(columns, "  because:", "  because:", cause);
+                    out += &line(columns.map(|columns| columns.saturating_sub(2)), "because:", "because:", cause)
+                        .lines()
+                        .fold(String::new(), |out, line| out + "  " + line + "\n");
                 }
                 for next in &one.next {
                     out += &format!("{} {next}\n", paint(hint_label(next), Label::Next)); // whole: it is to be pasted

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{ANSWER, Finding, app_here};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, describe_io};
 use crate::files;
 use crate::images;
 use crate::session::Session;
@@ -30,10 +30,19 @@ pub(super) fn git(session: &Session) -> Result<Vec<Finding>> {
         return Ok(vec![Finding::unseen("no repository here")]);
     }
     let mut amiss = Vec::new();
+    let author = if session.env.is_ci() || git.has_author()? {
+        None
+    } else {
+        let error = Error::failed("git does not know who commits here, so that it makes no commit");
+        Some(error.hint("git config --global user.name NAME && git config --global user.email ADDRESS"))
+    };
+    let (before, after) = if matches!(head, Head::Commit(_)) { (None, author) } else { (author, None) };
+    amiss.extend(before);
     match head {
         Head::NoRepository => {
             let error = Error::failed("the app is in no git repository: its images are tagged `latest`, one like the other");
-            return Ok(vec![Finding::warning(&error.hint("git init && git add -A && git commit -m 'the app'"))]);
+            amiss.push(error.hint("git init && git add -A && git commit -m 'the app'"));
+            return Ok(amiss.iter().map(Finding::warning).collect());
         }
         Head::NoCommit => {
             let error = Error::failed("there is no commit yet: images are tagged `latest`, one like the other");
@@ -50,10 +59,7 @@ pub(super) fn git(session: &Session) -> Result<Vec<Finding>> {
         let error = Error::failed("there is no remote `origin`: releases do not say which repository they are of");
         amiss.push(error.hint("git remote add origin URL"));
     }
-    if !session.env.is_ci() && !git.has_author()? {
-        let error = Error::failed("git does not know who commits here: `lain init --commit` fails");
-        amiss.push(error.hint("git config --global user.name NAME && git config --global user.email ADDRESS"));
-    }
+    amiss.extend(after);
     Ok(if amiss.is_empty() { vec![Finding::good("")] } else { amiss.iter().map(Finding::warning).collect() })
 }
 
@@ -97,13 +103,17 @@ pub(super) fn disk(session: &Session) -> Result<Vec<Finding>> {
         let hint = "docker system df # docker system prune makes room".to_owned();
         needs.push(Need { path, what: "docker's images", least: 300 * MIB, little: 2048 * MIB, hint });
     }
-    tempfile::tempfile_in(&temporary).map_err(|error| Error::io("write", &temporary.join("a temporary file"), &error))?;
+    if !temporary.is_dir() {
+        let place = shell_words::quote(&temporary.to_string_lossy()).into_owned();
+        let error = Error::failed(format!("TMPDIR is {}, and no such folder is there", temporary.display()));
+        return Err(error.hint(format!("mkdir -p {place} # or unset TMPDIR")));
+    }
     let mut found = Vec::new();
     let mut least = u64::MAX;
+    let words = |bytes: u64| if bytes < 1024 * MIB { format!("{} MiB", bytes / MIB) } else { format!("{} GiB", bytes / MIB / 1024) };
     for need in needs {
         let room = files::room_at(&need.path)?;
         let place = need.path.display();
-        let words = |bytes: u64| if bytes < 1024 * MIB { format!("{} MiB", bytes / MIB) } else { format!("{} GiB", bytes / MIB / 1024) };
         let short = || Error::failed(format!("{place}, for {}, has {} left", need.what, words(room.bytes))).hint(&*need.hint);
         least = least.min(room.bytes);
         if room.has_no_more_files {
@@ -115,5 +125,11 @@ pub(super) fn disk(session: &Session) -> Result<Vec<Finding>> {
             found.push(Finding::warning(&short()));
         }
     }
-    Ok(if found.is_empty() { vec![Finding::good(format!("{} MiB or more", least / MIB))] } else { found })
+    if found.is_empty()
+        && let Err(error) = tempfile::tempfile_in(&temporary)
+    {
+        let error = Error::failed(describe_io(&error)).context(format!("no temporary file can be made in {}", temporary.display()));
+        found.push(Finding::bad(&error.hint(format!("ls -ld {} # and give yourself write access, or export TMPDIR", temporary.display()))));
+    }
+    Ok(if found.is_empty() { vec![Finding::good(format!("{} or more", words(least)))] } else { found })
 }

@@ -18,7 +18,7 @@ use clap::ValueEnum;
 
 use self::finding::Finding;
 pub(crate) use self::finding::{Diagnosis, Told};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::interrupt;
 use crate::model::app::App;
 use crate::session::Session;
@@ -106,7 +106,7 @@ impl Check {
             Self::Helm => cluster::helm(session),
             Self::Kubectl => cluster::kubectl(session),
             Self::Proxies => Ok(network::proxies(session)),
-            Self::Certificates => Ok(network::certificates()),
+            Self::Certificates => Ok(network::certificates(session)),
             Self::Clock => Ok(network::clock(session)),
             Self::Disk => machine::disk(session),
             Self::Webhook => Ok(network::webhook(session)),
@@ -195,6 +195,7 @@ fn cluster_here(session: &Session) -> Result<(), Finding> {
     match session.choice() {
         Ok(Some(_)) => {}
         Ok(None) => return Err(Finding::unseen("no cluster is chosen")),
+        Err(unknown) if unknown.kind() == Kind::Usage => return Err(Finding::unseen("there is no such cluster")),
         Err(_) => return Err(Finding::unseen("the cluster has no kubeconfig")),
     }
     session.target().map(drop).map_err(|_| Finding::unseen("the values cannot be read"))

@@ -1,10 +1,13 @@
 //! The way to others: proxies, CAs, the clock, the webhook.
 
+use std::path::Path;
+
 use super::{ANSWER, Finding, app_here, cluster_here, registry};
-use crate::error::Error;
+use crate::error::{Error, Location};
 use crate::http::client::count_of_system_cas;
 use crate::http::clock;
 use crate::http::probe::{Reach, probe};
+use crate::http::proxy::Proxies;
 use crate::http::url::host_of;
 use crate::model::duration;
 use crate::release::announce;
@@ -14,57 +17,79 @@ use crate::session::Session;
 const AMISS: i64 = 30;
 const WRONG: i64 = 5 * 60;
 
-/// Those that are asked over the network: what they are called, and an address.
-fn others(session: &Session) -> Vec<(&'static str, String)> {
+/// Those that are asked over the network: what they are called, an address, and the proxies that whoever asks them goes by.
+fn others(session: &Session) -> Vec<(&'static str, String, Proxies)> {
     let mut found = Vec::new();
     if let Ok((registry, _)) = registry::at(session) {
-        found.push(("the registry", registry.address()));
+        found.push(("the registry", registry.address(), session.proxies()));
     }
     if cluster_here(session).is_ok()
         && let Ok(Some(aim)) = session.aim()
         && let Some(server) = aim.server.filter(|_| !aim.has_proxy)
     {
-        found.push(("the API server", format!("{}/version", server.trim_end_matches('/'))));
+        found.push(("the API server", format!("{}/version", server.trim_end_matches('/')), session.proxies_to_cluster()));
     }
     found
 }
 
 /// Where an address is asked by a proxy, that leads there.
 pub(super) fn proxies(session: &Session) -> Vec<Finding> {
-    let proxies = session.proxies();
     let mut found = Vec::new();
-    for (who, url) in others(session) {
+    for (who, url, proxies) in others(session) {
         let Some(proxy) = proxies.on_the_way_to(&url) else { continue };
         let host = host_of(&url);
-        found.push(match probe(&proxies, &url) {
-            Reach::Answered(502..=504) | Reach::Unreachable(_) => {
-                let error = Error::failed(format!("{who} is asked by {proxy}, which does not lead to {host}"));
-                Finding::bad(&error.hint(format!("export NO_PROXY=\"$NO_PROXY,{host}\" # where it is reached without a proxy")))
+        let why = match probe(&proxies, &url) {
+            Reach::Answered(status @ 502..=504) => format!("it answers {status}"),
+            Reach::Unreachable(why) => why.strip_prefix(&format!("{proxy}: ")).unwrap_or(&why).to_owned(),
+            Reach::Answered(_) => {
+                found.push(Finding::good(format!("{who} by {proxy}")));
+                continue;
             }
-            Reach::Answered(_) => Finding::good(format!("{who} by {proxy}")),
-        });
+        };
+        let wants_login = why.contains("407");
+        let error = Error::failed(why).context(format!("{who} is asked by {proxy}, which does not lead to {host}"));
+        let error = if wants_login {
+            error.hint("export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT # or HTTP_PROXY: the proxy wants a login")
+        } else {
+            error
+        };
+        found.push(Finding::bad(&error.hint(format!("export NO_PROXY=\"$NO_PROXY,{host}\" # where it is reached without a proxy"))));
     }
     if found.is_empty() { vec![Finding::good("none in the way")] } else { found }
 }
 
-/// The system's CAs.
-pub(super) fn certificates() -> Vec<Finding> {
-    match count_of_system_cas() {
+/// The system's CAs, and those that the environment names.
+pub(super) fn certificates(session: &Session) -> Vec<Finding> {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(|name| Some((name, session.env.get(name)?)));
+    let idle = named.filter(|(name, value)| match *name {
+        "SSL_CERT_FILE" => !Path::new(value).is_file(),
+        _ => !std::env::split_paths(value).any(|folder| folder.is_dir()),
+    });
+    let idle = idle.map(|(name, value)| {
+        Finding::warning(
+            &Error::failed(format!("{name} is {value}, and nothing is there")).hint(format!("unset {name} # or export it anew")),
+        )
+    });
+    let mut found: Vec<Finding> = idle.collect();
+    found.extend(match count_of_system_cas() {
         0 => {
             let error = Error::failed("no CA is known here, so that no certificate of an https address holds");
             vec![Finding::warning(&error.hint("apt-get install ca-certificates # or export SSL_CERT_FILE=/path/to/ca.crt"))]
         }
+        _ if !found.is_empty() => vec![],
         count => vec![Finding::good(format!("{count} CAs"))],
-    }
+    });
+    found
 }
 
 /// This machine's clock beside those of others.
 pub(super) fn clock(session: &Session) -> Vec<Finding> {
-    let proxies = session.proxies();
     let others = others(session);
     let asked: Vec<(&str, String, Option<i64>)> = std::thread::scope(|scope| {
-        let asked: Vec<_> =
-            others.iter().map(|(who, url)| (*who, host_of(url), scope.spawn(|| clock::seconds_ahead(&proxies, url, ANSWER)))).collect();
+        let asked: Vec<_> = others
+            .iter()
+            .map(|(who, url, proxies)| (*who, host_of(url), scope.spawn(|| clock::seconds_ahead(proxies, url, ANSWER))))
+            .collect();
         asked.into_iter().map(|(who, host, answer)| (who, host, answer.join().ok().flatten())).collect()
     });
     let told: Vec<(&str, String, i64)> = asked.into_iter().filter_map(|(who, host, ahead)| Some((who, host, ahead?))).collect();
@@ -91,7 +116,17 @@ pub(super) fn webhook(session: &Session) -> Vec<Finding> {
         .and_then(|webhook| webhook.map(|webhook| webhook.reach(&session.proxies(), ANSWER)).transpose());
     vec![match reached {
         Ok(Some(())) => Finding::good("nothing was sent"),
+        Ok(None) if session.cluster_name().is_none() => Finding::unseen("the app names none"),
         Ok(None) => Finding::unseen("the app names none for this cluster"),
-        Err(error) => Finding::warning(&error),
+        Err(error) => Finding::warning(&match written(session) {
+            Some(at) if error.location().is_none() => error.at(at),
+            _ => error,
+        }),
     }]
+}
+
+/// Where the address of the webhook stands in the values; none where the environment gives it.
+fn written(session: &Session) -> Option<Location> {
+    let url = session.layers().ok()?.canonical().get("webhook")?.get("url")?;
+    url.as_str().filter(|url| !url.starts_with("${")).map(|_| url.span.location())
 }

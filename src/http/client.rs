@@ -24,6 +24,7 @@ use super::proxy::Proxies;
 use super::redirect::{MAX_HOPS, next_hop};
 use super::reply::Reply;
 use super::retry::Retry;
+use super::url::host_of;
 use crate::error::Result;
 use crate::interrupt;
 
@@ -285,6 +286,11 @@ fn agent(timeout: Option<Duration>, connect: Duration, trust: Trust) -> Agent {
 /// Sends it and follows redirects: a login goes to no other host, and nothing goes from https to http. What is posted to a webhook that then sends on
 /// to a page has arrived: the page is the reply.
 fn exchange(line: &Line, mut message: Message, max_body: u64) -> Result<Reply, Failure> {
+    let asked = host_of(&message.url);
+    let elsewhere = |failure: Failure, url: &str| match host_of(url) {
+        host if host != asked && failure.trouble != Trouble::Interrupted => failure.at(host),
+        _ => failure,
+    };
     for _ in 0..=MAX_HOPS {
         let mut request = Request::builder().method(&message.verb).uri(&message.url);
         let kind = message.body.as_ref().map(|(kind, _)| ("Content-Type", kind.as_str()));
@@ -292,10 +298,11 @@ fn exchange(line: &Line, mut message: Message, max_body: u64) -> Result<Reply, F
             request = request.header(name, value);
         }
         let malformed = |_| Failure::new(Trouble::Other, "the address or a header is malformed");
-        let mut response = match &message.body {
-            Some((_, body)) => line.run(request.body(body.as_str()).map_err(malformed)?)?,
-            None => line.run(request.body(()).map_err(malformed)?)?,
+        let response = match &message.body {
+            Some((_, body)) => line.run(request.body(body.as_str()).map_err(malformed)?),
+            None => line.run(request.body(()).map_err(malformed)?),
         };
+        let mut response = response.map_err(|failure| elsewhere(failure, &message.url))?;
         let status = response.status();
         let reads = matches!(message.verb, http::Method::GET | http::Method::HEAD);
         let becomes_get = message.is_json_post && matches!(status.as_u16(), 301..=303);
@@ -307,7 +314,8 @@ fn exchange(line: &Line, mut message: Message, max_body: u64) -> Result<Reply, F
             }
             continue;
         }
-        let body = response.body_mut().with_config().limit(max_body).read_to_vec().map_err(|error| Failure::of(&error))?;
+        let body = response.body_mut().with_config().limit(max_body).read_to_vec();
+        let body = body.map_err(|error| elsewhere(Failure::of(&error), &message.url))?;
         return Ok(Reply { status, headers: response.headers().clone(), body });
     }
     Err(Failure::new(Trouble::Other, "it redirects without end"))

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 
 use crate::env::Env;
+use crate::error::{Error, Result};
 use crate::model::name::is_harmless;
 use crate::tools::call::{Call, Captured};
 use crate::ui::{Ui, printable};
@@ -42,6 +43,15 @@ pub(crate) enum Login {
     Identity(String),
     /// A whole `Authorization` value: its scheme, its secret.
     Ready(String, String),
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// None means anonymous.
+    pub credentials: Option<Credentials>,
+    /// Why a login that docker may keep was not to be had.
+    pub amiss: Option<Error>,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -76,14 +86,19 @@ impl Credentials {
 /// What docker would use for `host` (`registry-1.docker.io` for Docker Hub); none means anonymous.
 ///
 /// As docker 28 does, `DOCKER_AUTH_CONFIG` (GitLab's way to hand logins over) is asked before the file; for GitLab's own registry the job's login comes last.
-pub(crate) fn find(ui: &Ui, env: &Env, host: &str) -> Option<Credentials> {
+pub(crate) fn find(ui: &Ui, env: &Env, host: &str) -> Found {
+    let mut amiss = None;
+    let mut warn = |error: Error| {
+        ui.warn(&format!("{error}; {host} is asked without its logins"));
+        amiss.get_or_insert(error);
+    };
     let given = env.get("DOCKER_AUTH_CONFIG").map(|text| (text.to_owned(), "DOCKER_AUTH_CONFIG".to_owned()));
     let path = docker_folder(env).map(|dir| dir.join(CONFIG));
     let file = path.and_then(|path| match std::fs::read_to_string(&path) {
         Ok(text) => Some((text, path.display().to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {
-            ui.warn(&format!("cannot read {}: {}; {host} is asked without its logins", path.display(), crate::error::describe_io(&error)));
+            warn(Error::io("read", &path, &error));
             None
         }
     });
@@ -92,16 +107,18 @@ pub(crate) fn find(ui: &Ui, env: &Env, host: &str) -> Option<Credentials> {
             Ok(config) => config,
             Err(error) => {
                 let place = format!("line {}, column {}", error.line(), error.column()); // its text may quote a password
-                ui.warn(&format!("{name} is not JSON ({place}); {host} is asked without its logins"));
+                let way = if name.starts_with('/') { format!("jq . {name}") } else { format!("echo \"${name}\" | jq .") };
+                warn(Error::failed(format!("{name} is not JSON ({place})")).hint(format!("{way} # see where, and mend it")));
                 return None;
             }
         };
-        in_config(ui, &config, host, &name)
+        in_config(ui, &config, host, &name, &mut warn)
     });
-    found.or_else(|| {
+    let credentials = found.or_else(|| {
         let (own, user, password, from) = of_job(env)?;
         is_same(own, host).then(|| Credentials::hidden(ui, Login::Password(user.to_owned(), password.to_owned()), from))
-    })
+    });
+    Found { credentials, amiss }
 }
 
 /// Where docker's client keeps its settings.
@@ -158,12 +175,17 @@ pub(crate) fn config_of_run(ui: &Ui, env: &Env) -> Option<String> {
 }
 
 /// docker's order: the registry's own helper, the store, the file itself.
-fn in_config(ui: &Ui, config: &Json, host: &str, name: &str) -> Option<Credentials> {
+fn in_config(ui: &Ui, config: &Json, host: &str, name: &str, warn: &mut impl FnMut(Error)) -> Option<Credentials> {
     let server = if is_hub(host) { HUB_ENTRY } else { host };
     let own = config["credHelpers"].as_object().into_iter().flatten().find(|(key, _)| is_same(key, host));
     let helper = own.and_then(|(_, helper)| helper.as_str()).or_else(|| config["credsStore"].as_str());
     let helper = helper.filter(|helper| !helper.is_empty());
-    helper.and_then(|helper| ask_helper(ui, helper, server)).or_else(|| {
+    let asked = helper.map_or(Ok(None), |helper| ask_helper(ui, helper, server));
+    let asked = asked.unwrap_or_else(|error| {
+        warn(error);
+        None
+    });
+    asked.or_else(|| {
         let entry = config["auths"].as_object()?.iter().filter(|(key, _)| is_same(key, host)).find_map(|(_, entry)| inline(entry))?;
         Some(Credentials::hidden(ui, entry, name))
     })
@@ -197,39 +219,33 @@ fn inline(entry: &Json) -> Option<Login> {
 }
 
 /// The credential helper protocol: the server's name on stdin, JSON on stdout.
-fn ask_helper(ui: &Ui, helper: &str, server: &str) -> Option<Credentials> {
+///
+/// # Errors
+/// It is missing, or fails otherwise than by having no login.
+fn ask_helper(ui: &Ui, helper: &str, server: &str) -> Result<Option<Credentials>> {
     if !is_harmless(helper) {
-        ui.warn(&format!(
-            "docker's config.json names a credential helper `{}`, which is no program's name; {server} is asked without",
+        return Err(Error::failed(format!(
+            "docker's config.json names a credential helper `{}`, which is no program's name",
             printable(helper)
-        ));
-        return None;
+        ))
+        .hint("docker logout # then docker login, or take it out of `credsStore` and `credHelpers`"));
     }
     let program = format!("docker-credential-{helper}");
     let hint = format!("install {program}, which docker's config.json names");
     let call = Call::new(ui, &program).arg("get").stdin(server).lookup().timeout(HELPER).install_hint(&hint);
-    match call.capture() {
-        Ok(out) if out.ok() => {
+    let by_hand = || format!("echo {server} | {program} get # what does it say?");
+    match call.capture()? {
+        out if out.ok() => {
             let login = serde_json::from_slice(&out.stdout).ok().and_then(|reply: Json| {
                 let (user, secret) = (reply["Username"].as_str()?, reply["Secret"].as_str()?);
                 let (user, secret) = (user.to_owned(), secret.to_owned());
                 Some(if user == TOKEN_USER { Login::Identity(secret) } else { Login::Password(user, secret) })
             });
-            if login.is_none() {
-                ui.warn(&format!("{program} answered something that is no login; {server} is asked without"));
-            }
-            Some(Credentials::hidden(ui, login?, program))
+            let no_login = || Error::failed(format!("{program} answered something that is no login")).hint(by_hand());
+            login.map(|login| Some(Credentials::hidden(ui, login, program.clone()))).ok_or_else(no_login)
         }
-        Ok(out) => {
-            if !out.text().contains("credentials not found") {
-                ui.warn(&format!("{program} failed for {server}: {}", reason(&out)));
-            }
-            None
-        }
-        Err(error) => {
-            ui.warn(&error.to_string());
-            None
-        }
+        out if out.text().contains("credentials not found") => Ok(None),
+        out => Err(Error::failed(format!("{program} failed for {server}: {}", reason(&out))).hint(by_hand())),
     }
 }
 

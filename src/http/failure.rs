@@ -6,6 +6,9 @@ use super::url::host_of;
 use crate::error::{Error, describe_io};
 use crate::ui::printable;
 
+/// A certificate that openssl made without further words: Go's programs bear it, rustls does not.
+pub(super) const CA_AS_SERVER: &str = "its certificate is that of a CA, not of a server";
+
 /// What kind of trouble it was; the way on depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
@@ -44,12 +47,19 @@ pub(super) struct Failure {
     pub trouble: Trouble,
     /// The reason, in a few words. Neither URL nor headers are in it: they may hold secrets.
     pub words: String,
+    /// The host that it happened at, where redirects led to another than was asked.
+    pub led_to: Option<String>,
 }
 
 impl Failure {
     /// A failure.
     pub(super) fn new(trouble: Trouble, words: impl Into<String>) -> Self {
-        Self { trouble, words: words.into() }
+        Self { trouble, words: words.into(), led_to: None }
+    }
+
+    /// The same, at a host that redirects led to.
+    pub(super) fn at(self, host: String) -> Self {
+        Self { words: format!("it redirects to {host}: {}", self.words), led_to: Some(host), ..self }
     }
 
     /// The failure behind an error of the HTTP library.
@@ -98,7 +108,7 @@ impl Failure {
     fn of_tls(words: &str) -> Self {
         let known = [
             ("UnknownIssuer", "its certificate is signed by no CA that is known here"),
-            ("CaUsedAsEndEntity", "its certificate is that of a CA, not of a server"),
+            ("CaUsedAsEndEntity", CA_AS_SERVER),
             ("expired", "its certificate has expired"),
             ("not valid yet", "its certificate is not valid yet"),
             ("not valid for name", "its certificate is for another name"),
@@ -126,8 +136,11 @@ impl Failure {
     pub(super) fn into_error(self, url: &str) -> Error {
         match self.trouble {
             Trouble::Interrupted => Error::interrupted(),
-            Trouble::Proxy => Error::failed(format!("{}: {}", host_of(url), self.words))
-                .hint(format!("export NO_PROXY=\"$NO_PROXY,{}\" # where it is reached without a proxy", host_of(url))),
+            Trouble::Proxy => {
+                let behind = self.led_to.unwrap_or_else(|| host_of(url));
+                Error::failed(format!("{}: {}", host_of(url), self.words))
+                    .hint(format!("export NO_PROXY=\"$NO_PROXY,{behind}\" # where it is reached without a proxy"))
+            }
             _ => Error::failed(format!("{}: {}", host_of(url), self.words)),
         }
     }

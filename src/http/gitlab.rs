@@ -450,7 +450,9 @@ impl Gitlab {
             Trouble::Certificate => error
                 .context("GitLab cannot be asked")
                 .hint("export SSL_CERT_FILE=/path/to/ca.crt # or tls-ca-file in the runner's config.toml, which jobs see as CI_SERVER_TLS_CA_FILE"),
-            Trouble::NoSuchHost | Trouble::Refused | Trouble::Unreached => error.context("GitLab cannot be asked").hint(ADDRESS),
+            Trouble::NoSuchHost | Trouble::Refused | Trouble::Unreached => error
+                .context("GitLab cannot be asked")
+                .hint(format!("curl -v {}/version # is it up? CI_API_V4_URL, or `gitlab` in the cluster values, says where it is", self.api)),
             _ => error.context("GitLab cannot be asked"),
         }
     }

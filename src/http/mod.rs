@@ -17,4 +17,5 @@ mod reply;
 mod retry;
 mod unix_socket;
 pub(crate) mod url;
+pub(crate) mod validity;
 pub(crate) mod webhook;

@@ -44,14 +44,23 @@ enum Exception {
 impl Proxies {
     /// Those of an environment.
     pub(crate) fn of(env: &Env) -> Self {
+        Self::among(env, ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"], ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+    }
+
+    /// As Go's programs read them: `ALL_PROXY` is none of theirs.
+    pub(crate) fn of_go(env: &Env) -> Self {
+        Self::among(env, ["HTTP_PROXY", "http_proxy"], ["HTTPS_PROXY", "https_proxy"])
+    }
+
+    fn among<const N: usize>(env: &Env, http: [&'static str; N], https: [&'static str; N]) -> Self {
         let first = |names: &[&'static str]| {
             let (variable, address) = names.iter().find_map(|name| Some((*name, env.get(name)?)))?;
             Some(Chosen { variable, proxy: Proxy::new(address.trim()).ok() })
         };
         let words = env.get("NO_PROXY").or_else(|| env.get("no_proxy")).unwrap_or_default();
         Self {
-            http: first(&["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]),
-            https: first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+            http: first(&http),
+            https: first(&https),
             exceptions: words.split([',', ' ', '\t', '\n']).filter_map(Exception::parse).collect(),
         }
     }

@@ -36,7 +36,7 @@ pub(crate) fn encode(text: &str) -> String {
 }
 
 /// localhost, 127.0.0.0/8 and `[::1]`, with or without a port: nobody can listen in on the way there.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     match Url::parse(&format!("http://{host}")).ok().as_ref().and_then(Url::host) {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

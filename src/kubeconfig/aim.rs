@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::login::login;
+use super::login::{login, text};
 use crate::model::login::Login;
 use crate::values::node::{Node, Value};
 use crate::values::parse::parse_secret;
@@ -26,33 +26,78 @@ pub(crate) struct Aim {
     pub has_proxy: bool,
 }
 
+/// A context of a kubeconfig, and the entries that it names.
+pub(super) struct Entries<'n> {
+    /// Its name.
+    context: &'n str,
+    /// What it says.
+    said: Option<&'n Node>,
+    /// Where its server is.
+    pub cluster: Option<&'n Node>,
+    /// Who logs in.
+    pub user: Option<&'n Node>,
+}
+
+/// Why a kubeconfig does not say where it points.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// It has no contexts.
+    Contexts,
+    /// It names none as its current one.
+    Current,
+    /// The one that is meant is not in it.
+    Context(String),
+}
+
+impl<'n> Entries<'n> {
+    /// Those of this context, or of its current one.
+    pub(super) fn of(root: &'n Node, context: Option<&'n str>) -> Result<Self, Missing> {
+        let list = |name: &str| match root.get(name).map(|list| &list.value) {
+            Some(Value::Seq(list)) => Some(list),
+            _ => None,
+        };
+        let contexts = list("contexts").ok_or(Missing::Contexts)?;
+        let context = context.filter(|context| !context.is_empty()).or_else(|| text(root, "current-context")).ok_or(Missing::Current)?;
+        let found = contexts.iter().find(|known| text(known, "name") == Some(context));
+        let said = found.ok_or_else(|| Missing::Context(context.to_owned()))?.get("context");
+        let entry = |all: &str, inside: &str| {
+            let name = text(said?, inside)?;
+            list(all)?.iter().find(|known| text(known, "name") == Some(name))?.get(inside)
+        };
+        Ok(Self { context, said, cluster: entry("clusters", "cluster"), user: entry("users", "user") })
+    }
+
+    /// What its context calls an entry.
+    pub(super) fn name_of(&self, entry: &str) -> Option<&'n str> {
+        text(self.said?, entry)
+    }
+
+    /// Where it points. Files that the kubeconfig names count from `folder` on.
+    pub(super) fn aim(&self, folder: &Path) -> Aim {
+        let server = self.cluster.and_then(|cluster| text(cluster, "server"));
+        Aim {
+            context: self.context.to_owned(),
+            namespace: self.name_of("namespace").unwrap_or("default").to_owned(),
+            base: server.map(path_of),
+            server: server.map(str::to_owned),
+            has_proxy: self.cluster.is_some_and(|cluster| text(cluster, "proxy-url").is_some()),
+            login: self.cluster.and_then(|cluster| login(cluster, self.user, folder)),
+        }
+    }
+}
+
+/// The folder that the files count from which a kubeconfig names.
+pub(super) fn folder_of(kubeconfig: &Path) -> &Path {
+    kubeconfig.parent().unwrap_or(Path::new("."))
+}
+
 /// Where a kubeconfig points: by this context, or by its current one. None where the file does not say, or is none that lain reads: then both tools
 /// decide by the same rules.
 pub(crate) fn aim(kubeconfig: &Path, context: Option<&str>) -> Option<Aim> {
     // It holds credentials.
     let text = zeroize::Zeroizing::new(fs::read_to_string(kubeconfig).ok()?);
     let root = parse_secret(kubeconfig, &text).ok()?;
-    let context = context.or_else(|| root.get("current-context")?.as_str()).filter(|context| !context.is_empty())?;
-    let Value::Seq(contexts) = &root.get("contexts")?.value else { return None };
-    let text = |node: &Node, key: &str| node.get(key).and_then(Node::as_str).map(str::to_owned);
-    let found = contexts.iter().find(|known| text(known, "name").as_deref() == Some(context))?;
-    let namespace = found.get("context").and_then(|context| text(context, "namespace")).filter(|namespace| !namespace.is_empty());
-    let named = |list: &str, inside: &str, name: &str| {
-        let Value::Seq(entries) = &root.get(list)?.value else { return None };
-        entries.iter().find(|known| text(known, "name").as_deref() == Some(name))?.get(inside)
-    };
-    let entry = |list: &str, inside: &str| found.get("context").and_then(|context| named(list, inside, &text(context, inside)?));
-    let cluster = entry("clusters", "cluster");
-    let server = cluster.and_then(|cluster| text(cluster, "server"));
-    let folder = kubeconfig.parent().unwrap_or(Path::new("."));
-    Some(Aim {
-        context: context.to_owned(),
-        namespace: namespace.unwrap_or_else(|| "default".to_owned()),
-        base: server.as_deref().map(path_of),
-        server,
-        has_proxy: cluster.and_then(|cluster| text(cluster, "proxy-url")).is_some_and(|url| !url.is_empty()),
-        login: cluster.and_then(|cluster| login(cluster, entry("users", "user"), folder)),
-    })
+    Some(Entries::of(&root, context).ok()?.aim(folder_of(kubeconfig)))
 }
 
 /// The path of an address, without a slash at its end.

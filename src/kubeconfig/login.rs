@@ -50,13 +50,14 @@ fn says_only(entry: &Node, keys: &[&str]) -> bool {
     })
 }
 
-fn text<'n>(entry: &'n Node, key: &str) -> Option<&'n str> {
+/// What stands under a key; none where that is empty, or no text.
+pub(super) fn text<'n>(entry: &'n Node, key: &str) -> Option<&'n str> {
     entry.get(key)?.as_str().filter(|text| !text.is_empty())
 }
 
 /// What stands under `KEY-data` in base64, else in the file under `KEY`, as kubectl reads them; the outer none where that cannot be read.
 #[allow(clippy::option_option)] // not said, and not to be read
-fn data(entry: Option<&Node>, key: &str, folder: &Path) -> Option<Option<Vec<u8>>> {
+pub(super) fn data(entry: Option<&Node>, key: &str, folder: &Path) -> Option<Option<Vec<u8>>> {
     let Some(entry) = entry else { return Some(None) };
     if let Some(data) = text(entry, &format!("{key}-data")) {
         return STANDARD.decode(data).ok().map(Some);

@@ -95,9 +95,7 @@ impl<'a> Docker<'a> {
             Err(slow) if slow.kind() == Kind::Failed && slow.source::<NotStarted>().is_none() => slow,
             Err(other) => return Err(other), // docker is missing, or Ctrl-C
         };
-        Err(reason
-            .context("no docker daemon answers")
-            .hint("start docker (systemctl start docker), or set DOCKER_HOST, or in GitLab CI mount /var/run/docker.sock"))
+        Err(no_daemon(reason))
     }
 
     /// True when docker has its buildx plugin.
@@ -304,6 +302,19 @@ impl<'a> Docker<'a> {
         let hint = "docker info # does the daemon work? LAIN_BUILD_TIMEOUT=3h gives silent steps more time";
         build.standstill(self.patience.build, hint.to_owned())
     }
+}
+
+/// The error of a daemon that gives no answer, by docker's own words.
+fn no_daemon(reason: Error) -> Error {
+    let says = |words: &str| reason.message().contains(words);
+    let (what, next) = if says("permission denied") {
+        ("this account may not use the docker socket", "sudo usermod -aG docker $USER # then log in anew; that group is as good as root")
+    } else if says("context not found") || says("is not found on the file system") {
+        ("docker has no such context", "docker context ls # then docker context use NAME, or unset DOCKER_CONTEXT")
+    } else {
+        ("no docker daemon answers", "sudo systemctl start docker # or set DOCKER_HOST; in GitLab CI mount /var/run/docker.sock")
+    };
+    reason.context(what).hint(next)
 }
 
 /// The first value of a key, however deep: several platforms have a config each.

@@ -389,11 +389,16 @@ impl<'a> Kubectl<'a> {
         let _ = self.question(["annotate", "secret", "--overwrite"]).operands([name, mark]).capture();
     }
 
-    /// The keys of a Secret: what is in them does not come here. None where there is no such Secret.
+    /// The keys of a Secret: what is in them is not kept. None where there is no such Secret.
     ///
     /// # Errors
     /// As [`Kubectl::find`].
     pub(crate) fn secret_keys(&self, name: &str) -> Result<Vec<String>> {
+        if let Some(way) = &self.way
+            && let Some(keys) = way.secret_keys(name)?
+        {
+            return Ok(keys);
+        }
         let keys = r#"go-template={{range $key, $value := .data}}{{$key}}{{"\n"}}{{end}}"#;
         let call = self.question(["get", "secret", "--ignore-not-found", "--output", keys]).operand(name);
         let out = call.capture()?;

@@ -139,7 +139,7 @@ pub(crate) fn advise(error: Error, words: &str) -> Error {
     if says(&["getting credentials: exec"]) {
         return error
             .context("the login program that the kubeconfig names does not work")
-            .hint("kubectl version # see its `users: exec: command:`; install that program, or ask for a kubeconfig with a token");
+            .hint("kubectl config view # see its users: exec: command:, and install that program; or ask for a kubeconfig with a token");
     }
     if says(&["x509: ", "tls: failed to verify certificate", "tls: bad certificate", "server gave HTTP response to HTTPS client"]) {
         return error

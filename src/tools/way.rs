@@ -3,9 +3,12 @@
 //! What is no answer of the server about the question (it is overloaded, its certificate is bad, the login has run out) is left to kubectl: it asks again
 //! itself, logs in anew, and says it in its own words.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value as Json, json};
 use zeroize::Zeroize;
 
@@ -263,6 +266,26 @@ impl<'a> Way<'a> {
         let found = out.json::<Json>();
         out.stdout.zeroize(); // as in list
         found.map(Some)
+    }
+
+    /// The keys of a Secret, none where there is no such Secret; the outer none where kubectl is to be asked. What is in them is passed over.
+    ///
+    /// # Errors
+    /// As [`Way::list`].
+    pub(super) fn secret_keys(&self, name: &str) -> Result<Option<Vec<String>>> {
+        #[derive(Deserialize)]
+        struct Secret {
+            #[allow(clippy::zero_sized_map_values)] // serde reads maps into maps
+            data: Option<BTreeMap<String, IgnoredAny>>,
+        }
+        let Some(namespace) = self.namespace().filter(|_| kinds::is_part(name)) else { return Ok(None) };
+        let Some((call, mut out)) = self.get(&format!("/api/v1/namespaces/{namespace}/secrets/{name}"))? else { return Ok(None) };
+        if !out.ok() {
+            return if out.stderr.contains("(NotFound)") { Ok(Some(vec![])) } else { Err(explain(&call, &out)) };
+        }
+        let read = serde_json::from_slice::<Secret>(&out.stdout).map_err(|error| no_json(&error));
+        out.stdout.zeroize();
+        Ok(Some(read?.data.unwrap_or_default().into_keys().collect()))
     }
 
     fn namespace(&self) -> Option<&str> {

@@ -115,12 +115,19 @@ impl Registry<'_> {
         let place = &self.place;
         let name = place.name();
         let error = match credentials {
-            None => Error::failed(format!("registry {name} wants a login to read {}", place.repository)),
+            None => {
+                let what = format!("registry {name} wants a login to read {}", place.repository);
+                // A login that docker keeps, and that could not be had.
+                match self.credentials.get().and_then(|found| found.amiss.clone()) {
+                    Some(amiss) => return amiss.context(what),
+                    None => Error::failed(what),
+                }
+            }
             Some(known) => Error::failed(format!("registry {name} refuses the login from {}", known.from)),
         };
         match credentials.map(|known| &known.login) {
             Some(Login::Ready(..)) => error.hint("see that the cluster's token for it is right and has not expired"),
-            _ => error.hint(if name == "docker.io" { "docker login".to_owned() } else { format!("docker login {name}") }),
+            _ => error.hint(self.docker_login()),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::reach::Place;
 use crate::env::Env;
 use crate::error::{Error, Result};
-use crate::http::credentials::{self, Credentials, Login};
+use crate::http::credentials::{self, Credentials, Found, Login};
 use crate::model::cluster::Cluster;
 use crate::model::text::Text;
 use crate::tools::call::Call;
@@ -20,9 +20,12 @@ const FETCH: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// `registry_token_fetch_cmd` fails, or a variable that `secrets_env` requires is not set.
-pub(super) fn find(ui: &Ui, env: &Env, cluster: &Cluster, place: &Place) -> Result<Option<Credentials>> {
+pub(super) fn find(ui: &Ui, env: &Env, cluster: &Cluster, place: &Place) -> Result<Found> {
     let found = if place.is_of_cluster { of_cluster(ui, env, cluster)? } else { None };
-    Ok(found.or_else(|| credentials::find(ui, env, &place.host)))
+    Ok(match found {
+        Some(found) => Found { credentials: Some(found), amiss: None },
+        None => credentials::find(ui, env, &place.host),
+    })
 }
 
 fn of_cluster(ui: &Ui, env: &Env, cluster: &Cluster) -> Result<Option<Credentials>> {

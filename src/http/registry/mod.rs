@@ -25,8 +25,8 @@ use self::challenge::challenges;
 pub(crate) use self::held::Held;
 use self::reach::{Place, Reach};
 use super::client::Method;
-use super::credentials::Credentials;
-use super::failure::{Failure, Trouble};
+use super::credentials::{Credentials, Found};
+use super::failure::{CA_AS_SERVER, Failure, Trouble};
 use super::reply::Reply;
 use super::url::{encode, next_query};
 use crate::env::Env;
@@ -57,7 +57,7 @@ pub struct Registry<'a> {
     cluster: &'a Cluster,
     place: Place,
     reach: Reach,
-    credentials: OnceCell<Option<Credentials>>,
+    credentials: OnceCell<Found>,
     /// By [`Action`].
     authorization: [RefCell<Option<String>>; 4],
     keeps_all: Cell<bool>,
@@ -241,7 +241,15 @@ impl<'a> Registry<'a> {
             let found = login::find(self.ui, self.env, self.cluster, &self.place)?;
             let _ = self.credentials.set(found); // it was empty a moment ago
         }
-        Ok(self.credentials.get().and_then(Option::as_ref))
+        Ok(self.credentials.get().and_then(|found| found.credentials.as_ref()))
+    }
+
+    /// What logs docker in there.
+    fn docker_login(&self) -> String {
+        match self.place.name() {
+            "docker.io" => "docker login".to_owned(),
+            name => format!("docker login {name}"),
+        }
     }
 
     /// Sends a request, and once more with a login when the registry wants one.
@@ -287,12 +295,12 @@ impl<'a> Registry<'a> {
             StatusCode::UNAUTHORIZED if !lacks_scope(reply) || self.login()?.is_none() => self.refused(self.login()?),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 because(Error::failed(format!("registry {name} does not let this account at {repository}")))
-                    .hint("ask for access to it, or log in as someone else: docker login")
+                    .hint(format!("{} # as someone with access", self.docker_login()))
             }
             StatusCode::NOT_FOUND => Error::failed(format!("{name} answers like no registry: 404 for {repository}"))
                 .hint(format!("curl -v {}/v2/ # is `registry` in the cluster values right?", self.reach.base())),
             StatusCode::TOO_MANY_REQUESTS => because(Error::failed(format!("registry {name} has had too many requests (429)")))
-                .hint("try again later; some registries allow more after docker login"),
+                .hint(format!("{} # some allow more then; or try again later", self.docker_login())),
             status if status.is_server_error() => because(Error::failed(format!("registry {name} fails with {status} for {repository}")))
                 .hint("try again later, or ask whoever runs it"),
             StatusCode::BAD_REQUEST if !self.reach.is_https() => {
@@ -314,25 +322,44 @@ impl<'a> Registry<'a> {
     fn unreachable(&self, failure: Failure) -> Error {
         let name = self.place.name();
         let (trouble, base) = (failure.trouble, self.reach.base());
+        let (is_of_ca, host) = (failure.words.ends_with(CA_AS_SERVER), failure.led_to.clone());
         let error = failure.into_error(&base);
         if trouble == Trouble::Interrupted {
             return error;
         }
         let error = error.context(format!("registry {name} cannot be asked"));
         match trouble {
-            Trouble::Certificate => error
-                .hint(format!("put its CA into /etc/docker/certs.d/{name}/ca.crt, where docker looks for it too"))
-                .hint("registry_insecure: true # in the cluster values, to do without checks"),
+            Trouble::Certificate => {
+                let error = if is_of_ca { error.hint(certificate_for(reach::name_of(host.as_deref().unwrap_or(name)))) } else { error };
+                error
+                    .hint(format!("put its CA into /etc/docker/certs.d/{name}/ca.crt, where docker looks for it too"))
+                    .hint("registry_insecure: true # in the cluster values, to do without checks")
+            }
             Trouble::ClientCertificate => {
                 error.hint(format!("put yours into /etc/docker/certs.d/{name}/client.cert and client.key, as for docker"))
             }
             Trouble::NoTls => error.hint("registry_insecure: true # in the cluster values, when it speaks plain http"),
             Trouble::NoSuchHost => {
-                error.hint(format!("getent hosts {} # is `registry` in the cluster values right?", reach::name_of(name)))
+                let whose = if host.is_some() {
+                    "who runs the registry knows what it redirects to"
+                } else {
+                    "is `registry` in the cluster values right?"
+                };
+                error.hint(format!("getent hosts {} # {whose}", reach::name_of(host.as_deref().unwrap_or(name))))
             }
+            _ if host.is_some() => error.hint(format!("curl -v {base}/v2/{}/tags/list # see its Location", self.place.repository)),
             _ => error.hint(format!("curl -v {base}/v2/ # is it up, and is the address right?")),
         }
     }
+}
+
+/// What makes a certificate that is its own CA and a server's all the same.
+fn certificate_for(name: &str) -> String {
+    let kind = if name.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
+    format!(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN={name} -addext subjectAltName={kind}:{name} -addext \
+         basicConstraints=critical,CA:FALSE -keyout server.key -out server.crt # on its machine: make it anew; it is its own CA then"
+    )
 }
 
 /// What a registry says in its own error format; none for other texts. Its words come from outside: one short line of them.

@@ -220,7 +220,9 @@ impl Webhook {
             return Err(Error::failed("the address of the webhook is none of http or https").hint(NEW_ADDRESS));
         };
         let client = Client::once_within(proxies, within, within.min(CONNECT), MAX_BODY);
-        client.send(Method::Head, &page, &[]).map(drop).map_err(|error| error.context("the webhook's host cannot be reached"))
+        let by_hand = format!("curl -vI {page} # does it answer, and is it the right host?");
+        let reached = client.send(Method::Head, &page, &[]).map(drop);
+        reached.map_err(|error| error.context("the webhook's host cannot be reached").or_hint(by_hand))
     }
 
     /// Sends a body: up to six tries, two seconds apart or as far as is asked, while what is in the way may pass.
