@@ -32,6 +32,18 @@ fn every_layer_is_named() {
     ));
 }
 
+/// Before the verb and behind it: none is lost, and the later one wins.
+#[test]
+fn values_files_may_stand_on_both_sides_of_the_verb() {
+    let app = app().file("last.yaml", "deployments: {web: {replicaCount: 9}}\n");
+    let ran = app.run(&["-f", "more.yaml", "values", "-f", "last.yaml", "--explain", "deployments.web"]).exits(0);
+    assert!(ran.stdout.contains("from more.yaml:2:30") && ran.stdout.contains("from last.yaml:1:35"), "{}", ran.stdout);
+    let ran = app.run(&["-f", "last.yaml", "values", "--explain", "deployments.web.replicaCount"]).exits(0);
+    assert_eq!(ran.stdout.matches("last.yaml").count(), 1, "{}", ran.stdout);
+    let ran = app.env("LAIN_VALUES", "more.yaml").run(&["values", "-f", "last.yaml", "--explain", "deployments.web.command"]).exits(0);
+    assert!(!ran.stdout.contains("more.yaml"), "what is typed stands for the variable: {}", ran.stdout);
+}
+
 #[test]
 fn a_canary_is_the_layer_below_set() {
     let app = app_with("releaseName: shop-b\ningressAnnotations: {nginx.ingress.kubernetes.io/canary: \"false\", own: \"1\"}\n");

@@ -188,7 +188,7 @@ fn what_is_not_known_costs_its_own_line() {
         .run(&LIST)
         .exits(0)
         .says("warning: it is not known how much CPU was used\n  because: Prometheus has no container_cpu");
-    ran.says("next: does it scrape the kubelets (/metrics/cadvisor)");
+    ran.says("tip: does it scrape the kubelets (/metrics/cadvisor)");
     // One namespace alone; and one with nothing in it.
     let narrow = cluster(vec![workload("a", "a", 1, "1/1Gi")], vec![], false);
     let prometheus = replay(of(&[("a", "1")]), of(&[("a", "1")]));

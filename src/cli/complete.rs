@@ -109,14 +109,13 @@ impl Line {
         let command = super::without_empty(T::command(), env).ignore_errors(true);
         let Ok(matches) = command.try_get_matches_from(before) else { return Self::default() };
         let text = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned();
-        let values = matches.try_get_many::<PathBuf>("values").ok().flatten();
         let inside =
             matches.subcommand().filter(|(name, _)| *name == "x").and_then(|(_, x)| x.try_get_many::<String>("words").ok().flatten());
         Self {
             globals: Globals {
                 start: matches.try_get_one::<PathBuf>("start").ok().flatten().cloned(),
                 cluster: text("use_cluster").or_else(|| text("cluster")),
-                values: values.map(|paths| paths.cloned().collect()).unwrap_or_default(),
+                values: super::values_of::<T>(env, before, &matches),
                 ..Globals::default()
             },
             runs: inside.is_some_and(|words| words.len() > 0) || before.iter().any(|word| word == "--"),
@@ -337,7 +336,7 @@ mod tests {
         assert_eq!(of("lain --cluster=prod delete ", &[]), plain("prod"));
         assert_eq!(of("lain delete --cluster pr", &[]), plain(""));
         assert_eq!(of("lain -C sub -f a.yaml logs --use test -f b.yaml w", &[]), plain("test sub a.yaml b.yaml"));
-        assert_eq!(of("lain nonsense --unknown -C sub -", &[]), ("sub".to_owned(), false, true));
+        assert_eq!(of("lain -C sub nonsense --unknown -", &[]), ("sub".to_owned(), false, true));
         assert!(of("lain x web ", &[]).1 && of("lain x -- ", &[]).1);
         assert!(!of("lain x -c mesh w", &[]).1);
         assert_eq!(of("", &[]), plain(""));

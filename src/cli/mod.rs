@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::builder::Resettable;
+use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command::{self, Command as _};
@@ -254,6 +255,25 @@ struct Typed {
     run: Run,
 }
 
+/// What `-f` names before the verb and behind it, in this order: where it stands behind it, clap forgets what stood before.
+fn values_of<T: CommandFactory>(env: &Env, words: &[OsString], matches: &ArgMatches) -> Vec<PathBuf> {
+    let of = |matches: &ArgMatches| -> Vec<PathBuf> {
+        let found = matches.try_get_many::<PathBuf>("values").ok().flatten();
+        found.map(|paths| paths.cloned().collect()).unwrap_or_default()
+    };
+    let values = of(matches);
+    let Some(verb) = matches.subcommand_name().filter(|_| values.len() < words.len() && !values.is_empty()) else { return values };
+    let alone = || without_empty(T::command(), env).subcommand_required(false).arg_required_else_help(false);
+    let verbs = words.iter().enumerate().filter(|(_, word)| *word == verb).map(|(at, _)| at);
+    let before = verbs.filter_map(|at| alone().try_get_matches_from(&words[..at]).ok()).find(|matches| matches.subcommand_name().is_none());
+    // Not what an environment variable says.
+    let is_typed = |matches: &ArgMatches| !of(matches).is_empty() && matches.value_source("values") == Some(ValueSource::CommandLine);
+    match before.filter(is_typed).map(|matches| of(&matches)) {
+        Some(before) if before != values => [before, values].concat(),
+        _ => values,
+    }
+}
+
 fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> Typed) -> ExitCode {
     if let Some(code) = tied::become_child() {
         return code;
@@ -267,7 +287,8 @@ fn main<T: CommandFactory + FromArgMatches>(split: impl FnOnce(T) -> Typed) -> E
         Ok(parsed) => parsed,
         Err(error) => return misread(&error, &env),
     };
-    let Typed { globals, formats, is_here, run } = split(top);
+    let Typed { mut globals, formats, is_here, run } = split(top);
+    globals.values = values_of::<T>(&env, &std::env::args_os().collect::<Vec<_>>(), &matches);
     let ui = ui_of(&env, globals.color, globals.verbosity(), globals.output).stopped_by(interrupt::check);
     let output = globals.check_output(&typed(name, &matches), formats);
     let dir = globals.start.as_ref().map_or(Ok(()), |dir| set_current_dir(dir).map_err(|error| Error::io("use", dir, &error)));
