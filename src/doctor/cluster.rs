@@ -99,7 +99,7 @@ pub(super) fn server(session: &Session) -> Result<Vec<Finding>> {
         other => other?,
     };
     let namespace = kubectl.namespace().to_owned();
-    if let Some(error) = kubectl.hurried(ANSWER).lacks_namespace()? {
+    if let Some(error) = kubectl.hurried(ANSWER).lacks_lasting_namespace()? {
         return Err(error);
     }
     Ok(vec![Finding::good(format!("{version}, namespace {namespace}"))])

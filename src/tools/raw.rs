@@ -67,29 +67,41 @@ impl Kubectl<'_> {
         way::raw_call(self.call([way::verb(method)]).option("--raw", path), method).line()
     }
 
-    /// That the namespace is not there or on its way out, and what to type; none where it is, and where the account may not ask: one of one namespace works
-    /// in it all the same.
+    /// That the namespace is not there, and what to type; none where it is, and where the account may not ask: one of one namespace works in it all the same.
     ///
     /// # Errors
     /// The server does not answer.
     pub(crate) fn lacks_namespace(&self) -> Result<Option<Error>> {
-        let namespace = self.namespace();
-        let answered = self.at(Method::Get, &format!("/api/v1/namespaces/{namespace}"), None, &Stop::within(PATIENCE))?;
-        Ok(match answered {
-            Answered::Absent => Some(
-                Error::failed(format!("the cluster has no namespace {namespace}"))
-                    .hint(format!("kubectl create namespace {namespace}"))
-                    .hint("lain values --explain namespace # who names it?"),
-            ),
+        Ok(matches!(self.own_namespace()?, Answered::Absent).then(|| self.no_namespace()))
+    }
+
+    /// The same for who wants to make something in it: also that it is on its way out.
+    ///
+    /// # Errors
+    /// As [`Kubectl::lacks_namespace`].
+    pub(crate) fn lacks_lasting_namespace(&self) -> Result<Option<Error>> {
+        Ok(match self.own_namespace()? {
+            Answered::Absent => Some(self.no_namespace()),
             Answered::Object(found) if found["status"]["phase"] == "Terminating" => {
-                let error = Error::failed(format!("namespace {namespace} is being deleted: nothing can be made in it"));
+                let namespace = self.namespace();
                 let why = format!(
                     "kubectl get namespace {namespace} -o yaml # its `status` says what holds it up; it can be made anew after that"
                 );
-                Some(error.hint(why))
+                Some(Error::failed(format!("namespace {namespace} is being deleted: nothing can be made in it")).hint(why))
             }
             _ => None,
         })
+    }
+
+    fn own_namespace(&self) -> Result<Answered> {
+        self.at(Method::Get, &format!("/api/v1/namespaces/{}", self.namespace()), None, &Stop::within(PATIENCE))
+    }
+
+    fn no_namespace(&self) -> Error {
+        let namespace = self.namespace();
+        Error::failed(format!("the cluster has no namespace {namespace}"))
+            .hint(format!("kubectl create namespace {namespace}"))
+            .hint("lain values --explain namespace # who names it?")
     }
 
     /// The namespace that all this goes to.
