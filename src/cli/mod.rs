@@ -261,13 +261,13 @@ fn values_of<T: CommandFactory>(env: &Env, words: &[OsString], matches: &ArgMatc
         let found = matches.try_get_many::<PathBuf>("values").ok().flatten();
         found.map(|paths| paths.cloned().collect()).unwrap_or_default()
     };
+    // Not what an environment variable says.
+    let is_typed = |matches: &ArgMatches| !of(matches).is_empty() && matches.value_source("values") == Some(ValueSource::CommandLine);
     let values = of(matches);
-    let Some(verb) = matches.subcommand_name().filter(|_| values.len() < words.len() && !values.is_empty()) else { return values };
+    let Some(verb) = matches.subcommand_name().filter(|_| is_typed(matches)) else { return values };
     let alone = || without_empty(T::command(), env).subcommand_required(false).arg_required_else_help(false);
     let verbs = words.iter().enumerate().filter(|(_, word)| *word == verb).map(|(at, _)| at);
     let before = verbs.filter_map(|at| alone().try_get_matches_from(&words[..at]).ok()).find(|matches| matches.subcommand_name().is_none());
-    // Not what an environment variable says.
-    let is_typed = |matches: &ArgMatches| !of(matches).is_empty() && matches.value_source("values") == Some(ValueSource::CommandLine);
     match before.filter(is_typed).map(|matches| of(&matches)) {
         Some(before) if before != values => [before, values].concat(),
         _ => values,

@@ -67,8 +67,10 @@ pub(crate) struct Overview {
     pub unseen: Vec<String>,
     /// The account may read one namespace alone.
     pub is_narrow: bool,
-    /// Nodes were seen; what pods and Jobs are, too.
-    pub sees: (bool, bool),
+    /// Nodes were seen.
+    pub sees_nodes: bool,
+    /// Pods and Jobs were seen.
+    pub sees_pods: bool,
 }
 
 /// What was seen of one kind; none where nobody may look.
@@ -92,7 +94,7 @@ pub(crate) fn look(kubectl: &Kubectl<'_>, cluster: &Cluster, proxies: &Proxies) 
         crate::interrupt::check()?;
         let mut found = Overview::default();
         let (nodes, pods, jobs) = (found.take("nodes", nodes?), found.take("pods", pods?), found.take("jobs", jobs?));
-        found.sees = (nodes.is_some(), pods.is_some() && jobs.is_some());
+        (found.sees_nodes, found.sees_pods) = (nodes.is_some(), pods.is_some() && jobs.is_some());
         let nodes = nodes.unwrap_or_default();
         let (mut objects, namespaces, count) = pods.unwrap_or_default();
         for (namespace, job) in jobs.unwrap_or_default() {

@@ -210,8 +210,7 @@ impl Stands<'_> {
                 let own = |pod: &str| shorten(&printable(if is_whole { pod } else { self.own(pod) }), name);
                 let _ = writeln!(out, "{}", usage::table(shown, own));
                 if pods.len() > shown.len() {
-                    let (cpu, memory) =
-                        pods.iter().fold((0, 0), |(cpu, memory), pod| (cpu + pod.cpu.unwrap_or(0), memory + pod.memory.unwrap_or(0)));
+                    let (cpu, memory) = usage::total(pods);
                     let _ = writeln!(out, "... {} pods in all: {cpu}m CPU, {}Mi memory", pods.len(), memory >> 20);
                 }
                 if matches!(used, Now::Prometheus(_)) {

@@ -14,6 +14,7 @@ use crate::cluster::trouble::LogAt;
 use crate::cluster::usage::Now;
 use crate::model::duration;
 use crate::release::status::{UrlAnswer, log_of, of_these};
+use crate::tools::usage;
 use crate::ui::{cut, hint_label, plain, shorten, wrap};
 
 /// Pods that are listed at a time; more are counted.
@@ -132,7 +133,7 @@ fn pods(model: &Model, theme: Theme, sheet: &mut Sheet<'_>, most: usize) {
         return wrap(&plain(words), sheet.width()).iter().for_each(|line| sheet.text(line, theme.warning()));
     };
     let used = model.used.as_ref().map(|used| of_these(used, view)).unwrap_or_default();
-    let (cpu, memory) = used.iter().fold((0, 0), |(cpu, memory), pod| (cpu + pod.cpu.unwrap_or(0), memory + pod.memory.unwrap_or(0)));
+    let (cpu, memory) = usage::total(&used);
     let usage = if used.is_empty() { String::new() } else { format!("  CPU {cpu}m  MEMORY {}Mi", memory >> 20) };
     sheet.bar(&format!("PODS {}{usage}{}", counts(&view.pods), age_of(model)), Theme::head());
     if let Some(why) = &model.unseen {

@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::model::{Mode, Model, Page};
-use super::sheet::{LEAP, scroll_help};
+use super::sheet::{LEAP, scroll_help, type_filter};
 
 /// What somebody else is to do for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,15 +133,8 @@ fn select(model: &mut Model, to: impl Fn(Option<usize>, usize) -> usize) {
 }
 
 fn of_filter(model: &mut Model, code: KeyCode) {
-    match code {
-        KeyCode::Char(c) if !c.is_control() => model.filter.push(c),
-        KeyCode::Backspace => drop(model.filter.pop()),
-        KeyCode::Enter => model.mode = Mode::Pods,
-        KeyCode::Esc => {
-            model.filter.clear();
-            model.mode = Mode::Pods;
-        }
-        _ => {}
+    if !type_filter(&mut model.filter, code) {
+        model.mode = Mode::Pods;
     }
     // What is filtered away is not selected.
     let pods = model.pods();

@@ -10,7 +10,7 @@ use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModif
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::sheet::{LEAP, Sheet, Theme, is_too_small, scroll_help, too_small};
+use super::sheet::{LEAP, Sheet, Theme, is_too_small, scroll_help, too_small, type_filter};
 use super::{GLANCE, TICK};
 use crate::error::{Kind, Result};
 use crate::interrupt;
@@ -240,8 +240,8 @@ impl<T: Listed> Listing<T> {
         }
         match self.mode {
             Mode::Help if scroll_help(&self.help_from, key.code) => {}
-            Mode::Help => self.mode = Mode::List,
-            Mode::Filter => self.type_filter(key.code),
+            Mode::Filter if type_filter(&mut self.filter, key.code) => {}
+            Mode::Help | Mode::Filter => self.mode = Mode::List,
             Mode::List => return self.press_in_list(key.code),
         }
         None
@@ -265,19 +265,6 @@ impl<T: Listed> Listing<T> {
             _ => {}
         }
         None
-    }
-
-    fn type_filter(&mut self, code: KeyCode) {
-        match code {
-            KeyCode::Char(c) if !c.is_control() => self.filter.push(c),
-            KeyCode::Backspace => drop(self.filter.pop()),
-            KeyCode::Enter => self.mode = Mode::List,
-            KeyCode::Esc => {
-                self.filter.clear();
-                self.mode = Mode::List;
-            }
-            _ => {}
-        }
     }
 
     /// Selects another line, so many further on; the first key selects what is explained already.

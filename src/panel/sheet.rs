@@ -149,6 +149,21 @@ pub(super) fn scroll_help(from: &Cell<usize>, code: KeyCode) -> bool {
     true
 }
 
+/// Types into a filter. False for the key that ends that: Enter keeps it, Esc empties it.
+pub(super) fn type_filter(filter: &mut String, code: KeyCode) -> bool {
+    match code {
+        KeyCode::Char(c) if !c.is_control() => filter.push(c),
+        KeyCode::Backspace => drop(filter.pop()),
+        KeyCode::Enter => return false,
+        KeyCode::Esc => {
+            filter.clear();
+            return false;
+        }
+        _ => {}
+    }
+    true
+}
+
 /// A line's own blanks stay as they are; where it goes on it stands further right.
 pub(super) fn wrap_exactly(line: &str, width: usize) -> Vec<String> {
     let text = line.trim_start_matches(' ');

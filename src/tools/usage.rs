@@ -36,6 +36,11 @@ impl PodUsage {
     }
 }
 
+/// CPU and memory of all of them; what nobody tells of one does not count.
+pub(crate) fn total(pods: &[PodUsage]) -> (u64, u64) {
+    pods.iter().fold((0, 0), |(cpu, memory), pod| (cpu + pod.cpu.unwrap_or(0), memory + pod.memory.unwrap_or(0)))
+}
+
 /// What these `PodMetrics` tell, by name.
 pub(super) fn of_metrics(pods: &[Json]) -> Vec<PodUsage> {
     let mut found: Vec<PodUsage> = pods.iter().map(of_pod).collect();

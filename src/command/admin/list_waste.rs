@@ -57,9 +57,7 @@ impl ListWaste {
         let found = waste::look(&kubectl, &session.proxies(), base, self.period.1)?;
         found.failed.into_iter().for_each(|error| session.ui.warning(&error));
         let namespace = (found.seen == Seen::One).then(|| kubectl.namespace().to_owned());
-        if let Some(namespace) = &namespace {
-            session.ui.warn(&format!("of namespace {namespace} alone: this account may not read the others"));
-        }
+        super::say_if_one(session, &kubectl, found.seen);
         let waste = WasteAnswer::new(self.period.0.clone(), namespace, found.askers, authority.price.as_ref());
         session.ui.answer(&waste)?;
         waste.summary().iter().for_each(|line| session.ui.say(line));

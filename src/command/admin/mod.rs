@@ -145,10 +145,15 @@ fn nothing_in(session: &Session, kubectl: &Kubectl<'_>, words: &str) -> Result<(
     Ok(())
 }
 
+/// Why what was found is not all.
+fn of_one(namespace: &str) -> String {
+    format!("of namespace {namespace} alone: this account may not read the others")
+}
+
 /// Says that what was found is not all.
 fn say_if_one(session: &Session, kubectl: &Kubectl<'_>, seen: Seen) {
     if seen == Seen::One {
-        session.ui.warn(&format!("of namespace {} alone: this account may not read the others", kubectl.namespace()));
+        session.ui.warn(&of_one(kubectl.namespace()));
     }
 }
 

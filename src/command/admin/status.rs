@@ -95,9 +95,12 @@ pub(crate) struct ClusterAnswer {
     asked: usize,
     /// What could not be seen, and why: a line each.
     unseen: Vec<String>,
-    /// Nodes were seen; what pods and Jobs are, too.
+    /// Nodes were seen.
     #[serde(skip)]
-    sees: (bool, bool),
+    sees_nodes: bool,
+    /// Pods and Jobs were seen.
+    #[serde(skip)]
+    sees_pods: bool,
 }
 
 /// A node. CPU in thousandths of a core, memory in bytes.
@@ -193,9 +196,10 @@ impl ClusterAnswer {
         if asked < all {
             unseen.push(format!("addresses: {} of {all} could not be asked in the time there is", all - asked));
         }
-        let good = found.sees.1 && nodes.iter().all(|it| it.good) && bad.is_empty() && ingresses.is_empty() && addresses.is_empty();
+        let (sees_nodes, sees_pods) = (found.sees_nodes, found.sees_pods);
+        let good = sees_pods && nodes.iter().all(|it| it.good) && bad.is_empty() && ingresses.is_empty() && addresses.is_empty();
         let (pods, namespaces) = (found.pods, found.namespaces);
-        Self { version: 1, good, namespace, nodes, pods, namespaces, bad, ingresses, addresses, asked, unseen, sees: found.sees }
+        Self { version: 1, good, namespace, nodes, pods, namespaces, bad, ingresses, addresses, asked, unseen, sees_nodes, sees_pods }
     }
 
     fn summary(&self) -> [String; 4] {
@@ -215,8 +219,8 @@ impl ClusterAnswer {
             many => format!(", {many} do not answer"),
         };
         [
-            if self.sees.0 { nodes } else { "nodes were not seen".to_owned() },
-            if self.sees.1 { pods } else { "pods and Jobs were not seen".to_owned() },
+            if self.sees_nodes { nodes } else { "nodes were not seen".to_owned() },
+            if self.sees_pods { pods } else { "pods and Jobs were not seen".to_owned() },
             format!("{} without a Service", count(self.ingresses.len(), "rule of ingresses", "rules of ingresses")),
             format!("{} asked{addresses}", count(self.asked, "address", "addresses")),
         ]
@@ -224,7 +228,7 @@ impl ClusterAnswer {
 
     /// What was not seen, in words.
     fn unseen(&self) -> Vec<String> {
-        let narrow = self.namespace.as_ref().map(|name| format!("of namespace {name} alone: this account may not read the others"));
+        let narrow = self.namespace.as_deref().map(super::of_one);
         narrow.into_iter().chain(self.unseen.iter().map(|line| format!("not to be seen: {line}"))).collect()
     }
 }
@@ -344,7 +348,7 @@ impl Listed for ClusterAnswer {
         let bad = [(nodes, "node", "nodes"), (self.bad.len(), "pod or Job", "pods and Jobs"), (self.ingresses.len(), "rule", "rules")];
         let bad = bad.into_iter().chain([(self.addresses.len(), "address", "addresses")]).filter(|(bad, ..)| *bad > 0);
         let bad: Vec<String> = bad.map(|(bad, one, many)| count(bad, one, many)).collect();
-        let words = match (bad.is_empty(), self.sees.1) {
+        let words = match (bad.is_empty(), self.sees_pods) {
             (false, _) => format!("bad: {}", bad.join(", ")),
             (true, true) => {
                 format!("nothing is bad of {} in {}", count(self.pods, "pod", "pods"), count(self.namespaces, "namespace", "namespaces"))
@@ -357,7 +361,7 @@ impl Listed for ClusterAnswer {
     fn lines(&self, cells: usize) -> Vec<Line> {
         let mut lines = self.tables(Some(cells));
         let quiet = |words: String| {
-            let why = Why { what: "what is not to be seen".to_owned(), words: words.clone(), next: None };
+            let why = Why { what: words.clone(), words: words.clone(), next: None };
             Line { text: printable(&words), look: Look::Quiet, why: Some(why) }
         };
         lines.extend(self.unseen().into_iter().map(quiet));
